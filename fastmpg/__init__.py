@@ -1,0 +1,21 @@
+"""Compiled kernels for tabular Markov games, and Markov potential games above all.
+
+game -> evaluate -> rule -> record -> result: build a game, pick a rule, let it learn, and ask how far it is from
+equilibrium. Importing compiles nothing; every kernel compiles on its first call and is cached on disk.
+"""
+
+from . import games, metrics, rules, theory
+from ._jit import kernel, set_threads
+from .evaluate import Evaluation, Oracle, PolicyState, evaluate
+from .learn import Snapshot, ensemble, learn
+from .metrics import nash_regret, ne_gap, qre_gap
+from .models.game import Game
+from .models.markov import MarkovGame
+from .models.normal_form import NormalFormGame
+from .policy import join, random_policy, split, uniform_policy
+from .record import Record
+from .respond import best_response
+from .result import Diverged, Interrupted, Result
+from .rules.state import SoftmaxState, TableState
+
+__version__ = "0.1.0"

@@ -1,0 +1,278 @@
+"""The one place that knows numba: options, cache, threads, generics, and calls by address.
+
+Every compiled function of the package is decorated here. What this module guarantees:
+
+- Importing compiles nothing; the first call of a kernel compiles it, or loads it from the cache.
+- Stale code cannot run. numba's own cache stamps only the file that defines a function, so an edited helper in another
+  file keeps running as it was. Ours lives in a folder named by a hash of every source file of the package and the
+  versions of numba, llvmlite, numpy and Python; each entry is one file with its own checksum, so that neither a torn
+  write nor two processes compiling at once can hand over wrong code.
+- Functions whose signature holds a class from outside the package (a user's own rule or model) are never cached.
+- No kernel reads numpy's global random state, and no kernel turns off NaN.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import platform
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import config, njit, prange, types
+from numba.core import cgutils
+from numba.core.caching import FunctionCache
+from numba.extending import get_cython_function_address, intrinsic, overload
+
+__all__ = ["attach", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
+           "parallel_region", "prange", "precise", "set_threads", "threads"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+# fastmath=True would also assume that NaN and inf never happen and delete the checks for them.
+FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+PACKAGE = Path(__file__).parent
+
+
+# ---------------------------------------------------------------------------------------------------------- cache
+def _fingerprint() -> str:
+    """Hash of everything that decides what the compiled code does."""
+    digest = hashlib.sha256()
+    for version in (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version()):
+        digest.update(version.encode() + b"\0")
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+_FINGERPRINT = _fingerprint()
+
+
+def cache_root() -> Path:
+    """Folder that holds the caches of every version: $FASTMPG_CACHE_DIR, else $NUMBA_CACHE_DIR, else ~/.cache/fastmpg."""
+    for name in ("FASTMPG_CACHE_DIR", "NUMBA_CACHE_DIR"):
+        if os.environ.get(name):
+            return Path(os.environ[name])
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path(os.path.expanduser("~")) / ".cache") / "fastmpg"
+
+
+def cache_folder() -> Path:
+    """Folder of this version's compiled code (it may not exist yet)."""
+    return cache_root() / f"kernels-{_FINGERPRINT}"
+
+
+def cached_files() -> list[Path]:
+    """Every file of compiled code under :func:`cache_root`, of this and of other versions."""
+    with contextlib.suppress(OSError):
+        return sorted(cache_root().glob("kernels-*/*.nb"))
+    return []
+
+
+def clear_cache() -> int:
+    """Delete the compiled code of every version; return how many files went."""
+    count = len(cached_files())
+    for folder in cache_root().glob("kernels-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return count
+
+
+def _own(type_: Any) -> bool:
+    """Whether a numba type is made of plain types and classes of this package only."""
+    if isinstance(type_, types.BaseNamedTuple):
+        module = type_.instance_class.__module__.partition(".")[0]
+        return module == __package__ and all(map(_own, type_.types))
+    if isinstance(type_, types.BaseTuple):
+        return all(map(_own, type_.types))
+    return not isinstance(type_, (types.Dispatcher, types.Callable))
+
+
+class _Cache(FunctionCache):
+    """numba's function cache with our folder, one checksummed file an entry, and no index to go stale."""
+
+    def _path(self, sig: Any, codegen: Any) -> Path:
+        key = repr((sig, codegen.magic_tuple(), config.BOUNDSCHECK, self._py_func.__module__))
+        name = f"{self._py_func.__qualname__}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nb"
+        return cache_folder() / name.replace("<", "").replace(">", "")
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        if not (self._enabled and all(map(_own, sig))):
+            return None
+        try:
+            blob = self._path(sig, target_context.codegen()).read_bytes()
+            if hashlib.sha256(blob[32:]).digest() != blob[:32]:
+                return None
+            return self._impl.rebuild(target_context, pickle.loads(blob[32:]))
+        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):
+            return None
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        own = all(map(_own, data.signature.args))
+        if not (self._enabled and own and self._impl.check_cachable(data)):
+            return
+        blob = self._cache_file._dump(self._impl.reduce(data))
+        path = self._path(sig, data.codegen)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary.write_bytes(hashlib.sha256(blob).digest() + blob)
+            os.replace(temporary, path)
+        except OSError:  # a read-only or full disk: run uncached
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+class _NoLocator:
+    """Stands in for numba's cache locators, which insist on a writable folder beside the source or at home."""
+
+    def __init__(self, py_func: Any, py_file: str) -> None:
+        pass
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _NoLocator:
+        return cls(py_func, py_file)
+
+    def get_cache_path(self) -> str:
+        return os.devnull
+
+    def get_source_stamp(self) -> str:
+        return _FINGERPRINT
+
+    def get_disambiguator(self) -> None:
+        return None
+
+
+class _Impl(FunctionCache._impl_class):  # type: ignore[misc, name-defined]
+    _locator_classes = (_NoLocator,)
+
+
+_Cache._impl_class = _Impl
+
+
+def _compile(function: F, **options: Any) -> F:
+    dispatcher = njit(**{**OPTIONS, **options})(function)
+    if not config.DISABLE_JIT:
+        dispatcher._cache = _Cache(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+# ----------------------------------------------------------------------------------------------------- decorators
+def kernel(function: F) -> F:
+    """Compile a serial function over arrays, scalars and NamedTuples of them on its first call; cached on disk.
+
+    This is also the decorator for the ``update`` of a rule of your own.
+    """
+    return _compile(function)
+
+
+def precise(function: F) -> F:
+    """As :func:`kernel` for arithmetic that must not be reordered (two-piece constants, compensated sums)."""
+    return _compile(function, fastmath={"contract"})
+
+
+def parallel(function: F) -> F:
+    """Compile a function whose :func:`prange` loop spreads over threads; cached on disk."""
+    return _compile(function, parallel=True)
+
+
+def method(name: str) -> Callable[..., Any]:
+    """A generic function that runs the static kernel ``name`` of the NamedTuple class of its first argument.
+
+    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time.
+    """
+
+    def generic(obj: Any, *args: Any) -> Any:
+        return getattr(type(obj), name)(obj, *args)
+
+    generic.__name__ = generic.__qualname__ = name
+
+    @overload(generic, strict=False)
+    def resolve(obj: Any, *args: Any) -> Any:
+        found = getattr(getattr(obj, "instance_class", None), name, None)
+        if found is None:
+            return None
+
+        def implementation(obj: Any, *args: Any) -> Any:
+            return found(obj, *args)
+
+        return implementation
+
+    return generic
+
+
+def attach(**members: Any) -> Callable[[type[T]], type[T]]:
+    """Class decorator: give a NamedTuple its static kernels (and types), which :func:`method` finds by name."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        for name, member in members.items():
+            setattr(cls, name, member if isinstance(member, type | bool) else staticmethod(member))
+        return cls
+
+    return decorate
+
+
+# -------------------------------------------------------------------------------------------------------- threads
+_lock = threading.RLock()
+
+
+def threads() -> int:
+    """Number of threads that parallel kernels use now."""
+    return int(numba.get_num_threads())
+
+
+def set_threads(count: int) -> None:
+    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS)."""
+    numba.set_num_threads(count)
+
+
+@contextlib.contextmanager
+def parallel_region(active: bool) -> Iterator[None]:
+    """Hold while parallel kernels may run: two Python threads inside them at once abort under the workqueue layer."""
+    if not active:
+        yield
+        return
+    with _lock:
+        yield
+
+
+# ------------------------------------------------------------------------------------------------ calls by address
+@intrinsic
+def _call(typingctx: Any, address: Any, arguments: Any) -> Any:
+    """Call the C function at an address with pointer-sized arguments; the address is a run-time value, so it caches."""
+    sig = types.void(address, arguments)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target, packed = args
+        values = cgutils.unpack_tuple(builder, packed)
+        pointer = ir.PointerType(ir.IntType(8))
+        function = ir.FunctionType(ir.VoidType(), [pointer] * len(values))
+        callee = builder.inttoptr(target, function.as_pointer())
+        builder.call(callee, [builder.inttoptr(value, pointer) for value in values])
+        return context.get_dummy_value()
+
+    return sig, codegen
+
+
+_ADDRESSES: dict[str, int] = {}
+
+
+def lapack(name: str) -> int:
+    """Address of one of scipy's LAPACK routines, for :func:`call`."""
+    if name not in _ADDRESSES:
+        _ADDRESSES[name] = int(get_cython_function_address("scipy.linalg.cython_lapack", name))
+    return _ADDRESSES[name]
+
+
+call = _call

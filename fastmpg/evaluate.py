@@ -1,0 +1,210 @@
+"""Exact evaluation: values, visitation, marginalised Q of a policy, and the feedback that exact rules learn from.
+
+    V_i = (I - gamma P^pi)^-1 (r_i^pi + tau H(pi_i))        d = (1 - gamma) rho^T (I - gamma P^pi)^-1
+    Qbar_i(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i(t)
+
+with r_i(s, a_i) and P_i the marginal model of player i against the others (Zhang et al. 2022, section 2; with tau > 0 the
+entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _jit
+from . import policy as _policy
+from ._check import Float
+from ._jit import attach, kernel
+from .kernels.simplex import entropy
+from .models.game import Game, contract, factor, lookahead, solve
+
+PARALLEL_WORK = 200_000  # table entries (about 100 us) below which threads cost more than they bring
+
+
+@kernel
+def stage_payoffs(reward, policy, offset, tau, out):
+    """out[i, s] = sum_a pi_i(a | s) r_i(s, a) + tau H(pi_i(. | s)).    reward, policy (S, A_total)   out (N, S)"""
+    for i in range(offset.size - 1):
+        for s in range(policy.shape[0]):
+            total = 0.0
+            for c in range(offset[i], offset[i + 1]):
+                total += policy[s, c] * reward[s, c]
+            if tau != 0.0:
+                total += tau * entropy(policy[s, offset[i]:offset[i + 1]])
+            out[i, s] = total
+
+
+@kernel
+def discounted_visits(model, oracle):
+    """d from a factored chain; sums to 1."""
+    for s in range(oracle.visit.size):
+        oracle.rhs[0, s] = (1.0 - model.discount) * model.initial[s]
+    if model.discount > 0.0:
+        solve(model, oracle.work, oracle.rhs, True)
+        for s in range(oracle.visit.size):
+            oracle.visit[s] = oracle.rhs[0, s]
+    else:
+        for s in range(oracle.visit.size):
+            oracle.visit[s] = model.initial[s]
+
+
+@kernel
+def finish(model, oracle, policy):
+    """Values and marginalised Q from a contracted model; P^pi is left factored."""
+    stage_payoffs(oracle.work.reward, policy, oracle.offset, oracle.temperature, oracle.value)
+    if model.discount > 0.0:
+        factor(model, oracle.work)
+        if oracle.shared:
+            solve(model, oracle.work, oracle.value[:1], False)
+            for i in range(1, oracle.value.shape[0]):
+                for s in range(oracle.value.shape[1]):
+                    oracle.value[i, s] = oracle.value[0, s]
+        else:
+            solve(model, oracle.work, oracle.value, False)
+    for i in range(oracle.value.shape[0]):
+        lookahead(model, oracle.work, policy, i, oracle.value[i], oracle.q_bar)
+
+
+@kernel
+def _observe(oracle, model, state, key, k):
+    contract(model, oracle.work, state.policy)
+    finish(model, oracle, state.policy)
+    if oracle.wants_visit:
+        discounted_visits(model, oracle)
+
+
+@attach(observe=_observe)
+class Oracle(NamedTuple):
+    """Exact feedback: what a rule that may ask for expectations sees.
+
+    Attributes
+    ----------
+    value (N, S), q_bar (S, A_total)
+        Values and marginalised Q of the current policy, with entropy at ``temperature`` when that is not 0.
+    visit (S,)
+        Discounted visitation, if the rule asked for it.
+    offset (N + 1,)
+        First column of every player.
+    discount, temperature : float
+    work, deviation, scratch, best, rhs, shared, wants_visit
+        Workspace.
+    """
+
+    value: Any
+    q_bar: Any
+    visit: Any
+    offset: Any
+    discount: float
+    temperature: float
+    wants_visit: bool
+    shared: bool
+    work: Any
+    deviation: Any
+    scratch: Any
+    best: Any
+    rhs: Any
+
+    @classmethod
+    def create(cls, game: Game, *, temperature: float = 0.0, wants_visit: bool = True, threads: int | None = None) -> Oracle:
+        """Workspace for the exact feedback of one run.
+
+        ``threads`` defaults to as many as numba has where the game is large enough for them to pay.
+        """
+        width, shape = sum(game.num_actions), (game.num_players, game.num_states)
+        if threads is None:
+            threads = _jit.threads() if game.work_size > PARALLEL_WORK else 1
+        shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
+        return cls(np.zeros(shape), np.zeros((game.num_states, width)), np.zeros(game.num_states), game.offset, game.discount,
+                   float(temperature), bool(wants_visit), shared, game.workspace(threads),
+                   np.zeros((game.num_states, width)), np.zeros((game.num_states, width)), np.zeros(game.num_states),
+                   np.zeros((1, game.num_states)))
+
+
+class PolicyState(NamedTuple):
+    """The state of a rule that keeps nothing but its policy (S, A_total)."""
+
+    policy: Any
+
+
+@kernel
+def _evaluate(model, oracle, state):
+    _observe(oracle, model, state, np.uint64(0), 0)
+
+
+def contracted(game: Game, policy: Any, *, temperature: float = 0.0, wants_visit: bool = True) -> tuple[Oracle, Float]:
+    """An oracle that has evaluated a checked copy of the policy, and that copy."""
+    table = _policy.check_policy(game, policy)
+    oracle = Oracle.create(game, temperature=temperature, wants_visit=wants_visit)
+    with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+        _evaluate(game.model, oracle, PolicyState(table))
+    return oracle, table
+
+
+class Evaluation(NamedTuple):
+    """What :func:`evaluate` finds.
+
+    Attributes
+    ----------
+    value : ndarray (N, S)
+    q_bar, adv_bar : ndarray (S, A_total)
+        Marginalised Q and advantage Qbar_i - V_i (with entropy: minus the value's own mean of Qbar).
+    visit : ndarray (S,)
+        Discounted visitation; sums to 1.
+    error_bound : float
+        Certified bound on the largest error of ``value``: its Bellman residual divided by 1 - gamma.
+    """
+
+    value: Float
+    q_bar: Float
+    adv_bar: Float
+    visit: Float
+    error_bound: float
+
+    def __repr__(self) -> str:
+        players, states = self.value.shape
+        return (f"<Evaluation: {players} players, {states} states, values in [{self.value.min():.6g}, {self.value.max():.6g}], "
+                f"error at most {self.error_bound:.1e}>")
+
+
+def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
+    """Values, visitation, marginalised Q and advantage of a policy, exactly.
+
+    Parameters
+    ----------
+    game : Game
+    policy : array_like (S, A_total), or list of (S, A_i)
+    tau : float
+        Weight of the entropy in the stage payoffs, >= 0.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the policy does not fit the game.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.zhang_3x2()
+    >>> fm.evaluate(game, fm.uniform_policy(game)).q_bar.round(3)
+    array([[-0.43 ,  0.155, -0.4  , -0.213, -0.237]])
+
+    Notes
+    -----
+    Zhang et al. (2022), section 2.
+    """
+    from ._check import real
+
+    oracle, table = contracted(game, policy, temperature=real(tau, "tau", 0.0))
+    edges, gamma = game.offset, game.discount
+    mean = np.add.reduceat(table * oracle.q_bar, edges[:-1], axis=1).T
+    residual = np.zeros((game.num_players, game.num_states))
+    stage_payoffs(np.zeros_like(table), table, edges, oracle.temperature, residual)
+    residual += mean - oracle.value
+    advantage = oracle.q_bar - np.repeat(mean, game.num_actions, axis=0).T
+    return Evaluation(oracle.value, oracle.q_bar, advantage, oracle.visit, float(np.abs(residual).max() / (1 - gamma)))

@@ -1,0 +1,1 @@
+"""How games are represented: one file a representation, one NamedTuple of arrays a model."""

@@ -1,0 +1,86 @@
+"""Dense tables: P (S, J, S) is read once an evaluation, and never again by values, gradients or best responses."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._jit import attach, kernel
+from ..kernels import linear
+from ..kernels.marginal import contract_states, contract_states_parallel
+
+
+class DenseWork(NamedTuple):
+    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines: factors; the rest by share b"""
+
+    reward: Any
+    p_bar: Any
+    chain: Any
+    lu: Any
+    pivot: Any
+    routines: Any
+    lead: Any
+    tail: Any
+    x: Any
+    y: Any
+
+
+@kernel
+def _contract(model, work, policy):
+    if work.lead.shape[0] > 1:
+        contract_states_parallel(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, work.lead,
+                                 work.tail, work.x, work.y, work.reward, work.p_bar, work.chain)
+    else:
+        contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0,
+                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.reward,
+                        work.p_bar, work.chain)
+
+
+@kernel
+def _factor(model, work):
+    linear.system(work.chain, model.discount, work.lu)
+    linear.factor(work.lu, work.pivot, work.routines)
+
+
+@kernel
+def _deviate(model, work, policy, i):
+    n_states = work.chain.shape[0]
+    for s in range(n_states):
+        row = work.lu[s]
+        for t in range(n_states):
+            row[t] = 0.0
+        for c in range(model.offset[i], model.offset[i + 1]):
+            weight = model.discount * policy[s, c]
+            if weight != 0.0:
+                for t in range(n_states):
+                    row[t] -= weight * work.p_bar[s, c, t]
+        row[s] += 1.0
+    linear.factor(work.lu, work.pivot, work.routines)
+
+
+@kernel
+def _solve(model, work, rhs, transposed):
+    linear.solve(work.lu, work.pivot, work.routines, rhs, transposed)
+
+
+@kernel
+def _lookahead(model, work, policy, i, value, q):
+    n_states = value.size
+    for s in range(n_states):
+        for c in range(model.offset[i], model.offset[i + 1]):
+            total = 0.0
+            for t in range(n_states):
+                total += work.p_bar[s, c, t] * value[t]
+            q[s, c] = work.reward[s, c] + model.discount * total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+class DenseModel(NamedTuple):
+    """rewards (N or 1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)   cut"""
+
+    rewards: Any
+    transitions: Any
+    discount: float
+    initial: Any
+    n_actions: Any
+    offset: Any
+    cut: int

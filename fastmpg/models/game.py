@@ -1,0 +1,98 @@
+"""What every representation of a game offers, to people (:class:`Game`) and to compiled code (a *model*).
+
+A model is a NamedTuple of arrays whose class carries these static kernels, found at compile time by their names:
+
+    contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what follows need
+    factor(model, work)                              ready P^pi, the chain of the contracted policy, for solving
+    deviate(model, work, policy, i)                  the same with player i's columns of ``policy`` in place of its own
+    solve(model, work, rhs, transposed)              rhs (R, S) <- (I - gamma P)^-1 rhs, or its transpose
+    lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t), i's columns c
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._check import Float
+from .._jit import method
+
+contract, factor, deviate = method("contract"), method("factor"), method("deviate")
+solve, lookahead = method("solve"), method("lookahead")
+
+
+class Game(ABC):
+    """A tabular Markov game: N players, S states, A_i actions each, rewards, transitions, discount, initial law.
+
+    Attributes
+    ----------
+    num_players, num_states : int
+    num_actions : tuple of int
+        Actions of every player; they may differ.
+    discount : float
+        In [0, 1).
+    initial : ndarray (S,)
+        The law of the first state, read-only.
+    shares_reward : bool
+        Whether all players share one stored reward.
+    name : str
+        What reports call it.
+    """
+
+    num_players: int
+    num_states: int
+    num_actions: tuple[int, ...]
+    discount: float
+    initial: Float
+    shares_reward: bool
+    name: str
+    _frozen = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._frozen and name != "name":
+            raise AttributeError(f"{type(self).__name__} is immutable: build a new game to change {name}")
+        object.__setattr__(self, name, value)
+
+    @property
+    @abstractmethod
+    def model(self) -> Any:
+        """The NamedTuple that kernels take."""
+
+    @abstractmethod
+    def workspace(self, threads: int = 1) -> Any:
+        """Scratch arrays for the model's kernels, for use by one thread of control at a time."""
+
+    @abstractmethod
+    def workspace_bytes(self, threads: int = 1) -> int:
+        """What :meth:`workspace` would allocate."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of the game's own tables."""
+
+    @abstractmethod
+    def to_dense(self) -> Game:
+        """The same game with dense tables, where they fit."""
+
+    @abstractmethod
+    def payoff_range(self) -> Float:
+        """Smallest and largest reward of every player: (N, 2)."""
+
+    @property
+    def offset(self) -> NDArray[np.int64]:
+        """First column of every player in a policy (S, A_total), and A_total last."""
+        return np.concatenate([[0], np.cumsum(self.num_actions)]).astype(np.int64)
+
+    @property
+    def work_size(self) -> int:
+        """Table entries that one exact evaluation reads: what decides whether threads pay."""
+        return self.nbytes // 8
+
+    def __repr__(self) -> str:
+        shared = "identical interest" if self.shares_reward else "own rewards"
+        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
+                f"actions {self.num_actions}, discount {self.discount:g}, {shared}>")

@@ -1,0 +1,127 @@
+"""Normal-form games: one state, discount 0. Every rule and metric of Markov games runs on them unchanged."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _check
+from .._check import Float
+from .game import Game
+from .stage import StageModel, StageWork, scratch_sizes, stage_cut
+
+
+class NormalFormGame(Game):
+    """A normal-form game from its payoff array.
+
+    Parameters
+    ----------
+    payoffs : array_like (N, A_0, ..., A_{N-1})
+        Payoff of every player at every joint action.
+    name : str
+        What reports call it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the shape does not fit N players or an entry is not a finite number.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.NormalFormGame([[[3, 0], [5, 1]], [[3, 5], [0, 1]]])
+    >>> game.num_players, game.num_actions, game.discount
+    (2, (2, 2), 0.0)
+    >>> fm.ne_gap(game, fm.uniform_policy(game))
+    array([0.75, 0.75])
+    """
+
+    def __init__(self, payoffs: ArrayLike, *, name: str = "normal-form game") -> None:
+        table = _check.array(payoffs, "payoffs")
+        if table.ndim < 2 or table.shape[0] != table.ndim - 1:
+            raise ValueError(f"payoffs must have shape (N, A_0, ..., A_{{N-1}}) for N players, found {table.shape}: "
+                             f"{table.ndim - 1} action axes for {table.shape[0] if table.ndim else 0} payoffs; "
+                             "for one payoff shared by all use NormalFormGame.identical_interest")
+        self._build(table, name)
+
+    @classmethod
+    def identical_interest(cls, payoff: ArrayLike, *, name: str = "identical-interest game") -> NormalFormGame:
+        """A game in which every player receives the same payoff, stored once.
+
+        Parameters
+        ----------
+        payoff : array_like (A_0, ..., A_{N-1})
+        """
+        table = _check.array(payoff, "payoff")
+        if table.ndim < 1:
+            raise ValueError(f"payoff must have shape (A_0, ..., A_{{N-1}}), found the single number {table}")
+        game = cls.__new__(cls)
+        game._build(table[None], name)
+        return game
+
+    def _build(self, table: Float, name: str) -> None:
+        if table.size == 0:
+            raise ValueError(f"every player needs at least one action, found payoffs of shape {table.shape}")
+        self.num_players, self.num_states = table.ndim - 1, 1
+        self.num_actions = tuple(map(int, table.shape[1:]))
+        self.discount, self.initial = 0.0, np.ones(1)
+        self.shares_reward = table.shape[0] == 1
+        self.name = name
+        self._model = StageModel(table.reshape(table.shape[0], 1, -1), 0.0, self.initial,
+                                 np.array(self.num_actions, np.int64), self.offset, stage_cut(self.num_actions))
+        self.initial = self.initial.view()
+        self.initial.flags.writeable = False
+        self._frozen = True
+
+    @property
+    def payoffs(self) -> Float:
+        """(N or 1, A_0, ...), read-only; one plane when the players share it."""
+        view = self._model.rewards.reshape(-1, *self.num_actions).view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def rewards(self) -> Float:
+        """(N or 1, 1, A_0, ...), read-only: the payoffs as a Markov game with one state has them."""
+        return self.payoffs[:, None]
+
+    @property
+    def transitions(self) -> Float:
+        """(1, A_0, ..., 1), all ones, read-only."""
+        return np.broadcast_to(np.ones(1), (1, *self.num_actions, 1))
+
+    @property
+    def model(self) -> StageModel:
+        return self._model
+
+    def workspace(self, threads: int = 1) -> StageWork:
+        reward = np.zeros((1, sum(self.num_actions)))
+        return StageWork(reward, *(np.zeros(n) for n in scratch_sizes(self.num_actions, self._model.cut, 1)))
+
+    def workspace_bytes(self, threads: int = 1) -> int:
+        return 8 * (sum(self.num_actions) + sum(scratch_sizes(self.num_actions, self._model.cut, 1)))
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._model.rewards.nbytes)
+
+    def payoff_range(self) -> Float:
+        table = self._model.rewards.reshape(self._model.rewards.shape[0], -1)
+        both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
+        return np.broadcast_to(both, (self.num_players, 2)).copy()
+
+    def to_dense(self) -> Game:
+        """The same game as a dense :class:`MarkovGame` with one state."""
+        from .markov import MarkovGame
+
+        ones = np.ones((1, *self.num_actions, 1))
+        if self.shares_reward:
+            return MarkovGame.identical_interest(self.rewards[0], ones, 0.0, name=self.name)
+        return MarkovGame(self.rewards, ones, 0.0, name=self.name)
+
+
+def joint_actions(num_actions: tuple[int, ...]) -> int:
+    """J = prod A_i, in Python integers."""
+    return math.prod(num_actions)

@@ -1,0 +1,75 @@
+"""One state, no future: the kernels of a normal-form game, where Q is the marginal reward itself."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._jit import attach, kernel
+from ..kernels.joint import cut_players, level_sizes, prefix_weights
+from ..kernels.marginal import TILE, contract_rewards
+
+
+class StageWork(NamedTuple):
+    """reward (1, A_total); the rest is scratch of the contraction."""
+
+    reward: Any
+    lead: Any
+    tail: Any
+    x: Any
+    y: Any
+
+
+@kernel
+def _contract(model, work, policy):
+    row = policy[0]
+    lead_top = prefix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
+    tail_top = prefix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
+    contract_rewards(model.rewards[:, 0], row, model.n_actions, model.offset, model.cut, work.lead, lead_top, work.tail,
+                     tail_top, work.x, work.y, work.reward[0])
+
+
+@kernel
+def _factor(model, work):
+    pass
+
+
+@kernel
+def _deviate(model, work, policy, i):
+    pass
+
+
+@kernel
+def _solve(model, work, rhs, transposed):
+    pass
+
+
+@kernel
+def _lookahead(model, work, policy, i, value, q):
+    for c in range(model.offset[i], model.offset[i + 1]):
+        q[0, c] = work.reward[0, c]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+class StageModel(NamedTuple):
+    """rewards (N or 1, 1, J)   discount 0   initial (1,)   n_actions (N,)   offset (N + 1,)   cut: first tail player"""
+
+    rewards: Any
+    discount: float
+    initial: Any
+    n_actions: Any
+    offset: Any
+    cut: int
+
+
+def scratch_sizes(num_actions: tuple[int, ...], cut: int, width: int) -> tuple[int, int, int, int]:
+    """Lengths of lead, tail, x and y for planes of ``width`` numbers a joint action."""
+    lead, tail = num_actions[:cut], num_actions[cut:]
+    sizes = [int(np.prod(group, dtype=object)) for group in (lead, tail)]
+    return level_sizes(lead), level_sizes(tail), sizes[0] * width, sizes[1] * width
+
+
+def stage_cut(num_actions: tuple[int, ...]) -> int:
+    """Where the players are cut for planes of single numbers."""
+    return cut_players(num_actions, 1, TILE)

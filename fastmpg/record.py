@@ -1,0 +1,188 @@
+"""What a run writes down: which steps, which metrics."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _check
+from ._jit import kernel
+from .evaluate import Oracle, discounted_visits, finish
+from .metrics import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
+from .models.game import Game, contract
+
+# The trace's arrays after their leading axis of K recorded steps, by the letters of the game's sizes.
+SHAPES: dict[str, tuple[str, ...]] = {
+    "ne_gap": ("N",), "qre_gap": ("N",), "value": ("N",), "c": (), "mismatch": (), "grad_norm": (), "policy": ("S", "A"),
+}
+READY, VALUES, NOTHING = 0, 1, 2  # what the feedback has computed of an exact evaluation at temperature 0
+
+
+class Recorder(NamedTuple):
+    """A run's trace as kernels see it: metrics that are not recorded have length 0.
+
+    steps (K,) ascending   cursor (1,) next row   ne_gap, qre_gap, value (K, N)   c, mismatch, grad_norm (K,)
+    policy (K, S, A_total)   tau: temperature of the QRE-gap   known: READY, VALUES or NOTHING
+    oracle: exact evaluation at temperature 0   soft (N, S), slope (S, A_total): scratch
+    """
+
+    steps: Any
+    cursor: Any
+    ne_gap: Any
+    qre_gap: Any
+    value: Any
+    c: Any
+    mismatch: Any
+    grad_norm: Any
+    policy: Any
+    tau: float
+    known: int
+    oracle: Any
+    soft: Any
+    slope: Any
+
+
+@kernel
+def due(recorder, k):
+    """Whether step k is the next one to write down."""
+    row = recorder.cursor[0]
+    return row < recorder.steps.size and recorder.steps[row] == k
+
+
+@kernel
+def write(recorder, model, policy):
+    """Fill the next row of the trace from a policy."""
+    row, oracle = recorder.cursor[0], recorder.oracle
+    recorder.cursor[0] += 1
+    if recorder.policy.shape[0] > 0:
+        recorder.policy[row] = policy
+    wants_gap, wants_soft = recorder.ne_gap.shape[0] > 0, recorder.qre_gap.shape[0] > 0
+    wants_visit = recorder.mismatch.size > 0 or recorder.grad_norm.size > 0
+    if not (wants_gap or wants_soft or wants_visit or recorder.value.shape[0] > 0 or recorder.c.size > 0):
+        return
+    if recorder.known == NOTHING:
+        contract(model, oracle.work, policy)
+    if recorder.known != READY:
+        finish(model, oracle, policy)
+    if wants_visit and not (recorder.known == READY and oracle.wants_visit):
+        discounted_visits(model, oracle)
+    if recorder.value.shape[0] > 0:
+        for i in range(oracle.value.shape[0]):
+            total = 0.0
+            for s in range(oracle.value.shape[1]):
+                total += model.initial[s] * oracle.value[i, s]
+            recorder.value[row, i] = total
+    if recorder.c.size > 0:
+        recorder.c[row] = greedy_mass(oracle.q_bar, policy, oracle.offset)
+    if recorder.mismatch.size > 0:
+        recorder.mismatch[row] = mismatch_of(oracle.visit)
+    if recorder.grad_norm.size > 0:
+        gradient_into(oracle.value, oracle.q_bar, oracle.visit, policy, oracle.offset, oracle.discount, recorder.slope)
+        recorder.grad_norm[row] = norm(recorder.slope)
+    if wants_soft:  # before any best response overwrites the chain
+        values_at(model, oracle, policy, recorder.tau, recorder.soft)
+    if wants_gap:
+        gaps(model, oracle, policy, 0.0, oracle.value, recorder.ne_gap[row])
+    if wants_soft:
+        gaps(model, oracle, policy, recorder.tau, recorder.soft, recorder.qre_gap[row])
+
+
+class Record:
+    """What :func:`learn` writes down.
+
+    Parameters
+    ----------
+    every : int
+        Record every so many steps, from step 0 (the initial policy) on; the last step is always recorded.
+    metrics : sequence of str
+        Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
+        "policy" (K, S, A_total).
+    steps : sequence of int, optional
+        Explicit steps instead of ``every``; see :meth:`log_spaced`.
+    tau : float, optional
+        Temperature of "qre_gap"; by default that of the rule.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> fm.Record(every=100, metrics=("ne_gap", "c"))
+    Record(every=100, metrics=('ne_gap', 'c'))
+    >>> fm.Record(steps=fm.Record.log_spaced(1000, 4)).steps
+    (0, 1, 10, 100, 1000)
+    """
+
+    def __init__(self, every: int = 1, metrics: Sequence[str] = ("ne_gap", "value"), *, steps: Sequence[int] | ArrayLike | None = None,
+                 tau: float | None = None) -> None:
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write ({metrics!r},)")
+        self.every = _check.integer(every, "every", low=1)
+        self.metrics = tuple(metrics)
+        for name in self.metrics:
+            if name not in SHAPES:
+                raise ValueError(f"there is no metric {name!r}; choose from {', '.join(SHAPES)}")
+        self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
+        self.steps: tuple[int, ...] | None = None
+        if steps is not None:
+            listed = [operator.index(k) for k in np.asarray(steps).tolist()]
+            if not listed or min(listed) < 0:
+                raise ValueError("steps must hold at least one step, none of them negative")
+            self.steps = tuple(sorted(set(listed)))
+
+    @staticmethod
+    def log_spaced(last: int, count: int) -> NDArray[np.int64]:
+        """Step 0 and about ``count`` steps up to ``last``, evenly spaced in their logarithm, repetitions dropped."""
+        last, count = _check.integer(last, "last", low=1), _check.integer(count, "count", low=1)
+        return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, last, count)).astype(np.int64)]))
+
+    def at(self, steps: int) -> NDArray[np.int64]:
+        """The steps that a run of this many updates records."""
+        if self.steps is None:
+            return np.unique(np.append(np.arange(0, steps + 1, self.every), steps)).astype(np.int64)
+        late = [k for k in self.steps if k > steps]
+        if late:
+            raise ValueError(f"cannot record step {late[0]} of a run of {steps} steps")
+        return np.array(self.steps, np.int64)
+
+    def allocate(self, game: Game, steps: int, runs: int) -> dict[str, NDArray[Any]]:
+        """The trace of ``runs`` runs, run axis first, still empty.
+
+        Raises
+        ------
+        MemoryError
+            If it would not fit, before anything is allocated.
+        """
+        rows = self.at(steps)
+        sizes = {"N": game.num_players, "S": game.num_states, "A": sum(game.num_actions)}
+        shapes = {name: (runs, rows.size, *(sizes[x] for x in SHAPES[name])) for name in self.metrics}
+        need = sum(8 * int(np.prod(shape, dtype=object)) for shape in shapes.values())
+        _check.budget(need, f"a trace of {rows.size} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
+                      "record fewer steps (Record(every=...) or Record(steps=Record.log_spaced(...))) or fewer metrics")
+        return {"step": rows} | {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, feedback: Any, tau: float) -> Recorder:
+        """The trace of one run as kernels see it."""
+        width = sum(game.num_actions)
+        empty = {0: np.zeros(0), 1: np.zeros((0, 0)), 2: np.zeros((0, 0, 0))}
+        fields = {name: trace[name][run] if name in trace else empty[len(shape)] for name, shape in SHAPES.items()}
+        known = NOTHING
+        if isinstance(feedback, Oracle):
+            known = READY if feedback.temperature == 0.0 else VALUES
+            oracle = feedback
+            if known == VALUES:
+                other = np.zeros_like
+                oracle = feedback._replace(temperature=0.0, value=other(feedback.value), q_bar=other(feedback.q_bar),
+                                           visit=other(feedback.visit), shared=game.shares_reward)
+        else:
+            oracle = Oracle.create(game)
+        return Recorder(steps=trace["step"], cursor=np.zeros(1, np.int64), tau=float(self.tau if self.tau is not None else tau),
+                        known=known, oracle=oracle, soft=np.zeros((game.num_players, game.num_states)),
+                        slope=np.zeros((game.num_states, width)), **fields)
+
+    def __repr__(self) -> str:
+        when = f"every={self.every}" if self.steps is None else f"steps=<{len(self.steps)} of 0..{self.steps[-1]}>"
+        tau = "" if self.tau is None else f", tau={self.tau:g}"
+        return f"Record({when}, metrics={self.metrics!r}{tau})"

@@ -1,0 +1,151 @@
+"""Best responses: policy iteration on one player's marginal model, exact or entropy-regularised.
+
+    V*(s) = max_a [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ]                         tau = 0
+    V*(s) = tau log sum_a exp( [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ] / tau )    tau > 0
+
+Each round solves the chain of the present response exactly, so a handful of rounds reaches the fixed point (with tau > 0
+this is Newton's method on the soft Bellman equation). What remains is certified: |V* - V|_inf <= |TV - V|_inf/(1-gamma).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from . import _check, _jit
+from ._check import Float
+from ._jit import kernel
+from .evaluate import PARALLEL_WORK, Oracle, contracted
+from .kernels.simplex import entropy, exp
+from .models.game import Game, deviate, lookahead, solve
+
+ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
+TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
+
+
+@kernel
+def soft_maximum(row, tau, weights):
+    """tau log sum exp(row / tau), or the maximum at tau = 0; weights: the (soft) argmax, the lowest index at ties."""
+    top, where = row[0], 0
+    for a in range(1, row.size):
+        if row[a] > top:
+            top, where = row[a], a
+    if tau == 0.0:
+        for a in range(row.size):
+            weights[a] = 0.0
+        weights[where] = 1.0
+        return top
+    total = 0.0
+    for a in range(row.size):
+        weights[a] = exp((row[a] - top) / tau)
+        total += weights[a]
+    for a in range(row.size):
+        weights[a] /= total
+    return top + tau * math.log(total)
+
+
+@kernel
+def respond(model, oracle, policy, i, tau, start):
+    """Player i's best response to ``policy``; needs a contracted model, and leaves P^pi overwritten.
+
+    start (S,)   any value function to begin from
+    Fills oracle.best (S,) with its value and i's columns of oracle.deviation with the response.
+    Returns the certified bound on the error of that value.
+    """
+    low, high = oracle.offset[i], oracle.offset[i + 1]
+    deviation, q, best = oracle.deviation, oracle.scratch, oracle.best
+    n_states = best.size
+    for s in range(n_states):
+        best[s] = start[s]
+        for c in range(deviation.shape[1]):
+            deviation[s, c] = policy[s, c]
+    lookahead(model, oracle.work, policy, i, best, q)
+    if model.discount == 0.0:
+        for s in range(n_states):
+            best[s] = soft_maximum(q[s, low:high], tau, deviation[s, low:high])
+        return 0.0
+    residual = math.inf
+    weights = oracle.rhs[0]  # one number a state: the index of the present action, or unused
+    for s in range(n_states):
+        weights[s] = -1.0
+    fresh = np.empty(high - low)
+    for round_ in range(ROUNDS):
+        changed, size, worst = False, 0.0, 0.0
+        for s in range(n_states):
+            size = max(size, abs(best[s]))
+        for s in range(n_states):
+            row = q[s, low:high]
+            top = soft_maximum(row, tau, fresh)
+            worst = max(worst, abs(top - best[s]))
+            if tau == 0.0:
+                now = int(weights[s])
+                if now < 0 or top > row[now] + TIE * (size + 1e-300):
+                    changed = True
+                    for a in range(high - low):
+                        deviation[s, low + a] = fresh[a]
+                        if fresh[a] == 1.0:
+                            weights[s] = a
+            else:
+                for a in range(high - low):
+                    deviation[s, low + a] = fresh[a]
+        if round_ > 0:
+            if tau == 0.0 and not changed:
+                return worst / (1.0 - model.discount)
+            if tau > 0.0 and (worst <= 1e-15 * size or worst >= 0.5 * residual):
+                return worst / (1.0 - model.discount)
+            residual = worst
+        deviate(model, oracle.work, deviation, i)
+        for s in range(n_states):
+            total = 0.0
+            for c in range(low, high):
+                if deviation[s, c] != 0.0:
+                    total += deviation[s, c] * oracle.work.reward[s, c]
+            if tau > 0.0:
+                total += tau * entropy(deviation[s, low:high])
+            oracle.best[s] = total
+        solve(model, oracle.work, oracle.best.reshape((1, n_states)), False)
+        lookahead(model, oracle.work, policy, i, best, q)
+    return residual / (1.0 - model.discount)
+
+
+def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> tuple[Float, Float]:
+    """A player's exact best response to the others' policies.
+
+    Parameters
+    ----------
+    game : Game
+    policy : array_like (S, A_total), or list of (S, A_i)
+        The profile; the player's own part is ignored.
+    player : int
+    tau : float
+        0 for a deterministic best response (the lowest index among ties); above, the weight of the responder's entropy.
+
+    Returns
+    -------
+    response : ndarray (S, A_player)
+    value : ndarray (S,)
+        The player's (entropy-regularised) value from every state.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the policy does not fit the game or there is no such player.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.zhang_3x2()
+    >>> fm.best_response(game, fm.uniform_policy(game), player=0)
+    (array([[0., 1., 0.]]), array([0.155]))
+    """
+    i = _check.player(player, game.num_players)
+    weight = _check.real(tau, "tau", 0.0)
+    oracle, table = contracted(game, policy, wants_visit=False)
+    with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+        respond(game.model, oracle, table, i, weight, oracle.value[i])
+    return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best.copy()
+
+
+__all__ = ["Oracle", "best_response", "respond", "soft_maximum"]

@@ -1,0 +1,105 @@
+"""What a run leaves behind: frozen, with a status, and able to be saved."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+from . import storage
+from ._check import Float
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Result:
+    """The outcome of :func:`learn` or :func:`ensemble`.
+
+    Attributes
+    ----------
+    policy : ndarray (S, A_total)
+        The last policy; an ensemble has its run axes in front, here and in the trace.
+    trace : mapping of str to ndarray
+        "step" (K,) and every recorded metric (K, ...). Row 0 is the initial policy at step 0.
+    status : str
+        "done", "stopped" (by the callback), "interrupted", or "diverged".
+    message : str
+        The same in a sentence.
+    steps : int
+        Updates made.
+    state : object
+        The rule's last state, such as ``state.theta``.
+    rule, game : str
+        What ran on what.
+    """
+
+    policy: Float
+    trace: Mapping[str, Any]
+    status: str
+    message: str
+    steps: int
+    state: Any
+    rule: str
+    game: str
+
+    def __post_init__(self) -> None:
+        for array in (self.policy, *self.trace.values()):
+            array.flags.writeable = False
+        object.__setattr__(self, "trace", MappingProxyType(dict(self.trace)))
+
+    def __repr__(self) -> str:
+        rows = self.trace["step"].size
+        parts = [f"<Result: {self.rule} on {self.game!r}, {self.steps} steps, {self.status}"]
+        if self.policy.ndim > 2:
+            parts.append(f"{'x'.join(map(str, self.policy.shape[:-2]))} runs")
+        if "ne_gap" in self.trace and rows:
+            last = self.trace["ne_gap"][..., -1, :].max(axis=-1)
+            parts.append(f"NE-gap {last:.3g}" if last.ndim == 0 else f"NE-gap {last.min():.3g} to {last.max():.3g}")
+        parts.append(f"{rows} recorded: {', '.join(sorted(set(self.trace) - {'step'})) or 'nothing'}>")
+        return ", ".join(parts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one npz file (no pickle), whole or not at all."""
+        arrays = {"policy": self.policy}
+        arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
+        fields = self.state._asdict() if hasattr(self.state, "_asdict") else vars(self.state)
+        arrays |= {f"state/{name}": value for name, value in fields.items()}
+        meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message, "steps": self.steps,
+                "rule": self.rule, "game": self.game}
+        storage.write_atomically(path, storage.pack(arrays, meta))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Result:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or not a saved result.
+        """
+        arrays, meta = storage.unpack(path)
+        if meta.get("kind") != "result" or meta.get("format") != FORMAT:
+            raise ValueError(f"{os.fspath(path)} is no saved result of this version (kind {meta.get('kind')!r}, "
+                             f"format {meta.get('format')!r})")
+        groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}}
+        for name, value in arrays.items():
+            group, _, key = name.partition("/")
+            if key:
+                groups[group][key] = value
+        return cls(arrays["policy"], groups["trace"], meta["status"], meta["message"], meta["steps"],
+                   SimpleNamespace(**groups["state"]), meta["rule"], meta["game"])
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run; ``.result`` holds all that was computed."""
+
+    result: Result
+
+
+class Diverged(ArithmeticError):
+    """A policy stopped being one (NaN); ``.result`` holds all that was computed."""
+
+    result: Result

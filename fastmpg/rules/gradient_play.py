@@ -1,0 +1,53 @@
+"""Softmax gradient play, with or without log-barrier.
+
+    theta_i <- theta_i + eta [ d(s) pi_i Abar_i / (1 - gamma) + lam - lam A_i pi_i ],  pi_i = softmax(theta_i)
+
+Zhang et al. (2022), eq. (8), and eq. (15) for lam > 0.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .. import _check
+from .._jit import attach, kernel
+from ..evaluate import Oracle
+from ..kernels.simplex import softmax_rows
+from .state import SoftmaxState
+
+
+@kernel
+def _update(rule, state, feedback, k):
+    policy, theta, offset = state.policy, state.theta, feedback.offset
+    for s in range(policy.shape[0]):
+        weight = feedback.visit[s] / (1.0 - feedback.discount)
+        for i in range(offset.size - 1):
+            n = offset[i + 1] - offset[i]
+            for c in range(offset[i], offset[i + 1]):
+                slope = weight * policy[s, c] * (feedback.q_bar[s, c] - feedback.value[i, s])
+                theta[s, c] += rule.eta * (slope + rule.lam - rule.lam * n * policy[s, c])
+    softmax_rows(theta, offset, policy)
+
+
+@attach(feedback=Oracle, state=SoftmaxState, update=_update)
+class GradientPlay(NamedTuple):
+    """Every player follows the gradient of its own value in its softmax parameters.
+
+    Parameters
+    ----------
+    eta : float
+        Step size, > 0. Provable: :func:`fastmpg.theory.gradient_play_step`.
+    lam : float
+        Weight of the log-barrier, >= 0.
+
+    Notes
+    -----
+    Zhang et al. (2022), eq. (8) and (15).
+    """
+
+    eta: float = 0.1
+    lam: float = 0.0
+
+    def checked(self) -> GradientPlay:
+        """The rule with its parameters checked."""
+        return GradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0))

@@ -1,0 +1,43 @@
+"""Independent Q-ascent.
+
+    pi_i <- P_Delta( pi_i + eta Qbar_i )
+
+Ding et al. (2022), "independent Q-ascent": the gradient's step without the visitation in front of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .. import _check
+from .._jit import attach, kernel
+from ..evaluate import Oracle
+from .projected_gradient_ascent import ascend
+from .state import TableState
+
+
+@kernel
+def _update(rule, state, feedback, k):
+    for s in range(state.policy.shape[0]):
+        ascend(state.policy, feedback.q_bar, feedback.offset, s, rule.eta)
+
+
+@attach(feedback=Oracle, state=TableState, update=_update, uses_visitation=False)
+class QAscent(NamedTuple):
+    """Every player moves its probabilities along its marginalised Q and projects back onto the simplex.
+
+    Parameters
+    ----------
+    eta : float
+        Step size, > 0.
+
+    Notes
+    -----
+    Ding et al. (2022), "independent policy gradient ascent with Q".
+    """
+
+    eta: float = 0.1
+
+    def checked(self) -> QAscent:
+        """The rule with its parameters checked."""
+        return QAscent(_check.real(self.eta, "eta", 0.0, open_low=True))
