@@ -5,7 +5,8 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, theory
-from ._jit import kernel, set_threads
+from ._jit import set_threads
+from ._jit import user_kernel as kernel
 from .evaluate import Evaluation, Oracle, PolicyState, evaluate
 from .learn import Snapshot, ensemble, learn
 from .metrics import nash_regret, ne_gap, qre_gap

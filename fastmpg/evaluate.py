@@ -88,7 +88,7 @@ class Oracle(NamedTuple):
     offset (N + 1,)
         First column of every player.
     discount, temperature : float
-    work, deviation, scratch, best, rhs, shared, wants_visit
+    work, deviation, scratch, best, rhs, row, shared, wants_visit
         Workspace.
     """
 
@@ -105,6 +105,7 @@ class Oracle(NamedTuple):
     scratch: Any
     best: Any
     rhs: Any
+    row: Any
 
     @classmethod
     def create(cls, game: Game, *, temperature: float = 0.0, wants_visit: bool = True, threads: int | None = None) -> Oracle:
@@ -119,7 +120,7 @@ class Oracle(NamedTuple):
         return cls(np.zeros(shape), np.zeros((game.num_states, width)), np.zeros(game.num_states), game.offset, game.discount,
                    float(temperature), bool(wants_visit), shared, game.workspace(threads),
                    np.zeros((game.num_states, width)), np.zeros((game.num_states, width)), np.zeros(game.num_states),
-                   np.zeros((1, game.num_states)))
+                   np.zeros((1, game.num_states)), np.zeros(max(game.num_actions)))
 
 
 class PolicyState(NamedTuple):

@@ -59,7 +59,9 @@ def write(recorder, model, policy):
     row, oracle = recorder.cursor[0], recorder.oracle
     recorder.cursor[0] += 1
     if recorder.policy.shape[0] > 0:
-        recorder.policy[row] = policy
+        for s in range(policy.shape[0]):
+            for c in range(policy.shape[1]):
+                recorder.policy[row, s, c] = policy[s, c]
     wants_gap, wants_soft = recorder.ne_gap.shape[0] > 0, recorder.qre_gap.shape[0] > 0
     wants_visit = recorder.mismatch.size > 0 or recorder.grad_norm.size > 0
     if not (wants_gap or wants_soft or wants_visit or recorder.value.shape[0] > 0 or recorder.c.size > 0):

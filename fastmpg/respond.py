@@ -70,7 +70,7 @@ def respond(model, oracle, policy, i, tau, start):
     weights = oracle.rhs[0]  # one number a state: the index of the present action, or unused
     for s in range(n_states):
         weights[s] = -1.0
-    fresh = np.empty(high - low)
+    fresh = oracle.row[:high - low]
     for round_ in range(ROUNDS):
         changed, size, worst = False, 0.0, 0.0
         for s in range(n_states):

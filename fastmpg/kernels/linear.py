@@ -25,17 +25,17 @@ def system(chain, gamma, lu):
 
 
 @kernel
-def factor(lu, pivot, routines):
+def factor(lu, pivot, routines, scalars):
     """Factor in place; returns 0, or 1 + the row where a pivot vanished (never for gamma < 1 and stochastic rows).
 
-    lu (S, S)   pivot (S,) int32 for LAPACK   routines (2,) addresses of dgetrf and dgetrs
+    lu (S, S)   pivot (S,) int32 and scalars (4,) int32 for LAPACK   routines (2,) addresses of dgetrf and dgetrs
     """
     n = lu.shape[0]
     if n > OWN:
-        size, info = np.full(1, n, np.int32), np.zeros(1, np.int32)
-        call(routines[0], (size.ctypes.data, size.ctypes.data, lu.ctypes.data, size.ctypes.data, pivot.ctypes.data,
-                           info.ctypes.data))
-        return np.int64(info[0])
+        scalars[0], scalars[1] = n, 0
+        size, info = scalars.ctypes.data, scalars[1:].ctypes.data
+        call(routines[0], (size, size, lu.ctypes.data, size, pivot.ctypes.data, info))
+        return np.int64(scalars[1])
     for k in range(n):
         if lu[k, k] == 0.0:
             return np.int64(k + 1)
@@ -49,15 +49,14 @@ def factor(lu, pivot, routines):
 
 
 @kernel
-def solve(lu, pivot, routines, rhs, transposed):
+def solve(lu, pivot, routines, scalars, rhs, transposed):
     """Solve in place for every row of rhs (R, S): (I - gamma P) x = rhs, or its transpose."""
     n = lu.shape[0]
     if n > OWN:
-        trans = np.full(1, 78 if transposed else 84, np.uint8)  # LAPACK sees our rows as columns: 'N' and 'T' swap
-        size, count = np.full(1, n, np.int32), np.full(1, rhs.shape[0], np.int32)
-        info = np.zeros(1, np.int32)
-        call(routines[1], (trans.ctypes.data, size.ctypes.data, count.ctypes.data, lu.ctypes.data, size.ctypes.data,
-                           pivot.ctypes.data, rhs.ctypes.data, size.ctypes.data, info.ctypes.data))
+        scalars[0], scalars[1], scalars[2] = n, 0, rhs.shape[0]
+        scalars[3] = 0x4E4E4E4E if transposed else 0x54545454  # LAPACK sees our rows as columns: 'N' and 'T' swap
+        size, info, count = scalars.ctypes.data, scalars[1:].ctypes.data, scalars[2:].ctypes.data
+        call(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size, info))
         return
     for i in range(rhs.shape[0]):
         x = rhs[i]

@@ -10,7 +10,7 @@ from ..kernels.marginal import contract_states, contract_states_parallel
 
 
 class DenseWork(NamedTuple):
-    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines: factors; the rest by share b"""
+    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors; the rest by share b"""
 
     reward: Any
     p_bar: Any
@@ -18,6 +18,7 @@ class DenseWork(NamedTuple):
     lu: Any
     pivot: Any
     routines: Any
+    scalars: Any
     lead: Any
     tail: Any
     x: Any
@@ -38,7 +39,7 @@ def _contract(model, work, policy):
 @kernel
 def _factor(model, work):
     linear.system(work.chain, model.discount, work.lu)
-    linear.factor(work.lu, work.pivot, work.routines)
+    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
@@ -54,12 +55,12 @@ def _deviate(model, work, policy, i):
                 for t in range(n_states):
                     row[t] -= weight * work.p_bar[s, c, t]
         row[s] += 1.0
-    linear.factor(work.lu, work.pivot, work.routines)
+    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
 def _solve(model, work, rhs, transposed):
-    linear.solve(work.lu, work.pivot, work.routines, rhs, transposed)
+    linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel

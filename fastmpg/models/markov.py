@@ -187,15 +187,16 @@ class MarkovGame(Game):
         m, actions, n_states = self._model, self.num_actions, self.num_states
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", INSTEAD)
         routines = np.array([lapack("dgetrf"), lapack("dgetrs")])
+        scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         if self.is_sparse:
             side = n_states if n_states <= DIRECT else 0
-            return SparseWork(reward, np.zeros(m.chain_index.size), np.zeros((side, side)), np.zeros(side, np.int32), routines,
+            return SparseWork(reward, np.zeros(m.chain_index.size), np.zeros((side, side)), np.zeros(side, np.int32), routines, scalars,
                               np.zeros((7, 0 if side else n_states)), np.zeros(math.prod(actions)),
                               *(np.zeros(n) for n in scratch_sizes(actions, m.cut, 1)))
         shares = min(threads, n_states)
         return DenseWork(reward, np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states)),
-                         np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
+                         np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
                          *(np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)))
 
     def workspace_bytes(self, threads: int = 1) -> int:

@@ -27,6 +27,7 @@ class SparseWork(NamedTuple):
     lu: Any
     pivot: Any
     routines: Any
+    scalars: Any
     krylov: Any
     plane: Any
     lead: Any
@@ -78,7 +79,7 @@ def _factor(model, work):
             work.lu[s, s] = 1.0
             for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
                 work.lu[s, model.chain_index[k]] -= model.discount * work.chain[k]
-        linear.factor(work.lu, work.pivot, work.routines)
+        linear.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
@@ -92,7 +93,7 @@ def _deviate(model, work, policy, i):
 @kernel
 def _solve(model, work, rhs, transposed):
     if work.lu.shape[0] > 0:
-        linear.solve(work.lu, work.pivot, work.routines, rhs, transposed)
+        linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
     else:
         for i in range(rhs.shape[0]):
             linear.sparse_solve(model.chain_pointer, model.chain_index, work.chain, model.discount, rhs[i], transposed,
