@@ -112,6 +112,7 @@ class _Cache(FunctionCache):
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
         if not (self._enabled and all(map(_own, sig))):
             return None
+        numba.get_num_threads()  # a cached function may call a parallel one, whose runtime must be there when it is linked
         try:
             blob = self._path(sig, target_context.codegen()).read_bytes()
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:

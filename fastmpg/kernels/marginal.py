@@ -4,146 +4,162 @@
     r_i^pi(s)   = E_{a ~ pi} r_i(s, a)            P^pi(t | s)     = E_{a ~ pi} P(t | s, a)
 
 A plane with rows j = l U + u (lead group l, tail group u, see :mod:`.joint`) is read once and summed both ways,
-x[l] = sum_u w_tail(u) row_j and y[u] = sum_l w_lead(l) row_j. Folding x one player after the other gives the lead
-players' marginals, folding y the tail players', and both are small: two multiply-adds an element, however many players.
+x[l] = sum_u w_tail(u) row_j and y[u] = sum_l w_lead(l) row_j. Reducing x one player after the other gives the lead
+players' marginals, reducing y the tail players', and both are small: two multiply-adds an element, however many players.
+
+Scalars that a loop needs are read before it: a load that might alias what the loop writes would stop it from vectorising.
 """
 
 from .._jit import kernel, parallel, prange
-from .joint import prefix_weights
+from .joint import suffix_weights
 
-TILE = 1024  # elements of y: 8 KiB stay in the first-level cache beside the rows that stream through
 
 
 @kernel
-def sum_tail(plane, width, n_lead, weight, x):
-    """x[l, :] = sum_u weight[u] plane[l U + u, :]      plane (J width,)  x (L width,)"""
-    n_tail = weight.size
-    for l in range(n_lead):
-        out = x[l * width:(l + 1) * width]
-        rows = plane[l * n_tail * width:(l + 1) * n_tail * width]
+def dot(a, b):
+    """sum a b"""
+    total = 0.0
+    for e in range(a.size):
+        total += a[e] * b[e]
+    return total
+
+
+@kernel
+def scale(factor, a, out):
+    """out = factor a; ``out`` may be ``a``."""
+    for e in range(out.size):
+        out[e] = factor * a[e]
+
+
+@kernel
+def add(factor, a, out):
+    """out += factor a"""
+    for e in range(out.size):
+        out[e] += factor * a[e]
+
+
+@kernel
+def add_rows(rows, width, weight, out):
+    """out += sum_u weight[u] rows[u, :], four rows a pass: ``out`` is loaded and stored a quarter as often.
+
+    rows (U width,) flat   weight (U,)   out (width,)
+    """
+    count, u = weight.size, 0
+    while u + 4 <= count:
+        r0, r1 = rows[u * width:(u + 1) * width], rows[(u + 1) * width:(u + 2) * width]
+        r2, r3 = rows[(u + 2) * width:(u + 3) * width], rows[(u + 3) * width:(u + 4) * width]
+        w0, w1, w2, w3 = weight[u], weight[u + 1], weight[u + 2], weight[u + 3]
         for t in range(width):
-            out[t] = 0.0
-        u = 0
-        while u + 4 <= n_tail:  # four rows a pass: the running sum is loaded and stored a quarter as often
-            r0, r1 = rows[u * width:(u + 1) * width], rows[(u + 1) * width:(u + 2) * width]
-            r2, r3 = rows[(u + 2) * width:(u + 3) * width], rows[(u + 3) * width:(u + 4) * width]
-            w0, w1, w2, w3 = weight[u], weight[u + 1], weight[u + 2], weight[u + 3]
-            for t in range(width):
-                out[t] += w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t]
-            u += 4
-        while u < n_tail:
-            w, r = weight[u], rows[u * width:(u + 1) * width]
-            for t in range(width):
-                out[t] += w * r[t]
-            u += 1
+            out[t] += w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t]
+        u += 4
+    while u < count:
+        add(weight[u], rows[u * width:(u + 1) * width], out)
+        u += 1
 
 
 @kernel
 def sum_both(plane, width, lead_weight, tail_weight, x, y):
-    """x as in :func:`sum_tail` and y[u, :] = sum_l lead_weight[l] plane[l U + u, :], one block of rows after the other."""
-    block = tail_weight.size * width
+    """x[l, :] = sum_u tail_weight[u] plane[l, u, :] and y[u, :] = sum_l lead_weight[l] plane[l, u, :], four l at a time.
+
+    plane (L U width,) flat   x (L width,) flat   y (U width,) flat
+    """
+    n_lead, block = lead_weight.size, y.size
     for e in range(block):
         y[e] = 0.0
-    for l in range(lead_weight.size):
-        rows = plane[l * block:(l + 1) * block]
-        weight = lead_weight[l]
-        for e in range(block):
-            y[e] += weight * rows[e]
-        sum_tail(rows, width, 1, tail_weight, x[l * width:(l + 1) * width])
+    l = 0
+    while l < n_lead:
+        stop = min(l + 4, n_lead)
+        add_rows(plane[l * block:stop * block], block, lead_weight[l:stop], y)
+        while l < stop:
+            out = x[l * width:(l + 1) * width]
+            for t in range(width):
+                out[t] = 0.0
+            add_rows(plane[l * block:(l + 1) * block], width, tail_weight, out)
+            l += 1
 
 
 @kernel
-def fold(x, width, row, n_actions, offset, first, last, weights, top, out):
+def contract_first(x, block, n, row, base):
+    """x[:block] = sum_a row[base + a] x[a block:(a + 1) block]: the slowest player of x is summed out in place."""
+    head = x[:block]
+    scale(row[base], head, head)
+    for a in range(1, n):
+        add(row[base + a], x[a * block:(a + 1) * block], head)
+
+
+@kernel
+def reduce_all(x, width, row, n_actions, offset, first, last, weights, top, out):
     """Marginals of players first..last-1 from their joint plane x, which is used up; x[0] ends as the expectation.
 
-    x (size, width) flat   weights, top   from :func:`prefix_weights`
-    out (A_total, width) flat   P_i(. | a_i) at row offset[i] + a_i
+    x (size, width) flat   weights, top   from :func:`suffix_weights`
+    out (A_total, width) flat   the marginal of a_i at row offset[i] + a_i
     """
-    size = 1
+    size = weights.size - top
     for i in range(first, last):
-        size *= n_actions[i]
-    for i in range(last - 1, first - 1, -1):
-        n = n_actions[i]
+        n, base = n_actions[i], offset[i]
         size //= n
         top -= size
-        for e in range(offset[i] * width, offset[i + 1] * width):
-            out[e] = 0.0
-        for l in range(size):
-            weight = weights[top + l]
-            into = out[offset[i] * width:offset[i + 1] * width]
-            rows = x[l * n * width:(l + 1) * n * width]
-            for e in range(n * width):
-                into[e] += weight * rows[e]
-        for l in range(size):
-            into = x[l * width:(l + 1) * width]
-            for t in range(width):
-                into[t] = row[offset[i]] * x[l * n * width + t]
-            for a in range(1, n):
-                p, rows = row[offset[i] + a], x[(l * n + a) * width:(l * n + a + 1) * width]
+        others, block = weights[top:top + size], size * width
+        for a in range(n):
+            part = x[a * block:(a + 1) * block]
+            if width == 1:
+                out[base + a] = dot(others, part)
+            else:
+                into = out[(base + a) * width:(base + a + 1) * width]
                 for t in range(width):
-                    into[t] += p * rows[t]
+                    into[t] = 0.0
+                add_rows(part, width, others, into)
+        contract_first(x, block, n, row, base)
 
 
 @kernel
-def fold_one(x, row, n_actions, offset, first, i, last, weights, top, out):
-    """As :func:`fold` for width 1 and player i alone: out[offset[i] + a] = sum over the others of the group."""
-    size = 1
-    for d in range(first, last):
-        size *= n_actions[d]
-    for d in range(last - 1, i, -1):
+def reduce_one(x, row, n_actions, offset, first, i, weights, top, out):
+    """As :func:`reduce_all` for width 1 and player i alone; the players after i are never summed one by one."""
+    size = weights.size - top
+    for d in range(first, i + 1):
         n, base = n_actions[d], offset[d]
         size //= n
         top -= size
-        for l in range(size):
-            total = row[base] * x[l * n]
-            for a in range(1, n):
-                total += row[base + a] * x[l * n + a]
-            x[l] = total
-    n, base = n_actions[i], offset[i]
-    size //= n
-    top -= size
+        if d < i:
+            contract_first(x, size, n, row, base)
+    others = weights[top:top + size]
     for a in range(n):
-        out[base + a] = weights[top] * x[a]
-    for l in range(1, size):
-        weight = weights[top + l]
-        for a in range(n):
-            out[base + a] += weight * x[l * n + a]
+        out[base + a] = dot(others, x[a * size:(a + 1) * size])
 
 
 @kernel
-def contract_plane(plane, i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
-    """r_i(., a_i) of one player's own plane (J,): only the side that the player is on is summed."""
-    n_lead, n_tail = lead.size - lead_top, tail.size - tail_top
+def contract_player(plane, i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
+    """r_i(s, a_i) from player i's own plane (J,): only the side that the player is on is summed."""
+    lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
+    block = tail_weight.size
     if i < cut:
-        for l in range(n_lead):
-            total = 0.0
-            for u in range(n_tail):
-                total += tail[tail_top + u] * plane[l * n_tail + u]
-            x[l] = total
-        fold_one(x, row, n_actions, offset, 0, i, cut, lead, lead_top, out)
+        for l in range(lead_weight.size):
+            x[l] = dot(tail_weight, plane[l * block:(l + 1) * block])
+        reduce_one(x, row, n_actions, offset, 0, i, lead, lead_top, out)
     else:
-        weight = lead[lead_top]
-        for u in range(n_tail):
-            y[u] = weight * plane[u]
-        for l in range(1, n_lead):
-            weight, rows = lead[lead_top + l], plane[l * n_tail:(l + 1) * n_tail]
-            for u in range(n_tail):
-                y[u] += weight * rows[u]
-        fold_one(y, row, n_actions, offset, cut, i, n_actions.size, tail, tail_top, out)
+        for u in range(block):
+            y[u] = 0.0
+        add_rows(plane, block, lead_weight, y)
+        reduce_one(y, row, n_actions, offset, cut, i, tail, tail_top, out)
 
 
 @kernel
-def contract_rewards(planes, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
-    """r_i(s, a_i) of every player in one state from planes (N or 1, J); out (A_total,)."""
+def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
+    """r_i(s, a_i) of every player in one state s of rewards (N or 1, S, J); out (A_total,)."""
     n_players = n_actions.size
-    if planes.shape[0] == n_players:
+    if rewards.shape[0] == n_players:
         for i in range(n_players):
-            contract_plane(planes[i], i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out)
-    else:
-        sum_both(planes[0], 1, lead[lead_top:], tail[tail_top:], x, y)
-        if cut > 0:
-            fold(x, 1, row, n_actions, offset, 0, cut, lead, lead_top, out)
-        fold(y, 1, row, n_actions, offset, cut, n_players, tail, tail_top, out)
+            contract_player(rewards[i, s], i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out)
+        return
+    plane, lead_weight, tail_weight = rewards[0, s], lead[lead_top:], tail[tail_top:]
+    block = tail_weight.size
+    for l in range(lead_weight.size):
+        x[l] = dot(tail_weight, plane[l * block:(l + 1) * block])
+    for u in range(block):
+        y[u] = 0.0
+    add_rows(plane, block, lead_weight, y)
+    reduce_all(x, 1, row, n_actions, offset, 0, cut, lead, lead_top, out)
+    reduce_all(y, 1, row, n_actions, offset, cut, n_players, tail, tail_top, out)
 
 
 @kernel
@@ -153,13 +169,9 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, lead_t
     plane (J width,)   out (A_total width,)   chain (width,)
     """
     n_players = n_actions.size
-    if cut > 0:
-        sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y)
-        fold(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out)
-    else:
-        for e in range(plane.size):
-            y[e] = plane[e]
-    fold(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out)
+    sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y)
+    reduce_all(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out)
+    reduce_all(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out)
     for t in range(width):
         chain[t] = y[t]
 
@@ -173,9 +185,10 @@ def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, h
     n_states = transitions.shape[0]
     for s in range(low, high):
         row = policy[s]
-        lead_top = prefix_weights(row, n_actions, offset, 0, cut, lead)
-        tail_top = prefix_weights(row, n_actions, offset, cut, n_actions.size, tail)
-        contract_rewards(rewards[:, s], row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, reward[s])
+        lead_top = suffix_weights(row, n_actions, offset, 0, cut, lead)
+        tail_top = suffix_weights(row, n_actions, offset, cut, n_actions.size, tail)
+        contract_rewards(rewards, s, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x[:lead.size - lead_top],
+                         y[:tail.size - tail_top], reward[s])
         contract_transitions(transitions[s].reshape(-1), n_states, row, n_actions, offset, cut, lead, lead_top, tail, tail_top,
                              x, y, p_bar[s].reshape(-1), chain[s])
 

@@ -10,7 +10,10 @@ from ..kernels.marginal import contract_states, contract_states_parallel
 
 
 class DenseWork(NamedTuple):
-    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors; the rest by share b"""
+    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
+
+    The rest is scratch of the contraction, one row for every share of the states.
+    """
 
     reward: Any
     p_bar: Any
@@ -32,8 +35,8 @@ def _contract(model, work, policy):
                                  work.tail, work.x, work.y, work.reward, work.p_bar, work.chain)
     else:
         contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0,
-                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.reward,
-                        work.p_bar, work.chain)
+                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.reward, work.p_bar,
+                        work.chain)
 
 
 @kernel
@@ -76,7 +79,10 @@ def _lookahead(model, work, policy, i, value, q):
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class DenseModel(NamedTuple):
-    """rewards (N or 1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)   cut"""
+    """rewards (N or 1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+
+    cut: first player of the contraction's tail group
+    """
 
     rewards: Any
     transitions: Any

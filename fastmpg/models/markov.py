@@ -12,12 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Float
 from .._jit import lapack
-from ..kernels.joint import cut_players
-from ..kernels.marginal import TILE
+from ..kernels.joint import cut_players, scratch_sizes
 from .dense import DenseModel, DenseWork
 from .game import Game
 from .sparse import DIRECT, SparseModel, SparseWork
-from .stage import scratch_sizes, stage_cut
 
 INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"
 
@@ -107,8 +105,7 @@ class MarkovGame(Game):
             raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {np.shape(transitions)}")
         planes = np.shape(rewards)[0]
         need = 8 * planes * n_states * joint + self._transition_bytes(transitions, sparse) if copy else 0
-        cut = cut_players(actions, 1 if sparse else n_states, TILE)
-        need += (self._sparse_work_bytes if sparse else self._dense_work_bytes)(n_states, actions, cut, 1)
+        need += (self._sparse_work_bytes if sparse else self._dense_work_bytes)(n_states, actions, 1)
         _check.budget(need, f"a {'sparse' if sparse else 'dense'} game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
         table = _check.array(rewards, "rewards", copy=copy).reshape(planes, n_states, joint)
@@ -121,7 +118,7 @@ class MarkovGame(Game):
         else:
             moves = _check.array(transitions, "transitions", copy=copy).reshape(n_states, joint, n_states)
             _rows_sum_to_one(moves.min(axis=-1).ravel(), moves.sum(axis=-1).ravel(), actions)
-            self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut)
+            self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states))
         self.initial = rho.view()
         self.initial.flags.writeable = False
         self._frozen = True
@@ -142,20 +139,20 @@ class MarkovGame(Game):
         pointer = np.searchsorted(pattern, np.arange(self.num_states + 1) * self.num_states)
         return SparseModel(table, rows.indptr.astype(np.int64), rows.indices.astype(np.int64), probability,
                            slot.astype(np.int64), pointer.astype(np.int64), (pattern % self.num_states).astype(np.int64), gamma,
-                           rho, counts, self.offset, stage_cut(self.num_actions))
+                           rho, counts, self.offset, cut_players(self.num_actions, 1))
 
     @staticmethod
     def _transition_bytes(transitions: Any, sparse: bool) -> int:
         return 24 * int(transitions.nnz) if sparse else 8 * math.prod(np.shape(transitions))
 
     @staticmethod
-    def _dense_work_bytes(n_states: int, actions: tuple[int, ...], cut: int, threads: int) -> int:
-        return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2
-                    + threads * sum(scratch_sizes(actions, cut, n_states)))
+    def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
+        scratch = sum(scratch_sizes(actions, cut_players(actions, n_states), n_states))
+        return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     @staticmethod
-    def _sparse_work_bytes(n_states: int, actions: tuple[int, ...], cut: int, threads: int) -> int:
-        return 8 * (n_states * (sum(actions) + 8) + math.prod(actions) + sum(scratch_sizes(actions, cut, 1)))
+    def _sparse_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
+        return 8 * (n_states * (sum(actions) + 8) + math.prod(actions) + sum(scratch_sizes(actions, cut_players(actions, 1), 1)))
 
     @property
     def is_sparse(self) -> bool:
@@ -202,7 +199,7 @@ class MarkovGame(Game):
     def workspace_bytes(self, threads: int = 1) -> int:
         count = self._sparse_work_bytes if self.is_sparse else self._dense_work_bytes
         extra = 8 * self._model.chain_index.size if self.is_sparse else 0
-        return count(self.num_states, self.num_actions, self._model.cut, min(threads, self.num_states)) + extra
+        return count(self.num_states, self.num_actions, min(threads, self.num_states)) + extra
 
     @property
     def nbytes(self) -> int:

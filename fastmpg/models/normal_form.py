@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from .. import _check
 from .._check import Float
 from .game import Game
-from .stage import StageModel, StageWork, scratch_sizes, stage_cut
+from ..kernels.joint import cut_players, scratch_sizes
+from .stage import StageModel, StageWork
 
 
 class NormalFormGame(Game):
@@ -70,7 +71,7 @@ class NormalFormGame(Game):
         self.shares_reward = table.shape[0] == 1
         self.name = name
         self._model = StageModel(table.reshape(table.shape[0], 1, -1), 0.0, self.initial,
-                                 np.array(self.num_actions, np.int64), self.offset, stage_cut(self.num_actions))
+                                 np.array(self.num_actions, np.int64), self.offset, cut_players(self.num_actions, 1))
         self.initial = self.initial.view()
         self.initial.flags.writeable = False
         self._frozen = True

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from .._jit import attach, kernel
 from ..kernels import linear
-from ..kernels.joint import prefix_weights
-from ..kernels.marginal import contract_plane, contract_rewards
+from ..kernels.joint import suffix_weights
+from ..kernels.marginal import contract_player, contract_rewards
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
 TOLERANCE = 1e-14  # relative residual at which the iteration ends; rounding usually ends it first
@@ -38,9 +38,9 @@ class SparseWork(NamedTuple):
 
 @kernel
 def _weigh(model, work, row):
-    """Prefix weights of one state's row; returns their tops."""
-    lead_top = prefix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
-    tail_top = prefix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
+    """Joint weights of one state's row; returns their tops."""
+    lead_top = suffix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
+    tail_top = suffix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
     return lead_top, tail_top
 
 
@@ -64,7 +64,7 @@ def _mix(model, work, s, lead_top, tail_top):
 def _contract(model, work, policy):
     for s in range(policy.shape[0]):
         lead_top, tail_top = _weigh(model, work, policy[s])
-        contract_rewards(model.rewards[:, s], policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top,
+        contract_rewards(model.rewards, s, policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top,
                          work.tail, tail_top, work.x, work.y, work.reward[s])
         _mix(model, work, s, lead_top, tail_top)
 
@@ -110,8 +110,8 @@ def _lookahead(model, work, policy, i, value, q):
             for k in range(model.pointer[s * n_joint + j], model.pointer[s * n_joint + j + 1]):
                 total += model.probability[k] * value[model.index[k]]
             work.plane[j] = total
-        contract_plane(work.plane, i, policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top, work.tail,
-                       tail_top, work.x, work.y, q[s])
+        contract_player(work.plane, i, policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top,
+                        work.tail, tail_top, work.x, work.y, q[s])
         for c in range(model.offset[i], model.offset[i + 1]):
             q[s, c] = work.reward[s, c] + model.discount * q[s, c]
 

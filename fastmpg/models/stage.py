@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .._jit import attach, kernel
-from ..kernels.joint import cut_players, level_sizes, prefix_weights
-from ..kernels.marginal import TILE, contract_rewards
+from ..kernels.joint import suffix_weights
+from ..kernels.marginal import contract_rewards
 
 
 class StageWork(NamedTuple):
@@ -24,10 +22,10 @@ class StageWork(NamedTuple):
 @kernel
 def _contract(model, work, policy):
     row = policy[0]
-    lead_top = prefix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
-    tail_top = prefix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
-    contract_rewards(model.rewards[:, 0], row, model.n_actions, model.offset, model.cut, work.lead, lead_top, work.tail,
-                     tail_top, work.x, work.y, work.reward[0])
+    lead_top = suffix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
+    tail_top = suffix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
+    contract_rewards(model.rewards, 0, row, model.n_actions, model.offset, model.cut, work.lead, lead_top, work.tail, tail_top,
+                     work.x, work.y, work.reward[0])
 
 
 @kernel
@@ -61,15 +59,3 @@ class StageModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
-
-
-def scratch_sizes(num_actions: tuple[int, ...], cut: int, width: int) -> tuple[int, int, int, int]:
-    """Lengths of lead, tail, x and y for planes of ``width`` numbers a joint action."""
-    lead, tail = num_actions[:cut], num_actions[cut:]
-    sizes = [int(np.prod(group, dtype=object)) for group in (lead, tail)]
-    return level_sizes(lead), level_sizes(tail), sizes[0] * width, sizes[1] * width
-
-
-def stage_cut(num_actions: tuple[int, ...]) -> int:
-    """Where the players are cut for planes of single numbers."""
-    return cut_players(num_actions, 1, TILE)

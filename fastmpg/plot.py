@@ -1,0 +1,245 @@
+"""Pictures of results. matplotlib is imported when something is drawn, and its global settings stay as they are."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import storage
+from .models.game import Game
+from .policy import check_policy, split
+from .record import SHAPES
+from .result import Result
+
+# Okabe and Ito's colours, which colour-blind readers tell apart; the pale yellow is left out.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLE: dict[str, Any] = {
+    "font.size": 9.0, "axes.titlesize": 10.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0, "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.alpha": 0.3, "grid.linewidth": 0.6, "lines.linewidth": 1.4, "legend.frameon": False, "axes.titleweight": "normal",
+    "axes.linewidth": 0.8, "savefig.dpi": 160, "figure.dpi": 100, "axes.formatter.limits": (-4, 5), "svg.hashsalt": "fastmpg",
+    "figure.facecolor": "white", "savefig.facecolor": "white", "axes.formatter.useoffset": False,
+}
+LABELS = {"ne_gap": "NE-gap", "qre_gap": "QRE-gap", "value": "value V(ρ)", "c": "c(π), mass on best actions",
+          "mismatch": "mismatch M(π)", "grad_norm": "gradient norm ‖∇V‖₂", "policy": "probability"}
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib
+    except ImportError:
+        raise ImportError('plotting needs matplotlib: pip install "fastmpg[report]"') from None
+    return matplotlib
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Publication defaults while something is drawn; the caller's own settings come back afterwards."""
+    matplotlib = _matplotlib()
+    from cycler import cycler
+
+    with matplotlib.rc_context(STYLE | {"axes.prop_cycle": cycler(color=COLOURS)}):
+        yield
+
+
+def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, title: str = "") -> tuple[Any, Any]:
+    """A figure that no window or global state knows of, and its axes as an array (rows, columns).
+
+    Parameters
+    ----------
+    rows, columns : int
+    size : (float, float), optional
+        Width and height in inches.
+    title : str
+    """
+    with style():
+        from matplotlib.figure import Figure
+
+        sheet = Figure(figsize=size or (4.4 * columns + 0.4, 3.0 * rows + (0.3 if title else 0.0)), layout="constrained")
+        axes = sheet.subplots(rows, columns, squeeze=False)
+        if title:
+            sheet.suptitle(title, fontsize=11.5, fontweight="bold")
+    return sheet, axes
+
+
+def shades(count: int) -> list[Any]:
+    """Ordered colours for a sweep, from dark to bright, distinct in grey too."""
+    table = _matplotlib().colormaps["viridis"]
+    return [table(x) for x in np.linspace(0.0, 0.9, count)]
+
+
+def save(sheet: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names inside."""
+    target = Path(path)
+    kind = target.suffix.lower().lstrip(".")
+    empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+    if kind not in empty:
+        raise ValueError(f"a figure is saved as .png, .svg or .pdf, found {target.name!r}")
+    buffer = io.BytesIO()
+    with style():
+        sheet.savefig(buffer, format=kind, metadata=empty[kind])
+    return storage.write_atomically(target, buffer.getvalue())
+
+
+def reduced(result: Result, metric: str, reduce: str = "max") -> NDArray[Any]:
+    """A metric of a trace with its players put together: (..., K).
+
+    Parameters
+    ----------
+    result : Result
+    metric : str
+        A recorded metric other than "policy".
+    reduce : "max", "min", "mean" or "sum"
+        What is done over the players, where the metric has one number for each.
+    """
+    table = result.trace[metric]
+    if not SHAPES[metric]:
+        return np.asarray(table)
+    return np.asarray({"max": np.max, "min": np.min, "mean": np.mean, "sum": np.sum}[reduce](table, axis=-1))
+
+
+def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str | None = None, band: str | None = "range",
+          log: str = "", label: str | None = None, first: int = 0, **line: Any) -> Any:
+    """Draw a recorded metric against the step.
+
+    Parameters
+    ----------
+    result : Result
+        Of :func:`fastmpg.learn` or :func:`fastmpg.ensemble`; over an ensemble's runs the mean is drawn, and a band.
+    metric : str
+        Any recorded metric but "policy", which :func:`policy` draws.
+    ax : matplotlib Axes, optional
+        Where to draw; a new pyplot figure by default.
+    reduce : "max", "min", "mean", "sum" or "players", optional
+        What is done with one number per player: reduce them, or draw a line for each. By default gaps are reduced to their
+        maximum, and values are drawn per player unless all are equal.
+    band : "range", "std" or None
+        Smallest to largest of the runs, or one standard deviation either side of the mean.
+    log : "", "x", "y" or "xy"
+        Logarithmic axes; what is not positive is left out there.
+    label : str, optional
+        For the legend.
+    first : int
+        Added to the step: 1 counts as papers do that call the initial policy t = 1.
+    **line
+        For matplotlib's ``plot``.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the metric was not recorded.
+    ImportError
+        If matplotlib is not installed.
+    """
+    if metric not in result.trace or metric in ("step", "policy"):
+        names = ", ".join(sorted(set(result.trace) - {"step", "policy"})) or "nothing"
+        hint = "; plot.policy draws policies" if metric == "policy" else ""
+        raise ValueError(f"cannot draw {metric!r}: the trace holds {names}{hint}")
+    if reduce not in (None, "max", "min", "mean", "sum", "players"):
+        raise ValueError(f'reduce must be "max", "min", "mean", "sum" or "players", found {reduce!r}')
+    if band not in (None, "range", "std"):
+        raise ValueError(f'band must be "range", "std" or None, found {band!r}')
+    if log not in ("", "x", "y", "xy"):
+        raise ValueError(f'log must be "", "x", "y" or "xy", found {log!r}')
+    table = result.trace[metric]
+    if reduce is None:
+        alike = metric != "value" or (np.ptp(table, axis=-1) <= 1e-12 * np.abs(table).max(initial=1.0)).all()
+        reduce = "max" if alike else "players"
+    split_players = bool(SHAPES[metric]) and reduce == "players"
+    lines = np.moveaxis(table, -1, 0) if split_players else reduced(result, metric, reduce if reduce != "players" else "max")[None]
+    x = result.trace["step"] + first
+    with style():
+        if ax is None:
+            from matplotlib import pyplot
+
+            ax = pyplot.subplots(layout="constrained")[1]
+        for i, rows in enumerate(lines):
+            rows = rows.reshape(-1, x.size)
+            name = f"{label + ', ' if label else ''}player {i}" if split_players else label
+            drawn = ax.plot(x, rows.mean(axis=0), label=name, **line)[0]
+            if band is not None and rows.shape[0] > 1:
+                mean, width = rows.mean(axis=0), rows.std(axis=0)
+                low, high = (rows.min(axis=0), rows.max(axis=0)) if band == "range" else (mean - width, mean + width)
+                if "y" in log and (rows > 0).any():
+                    low = np.maximum(low, rows[rows > 0].min())
+                ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.18, linewidth=0)
+        for side in log:
+            getattr(ax, f"set_{side}scale")("log", nonpositive="mask")
+        ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
+        spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean of the players",
+                  "sum": "sum of the players"}.get(reduce, "")
+        named = spread and SHAPES[metric] and metric != "value" and table.shape[-1] > 1
+        ax.set_ylabel(f"{LABELS[metric]} ({spread})" if named else LABELS[metric])
+        if split_players or label is not None:
+            ax.legend()
+    return ax
+
+
+def policy(source: Any, game: Game, *, state: int = 0) -> Any:
+    """Draw a policy as a table of probabilities, or a recorded run's policies in one state against the step.
+
+    Parameters
+    ----------
+    source : Result, or a policy (S, A_total) or list of (S, A_i)
+        A result of a single run that recorded "policy" is drawn over time, any other by its last policy.
+    game : Game
+    state : int
+        Whose policies are drawn over time.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    if isinstance(source, Result) and "policy" in source.trace and source.trace["policy"].ndim == 3:
+        return _policy_over_time(source, game, state)
+    table = check_policy(game, source.policy if isinstance(source, Result) else source)
+    width, height = table.shape[1], table.shape[0]
+    sheet, axes = figure(size=(min(14.0, 2.2 + 0.55 * width), min(10.0, 1.7 + 0.42 * height)), title=f"policy, {game.name}")
+    ax = axes[0, 0]
+    with style():
+        picture = ax.imshow(table, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
+        edges = game.offset
+        for edge in edges[1:-1]:
+            ax.axvline(edge - 0.5, color="black", linewidth=1.2)
+        ax.set_xticks(range(width), [str(c - edges[i]) for i in range(game.num_players) for c in range(edges[i], edges[i + 1])])
+        ax.set_yticks(range(height) if height <= 20 else [0, height - 1])
+        ax.set_xlabel("action, by player: " + " | ".join(map(str, range(game.num_players))))
+        ax.set_ylabel("state")
+        ax.grid(False)
+        if table.size <= 400:
+            for s in range(height):
+                for c in range(width):
+                    ax.text(c, s, f"{table[s, c]:.2g}", ha="center", va="center", fontsize=7,
+                            color="white" if table[s, c] > 0.6 else "black")
+        sheet.colorbar(picture, ax=ax, label="probability")
+    return sheet
+
+
+def _policy_over_time(result: Result, game: Game, state: int) -> Any:
+    columns = min(4, game.num_players)
+    rows = -(-game.num_players // columns)
+    where = f" in state {state}" if game.num_states > 1 else ""
+    sheet, axes = figure(rows, columns, size=(3.2 * columns + 0.4, 2.6 * rows + 0.4), title=f"policies{where}, {game.name}")
+    parts = split(game, result.trace["policy"])
+    with style():
+        for i, ax in enumerate(axes.ravel()):
+            if i >= game.num_players:
+                ax.set_axis_off()
+                continue
+            for a in range(game.num_actions[i]):
+                ax.plot(result.trace["step"], parts[i][:, state, a], label=f"action {a}")
+            ax.set(title=f"player {i}", xlabel="iteration", ylabel="probability", ylim=(-0.03, 1.03))
+            if game.num_actions[i] <= 8:
+                ax.legend()
+    return sheet

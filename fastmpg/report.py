@@ -1,0 +1,172 @@
+"""Reruns published experiments and writes what came out: index.html with its pictures, and results.json."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import storage
+from .experiments.experiment import Check, Experiment, Outcome
+
+NO_PICTURES = 'No figures: they need matplotlib, which is not installed (pip install "fastmpg[report]").'
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2330; --soft: #5b6474; --line: #d9dde4; --paper: #ffffff; --tint: #f5f6f8;
+  --good: #0b6b4f; --bad: #b3340a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e7ec; --soft: #a0a8b6; --line: #353c49; --paper: #14171d;
+  --tint: #1c2129; --good: #5fd0a8; --bad: #ff9a6b; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .25rem; } h2 { font-size: 1.25rem; margin: 3rem 0 .1rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+p { margin: .5rem 0; } .soft { color: var(--soft); font-size: .92rem; } a { color: inherit; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .9rem; }
+th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; background: var(--tint); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
+figure { margin: 1.25rem 0; } figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
+figcaption { color: var(--soft); font-size: .92rem; } code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
+"""
+
+
+class Finished(NamedTuple):
+    """An experiment that was run: what came out, how long it took, the files of its figures with their captions."""
+
+    experiment: Experiment
+    outcome: Outcome
+    seconds: float
+    pictures: Sequence[tuple[str, str]]
+
+    @property
+    def met(self) -> int:
+        """Checks that are met."""
+        return sum(check.ok for check in self.outcome.checks)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all are."""
+        return self.met == len(self.outcome.checks)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    import numba
+    import numpy
+    import scipy
+
+    from . import __version__
+
+    return {"fastmpg": __version__, "numba": numba.__version__, "numpy": numpy.__version__, "scipy": scipy.__version__,
+            "Python": platform.python_version()}
+
+
+def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
+    """The content of results.json; what is not a finite number is null."""
+    def number(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    def row(check: Check) -> dict[str, Any]:
+        return {"name": check.name, "published": number(check.published), "ours": number(check.ours), "tolerance": check.tolerance,
+                "ok": check.ok}
+
+    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks], "seconds": round(one.seconds, 3)}
+            for one in finished}
+
+
+def _table(checks: Sequence[Check]) -> str:
+    if not checks:
+        return '<p class="soft">No number is published: figures only.</p>'
+    rows = [f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td class="n">{check.ours:.10g}</td>'
+            f'<td class="n">{check.tolerance:.2g}</td><td class="{"ok" if check.ok else "miss"}">{"met" if check.ok else "missed"}</td></tr>'
+            for check in checks]
+    return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
+            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+
+
+def _section(one: Finished, drawn: bool) -> str:
+    about = (one.experiment.run.__doc__ or "").strip()
+    parts = [f'<h2 id="{html.escape(one.experiment.name)}">{html.escape(one.experiment.title)}</h2>',
+             f'<p class="soft"><code>{html.escape(one.experiment.name)}</code> · {html.escape(one.experiment.paper)} · {one.seconds:.1f} s</p>',
+             f"<p>{html.escape(about)}</p>"]
+    parts += [f'<figure><img src="{html.escape(name)}" alt="{html.escape(caption)}" loading="lazy"><figcaption>{html.escape(caption)}'
+              "</figcaption></figure>" for name, caption in one.pictures]
+    if not drawn and one.outcome.figures:
+        parts.append(f'<p class="soft">{html.escape(NO_PICTURES)}</p>')
+    parts += [_table(one.outcome.checks), *(f"<p>{html.escape(note)}</p>" for note in one.outcome.notes)]
+    return "\n".join(parts)
+
+
+def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
+    """The report as one HTML page."""
+    rows = [f'<tr><td><a href="#{html.escape(one.experiment.name)}">{html.escape(one.experiment.name)}</a></td>'
+            f'<td>{html.escape(one.experiment.title)}</td><td class="n {"ok" if one.ok else "miss"}">{one.met} of {len(one.outcome.checks)}</td>'
+            f'<td class="n">{one.seconds:.1f} s</td></tr>' for one in finished]
+    checks, met = sum(len(one.outcome.checks) for one in finished), sum(one.met for one in finished)
+    state = f"{len(finished)} of {total} experiments, " if len(finished) < total else ""
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>fastmpg: published experiments, rerun</title><style>{STYLE}</style></head><body>\n"
+            f"<h1>Published experiments, rerun</h1>\n<p>{state}{met} of {checks} published numbers and statements met, "
+            f"{sum(one.seconds for one in finished):.1f} s.</p>\n"
+            f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include compiling what '
+            "was not in the cache, not drawing.</p>\n"
+            f'<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th class="n">time</th></tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>\n"
+            + "\n".join(_section(one, drawn) for one in finished) + "\n</body></html>\n")
+
+
+def _draw(experiment: Experiment, outcome: Outcome, folder: Path) -> list[tuple[str, str]]:
+    from . import plot
+
+    pictures = []
+    for figure in outcome.figures:
+        path = plot.save(figure.draw(), folder / f"{experiment.name}-{figure.name}.png")
+        pictures.append((path.name, figure.caption))
+    return pictures
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *,
+              started: Callable[[Experiment], Any] = lambda _: None,
+              ended: Callable[[Finished], Any] = lambda _: None) -> list[Finished]:
+    """Run experiments one after the other; the report is whole after each of them.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+    folder : path
+        Where index.html, results.json and the figures go; made if it is not there.
+    started, ended : callable
+        Told of every experiment before and after.
+
+    Returns
+    -------
+    list of Finished
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    drawn, finished = can_draw(), []
+    for one in experiments:
+        started(one)
+        began = time.perf_counter()
+        outcome = one.run()
+        seconds = time.perf_counter() - began
+        finished.append(Finished(one, outcome, seconds, _draw(one, outcome, target) if drawn else ()))
+        storage.write_atomically(target / "results.json", (json.dumps(as_json(finished), indent=1) + "\n").encode())
+        storage.write_atomically(target / "index.html", page(finished, len(experiments), drawn).encode())
+        ended(finished[-1])
+    return finished
