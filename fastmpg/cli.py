@@ -50,9 +50,8 @@ def pick(name: str, known: Iterable[str], what: str) -> str:
     if plain(name) in table:
         return table[plain(name)]
     close = difflib.get_close_matches(plain(name), table, 1, 0.5)
-    hint = f"; did you mean {table[close[0]]}?" if close else ""
-    raise ValueError(f"there is no {what} {name!r}{hint} Choose from {', '.join(table.values())}" if hint else
-                     f"there is no {what} {name!r}; choose from {', '.join(table.values())}")
+    hint = f"did you mean {table[close[0]]}? Choose" if close else "choose"
+    raise ValueError(f"there is no {what} {name!r}; {hint} from {', '.join(table.values())}")
 
 
 def literal(text: str) -> Any:
@@ -153,8 +152,8 @@ def finite(value: Any) -> Any:
 def table(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
     """Columns of text, aligned; the first row is the head."""
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(width) if c in numbers else cell.ljust(width) for c, (cell, width) in enumerate(zip(row, widths, strict=True)))
-             .rstrip() for row in rows]
+    lines = ["  ".join(cell.rjust(widths[c]) if c in numbers else cell.ljust(widths[c]) for c, cell in enumerate(row)).rstrip()
+             for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
@@ -191,7 +190,7 @@ def reproduce(options: argparse.Namespace) -> int:
         for one, check in missed:
             print(f"missed: {one.experiment.name}: {check.name}: published {check.published:.10g}, ours {check.ours:.10g}, "
                   f"tolerance {check.tolerance:.2g}")
-        print(f"{os.path.join(options.out, 'index.html')}" + ("" if report.can_draw() else f"\n{report.NO_PICTURES}"))
+        print(os.path.join(options.out, "index.html") + ("" if report.can_draw() else f"\n{report.NO_PICTURES}"))
     return MISSED if missed else OK
 
 
@@ -201,7 +200,7 @@ def run(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from . import ensemble, learn
+    from .learn import ensemble, learn
     from .metrics import ne_gap
     from .record import Record
     from .result import Diverged, Interrupted
@@ -216,7 +215,10 @@ def run(options: argparse.Namespace) -> int:
     many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal()}
     began, status = time.perf_counter(), OK
     try:
-        result = learn(game, rule, options.steps, **many) if options.runs is None else ensemble(game, rule, options.steps, options.runs, **many)
+        if options.runs is None:
+            result = learn(game, rule, options.steps, **many)
+        else:
+            result = ensemble(game, rule, options.steps, options.runs, **many)
     except (Interrupted, Diverged) as error:
         result, status = error.result, INTERRUPTED if isinstance(error, Interrupted) else MISSED
         print(f"fastmpg: {error}", file=sys.stderr)
@@ -276,7 +278,8 @@ def listing(options: argparse.Namespace) -> int:
     for i, kind in enumerate(kinds):
         print(("\n" if i else "") + kind)
         for name, (about, more) in sources[kind][1]().items():
-            print(f"  {name}{f'({more})' if kind in ('games', 'rules') else ''}\n      {about}" + (f"; {more}" if kind in ("metrics", "experiments") else ""))
+            head, tail = (f"({more})", "") if kind in ("games", "rules") else ("", f"; {more}")
+            print(f"  {name}{head}\n      {about}{tail}")
     return OK
 
 
@@ -362,7 +365,8 @@ class Version(argparse.Action):
 
 def build(argv: Sequence[str]) -> Parser:
     """The parser; the flags of ``run`` and ``info`` come from the game and the rule that ``argv`` names."""
-    parser = Parser(prog="fastmpg", description="Compiled kernels for tabular Markov games: run learning rules, and rerun published experiments.",
+    about = "Compiled kernels for tabular Markov games: run learning rules, and rerun published experiments."
+    parser = Parser(prog="fastmpg", description=about,
                     epilog="exit status: 0 all well, 2 bad input, 3 not converged or a published number missed, 130 interrupted",
                     allow_abbrev=False)
     parser.add_argument("--version", action=Version)
@@ -376,7 +380,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("reproduce", reproduce, "rerun published experiments and report them beside the published numbers")
     one.add_argument("name", nargs="*", metavar="NAME", help="experiments (`fastmpg list experiments`); all by default")
-    one.add_argument("--out", default="reproduction", metavar="DIR", help="folder for index.html, figures and results.json (default: %(default)s)")
+    one.add_argument("--out", default="reproduction", metavar="DIR",
+                     help="folder for index.html, figures and results.json (default: %(default)s)")
 
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["run"] else []
     one = command("run", run, "run a learning rule on a named game",
@@ -443,7 +448,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nfastmpg: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader went away: nothing is left to say, also at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
         return complain(str(error) or type(error).__name__)

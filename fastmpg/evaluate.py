@@ -52,8 +52,9 @@ def discounted_visits(model, oracle):
 
 @kernel
 def finish(model, oracle, policy):
-    """Values and marginalised Q from a contracted model; P^pi is left factored."""
-    stage_payoffs(oracle.work.reward, policy, oracle.offset, oracle.temperature, oracle.value)
+    """Values and marginalised Q from a contracted model; P^pi is left factored. Without a future, Qbar is the reward itself."""
+    if oracle.wants_value:
+        stage_payoffs(oracle.work.reward, policy, oracle.offset, oracle.temperature, oracle.value)
     if model.discount > 0.0:
         factor(model, oracle.work)
         if oracle.shared:
@@ -63,8 +64,8 @@ def finish(model, oracle, policy):
                     oracle.value[i, s] = oracle.value[0, s]
         else:
             solve(model, oracle.work, oracle.value, False)
-    for i in range(oracle.value.shape[0]):
-        lookahead(model, oracle.work, policy, i, oracle.value[i], oracle.q_bar)
+        for i in range(oracle.value.shape[0]):
+            lookahead(model, oracle.work, policy, i, oracle.value[i], oracle.q_bar)
 
 
 @kernel
@@ -88,7 +89,7 @@ class Oracle(NamedTuple):
     offset (N + 1,)
         First column of every player.
     discount, temperature : float
-    work, deviation, scratch, best, rhs, row, shared, wants_visit
+    work, deviation, scratch, best, rhs, row, shared, wants_value, wants_visit
         Workspace.
     """
 
@@ -98,6 +99,7 @@ class Oracle(NamedTuple):
     offset: Any
     discount: float
     temperature: float
+    wants_value: bool
     wants_visit: bool
     shared: bool
     work: Any
@@ -108,7 +110,8 @@ class Oracle(NamedTuple):
     row: Any
 
     @classmethod
-    def create(cls, game: Game, *, temperature: float = 0.0, wants_visit: bool = True, threads: int | None = None) -> Oracle:
+    def create(cls, game: Game, *, temperature: float = 0.0, wants_value: bool = True, wants_visit: bool = True,
+               threads: int | None = None) -> Oracle:
         """Workspace for the exact feedback of one run.
 
         ``threads`` defaults to as many as numba has where the game is large enough for them to pay.
@@ -117,8 +120,10 @@ class Oracle(NamedTuple):
         if threads is None:
             threads = _jit.threads() if game.work_size > PARALLEL_WORK else 1
         shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
-        return cls(np.zeros(shape), np.zeros((game.num_states, width)), np.zeros(game.num_states), game.offset, game.discount,
-                   float(temperature), bool(wants_visit), shared, game.workspace(threads),
+        work = game.workspace(threads)
+        q_bar = work.reward if game.discount == 0.0 else np.zeros((game.num_states, width))
+        return cls(np.zeros(shape), q_bar, np.zeros(game.num_states), game.offset, game.discount, float(temperature),
+                   bool(wants_value or game.discount > 0.0), bool(wants_visit), shared, work,
                    np.zeros((game.num_states, width)), np.zeros((game.num_states, width)), np.zeros(game.num_states),
                    np.zeros((1, game.num_states)), np.zeros(max(game.num_actions)))
 

@@ -93,7 +93,8 @@ def _prepare(game: Game, rule: Any, steps: int, policy: Float, record: Record, t
     feedback_type = getattr(kind, "feedback", Oracle)
     state = getattr(kind, "state", TableState).start(game, policy)
     tau = float(getattr(rule, "temperature", 0.0))
-    feedback = feedback_type.create(game, temperature=tau, wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads)
+    feedback = feedback_type.create(game, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
+                                    wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads)
     recorder = record.recorder(game, trace, run, feedback, tau)
     numbers = rule.compiled() if hasattr(rule, "compiled") else rule
     return _Run(numbers, game.model, state, feedback, recorder, steps,

@@ -79,7 +79,8 @@ def save(sheet: Any, path: str | os.PathLike[str]) -> Path:
     """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names inside."""
     target = Path(path)
     kind = target.suffix.lower().lstrip(".")
-    empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+    empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
+             "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     if kind not in empty:
         raise ValueError(f"a figure is saved as .png, .svg or .pdf, found {target.name!r}")
     buffer = io.BytesIO()
@@ -102,7 +103,7 @@ def reduced(result: Result, metric: str, reduce: str = "max") -> NDArray[Any]:
     table = result.trace[metric]
     if not SHAPES[metric]:
         return np.asarray(table)
-    return np.asarray({"max": np.max, "min": np.min, "mean": np.mean, "sum": np.sum}[reduce](table, axis=-1))
+    return np.asarray(getattr(np, reduce)(table, axis=-1))
 
 
 def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str | None = None, band: str | None = "range",
@@ -177,8 +178,8 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
         for side in log:
             getattr(ax, f"set_{side}scale")("log", nonpositive="mask")
         ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
-        spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean of the players",
-                  "sum": "sum of the players"}.get(reduce, "")
+        spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
+                  "sum": "sum over the players"}.get(reduce, "")
         named = spread and SHAPES[metric] and metric != "value" and table.shape[-1] > 1
         ax.set_ylabel(f"{LABELS[metric]} ({spread})" if named else LABELS[metric])
         if split_players or label is not None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _check
 from ._jit import kernel
-from .evaluate import Oracle, discounted_visits, finish
+from .evaluate import Oracle, discounted_visits, finish, stage_payoffs
 from .metrics import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
 from .models.game import Game, contract
 
@@ -70,6 +70,8 @@ def write(recorder, model, policy):
         contract(model, oracle.work, policy)
     if recorder.known != READY:
         finish(model, oracle, policy)
+    elif not oracle.wants_value:
+        stage_payoffs(oracle.work.reward, policy, oracle.offset, 0.0, oracle.value)
     if wants_visit and not (recorder.known == READY and oracle.wants_visit):
         discounted_visits(model, oracle)
     if recorder.value.shape[0] > 0:
@@ -176,7 +178,8 @@ class Record:
             oracle = feedback
             if known == VALUES:
                 other = np.zeros_like
-                oracle = feedback._replace(temperature=0.0, value=other(feedback.value), q_bar=other(feedback.q_bar),
+                q_bar = feedback.q_bar if game.discount == 0.0 else other(feedback.q_bar)
+                oracle = feedback._replace(temperature=0.0, wants_value=True, value=other(feedback.value), q_bar=q_bar,
                                            visit=other(feedback.visit), shared=game.shares_reward)
         else:
             oracle = Oracle.create(game)

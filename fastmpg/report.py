@@ -24,14 +24,16 @@ STYLE = """
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0 0 .25rem; } h2 { font-size: 1.25rem; margin: 3rem 0 .1rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+h1 { font-size: 1.7rem; margin: 0 0 .25rem; }
+h2 { font-size: 1.25rem; margin: 3rem 0 .1rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 p { margin: .5rem 0; } .soft { color: var(--soft); font-size: .92rem; } a { color: inherit; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; background: var(--tint); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
-figure { margin: 1.25rem 0; } figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
+figure { margin: 1.25rem 0; }
+figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
 figcaption { color: var(--soft); font-size: .92rem; } code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
 """
 
@@ -83,20 +85,22 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
 def _table(checks: Sequence[Check]) -> str:
     if not checks:
         return '<p class="soft">No number is published: figures only.</p>'
-    rows = [f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td class="n">{check.ours:.10g}</td>'
-            f'<td class="n">{check.tolerance:.2g}</td><td class="{"ok" if check.ok else "miss"}">{"met" if check.ok else "missed"}</td></tr>'
-            for check in checks]
+    def row(check: Check) -> str:
+        verdict = '<td class="ok">met</td>' if check.ok else '<td class="miss">missed</td>'
+        return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td class="n">{check.ours:.10g}</td>'
+                f'<td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
+
     return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
-            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table></div>')
 
 
 def _section(one: Finished, drawn: bool) -> str:
-    about = (one.experiment.run.__doc__ or "").strip()
-    parts = [f'<h2 id="{html.escape(one.experiment.name)}">{html.escape(one.experiment.title)}</h2>',
-             f'<p class="soft"><code>{html.escape(one.experiment.name)}</code> · {html.escape(one.experiment.paper)} · {one.seconds:.1f} s</p>',
-             f"<p>{html.escape(about)}</p>"]
-    parts += [f'<figure><img src="{html.escape(name)}" alt="{html.escape(caption)}" loading="lazy"><figcaption>{html.escape(caption)}'
-              "</figcaption></figure>" for name, caption in one.pictures]
+    name, title, paper, run = one.experiment
+    parts = [f'<h2 id="{html.escape(name)}">{html.escape(title)}</h2>',
+             f'<p class="soft"><code>{html.escape(name)}</code> · {html.escape(paper)} · {one.seconds:.1f} s</p>',
+             f'<p>{html.escape((run.__doc__ or "").strip())}</p>']
+    parts += [f'<figure><img src="{html.escape(file)}" alt="{html.escape(caption)}" loading="lazy"><figcaption>{html.escape(caption)}'
+              "</figcaption></figure>" for file, caption in one.pictures]
     if not drawn and one.outcome.figures:
         parts.append(f'<p class="soft">{html.escape(NO_PICTURES)}</p>')
     parts += [_table(one.outcome.checks), *(f"<p>{html.escape(note)}</p>" for note in one.outcome.notes)]
@@ -105,9 +109,12 @@ def _section(one: Finished, drawn: bool) -> str:
 
 def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
     """The report as one HTML page."""
-    rows = [f'<tr><td><a href="#{html.escape(one.experiment.name)}">{html.escape(one.experiment.name)}</a></td>'
-            f'<td>{html.escape(one.experiment.title)}</td><td class="n {"ok" if one.ok else "miss"}">{one.met} of {len(one.outcome.checks)}</td>'
-            f'<td class="n">{one.seconds:.1f} s</td></tr>' for one in finished]
+    def row(one: Finished) -> str:
+        name = html.escape(one.experiment.name)
+        return (f'<tr><td><a href="#{name}">{name}</a></td><td>{html.escape(one.experiment.title)}</td>'
+                f'<td class="n {"ok" if one.ok else "miss"}">{one.met} of {len(one.outcome.checks)}</td>'
+                f'<td class="n">{one.seconds:.1f} s</td></tr>')
+
     checks, met = sum(len(one.outcome.checks) for one in finished), sum(one.met for one in finished)
     state = f"{len(finished)} of {total} experiments, " if len(finished) < total else ""
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -117,7 +124,7 @@ def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
             f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include compiling what '
             "was not in the cache, not drawing.</p>\n"
             f'<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th class="n">time</th></tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table></div>\n"
+            f"<tbody>{''.join(map(row, finished))}</tbody></table></div>\n"
             + "\n".join(_section(one, drawn) for one in finished) + "\n</body></html>\n")
 
 

@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import games, plot, rules
+from .. import plot
 from .._check import Float
+from ..games import matrix
 from ..learn import learn
 from ..models.game import Game
 from ..models.normal_form import NormalFormGame
 from ..policy import split
 from ..record import Record
 from ..result import Result
+from ..rules.gradient_play import GradientPlay
+from ..rules.natural_gradient_play import NaturalGradientPlay
 from .experiment import ROUNDING, Check, Figure, Outcome, experiment, printed
 
 PAPER = "Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient play in MPGs"
@@ -41,8 +44,8 @@ class Number(NamedTuple):
 
 def four(eta: float, lam: float, clip: str, eta_clipped: float | None = None) -> dict[str, Any]:
     """The paper's four rules."""
-    return {GP: rules.GradientPlay(eta), NGP: rules.NaturalGradientPlay(eta), LBGP: rules.GradientPlay(eta, lam),
-            LBNGP: rules.NaturalGradientPlay(eta_clipped or eta, lam, clip)}
+    return {GP: GradientPlay(eta), NGP: NaturalGradientPlay(eta), LBGP: GradientPlay(eta, lam),
+            LBNGP: NaturalGradientPlay(eta_clipped or eta, lam, clip)}
 
 
 def run(game: Game, each: Mapping[str, Any], last: Mapping[str, int] | int, start: Any = None) -> dict[str, Result]:
@@ -86,7 +89,8 @@ def panels(results: Mapping[str, Result], numbers: Sequence[Number], title: str,
                 mark(ax, [n for n in numbers if n.curve == name and n.metric == metric and n.t <= last], plot.COLOURS[i], bool(log))
             ax.set(title=TITLES[metric], xlim=(1, last), xlabel=TIMES)
             if log:
-                ax.set_ylim(bottom=max(FLOORS[metric], ax.get_ylim()[0]))
+                top = max(plot.reduced(result, metric)[:last].max() for result in results.values())
+                ax.set_ylim(max(FLOORS[metric], ax.get_ylim()[0]), 3 * top)
         legend(sheet, results, any(n.t <= last for n in numbers))
     return sheet
 
@@ -136,8 +140,10 @@ def draw_switch(game: NormalFormGame, result: Result, last: int = 500) -> Any:
                 axes[1, i].plot(t, table[:, 0, c], label=f"action {a + 1}")
             axes[0, i].set(title=f"averaged Q of player {i + 1}", xlabel=TIMES, ylabel="averaged Q (payoff)", xlim=(1, last))
             axes[1, i].set(title=f"policy of player {i + 1}", xlabel=TIMES, ylabel="probability", ylim=(-0.03, 1.03), xlim=(1, last))
-            for ax in axes[:, i]:
-                ax.legend(loc="center right")
+        axes[0, 0].legend(loc="lower right")
+        axes[0, 1].legend(loc="center left")
+        axes[1, 0].legend(loc="center left")
+        axes[1, 1].legend(loc="center right")
         axes[0, 0].set_ylim(0.1, 0.21)
     return sheet
 
@@ -160,14 +166,14 @@ def draw_long(results: Mapping[str, Result]) -> Any:
 @experiment("zhang-3x2", title="Four softmax rules on a 3 x 2 game, from uniform play", paper=PAPER + ", Figure 1")
 def zhang_3x2() -> Outcome:
     """eta = 5, lambda = .003, 20 000 iterations, log-barrier natural clipped before normalising."""
-    game = games.zhang_3x2()
+    game = matrix.zhang_3x2()
     results = run(game, four(5.0, 0.003, "raw"), 20000)
     return Outcome(
         compare(results, NUMBERS_3X2),
         (Figure("panels", "Figure 1 (a)-(d). Unregularised play passes points that are no equilibrium with gradient and c near 0: "
                 "its NE-gap rises again. The log-barrier keeps a bias instead.",
                 lambda: panels(results, NUMBERS_3X2, "3 x 2 game, uniform start", 1000)),
-         Figure("long", "The same runs to the end: gradient play needs about 5 000 iterations to leave, natural gradient play 400.",
+         Figure("long", "The same runs to the end: gradient play leaves the plateau at about t = 11 000, natural gradient play at 400.",
                 lambda: draw_long(results)),
          Figure("q", "Appendix 8: at first action 2 of player 1 looks best and takes nearly all probability; by the time action 3 "
                 "overtakes it, action 3 has almost none left.", lambda: draw_switch(game, results[NGP]))),
@@ -220,7 +226,7 @@ def draw_escape(long: Result, linear: Float) -> Any:
 @experiment("zhang-3x2-starts", title="The 3 x 2 game from a good and from a bad start", paper=PAPER + ", appendix 8")
 def zhang_3x2_starts() -> Outcome:
     """pi_1 = (.1, .1, .8) for 1 000 iterations; pi_1 = (.8, .1, .1) for 5 000."""
-    game, each = games.zhang_3x2(), four(5.0, 0.003, "raw")
+    game, each = matrix.zhang_3x2(), four(5.0, 0.003, "raw")
     good, bad = run(game, each, 1000, list(GOOD)), run(game, each, 5000, list(BAD))
     long = learn(game, each[NGP], 29999, policy=list(BAD), record=Record(metrics=("ne_gap",)))
     linear, underflow = linear_domain(game.payoffs[0], BAD, 5.0, long.steps + 1)
@@ -256,7 +262,7 @@ def zhang_3x2_starts() -> Outcome:
 def zhang_3player() -> Outcome:
     """eta = 10, lambda = .003; gradient play 5 000 iterations, the others 1 000; the clip is on the centred step."""
     last = {GP: 5000, NGP: 1000, LBGP: 1000, LBNGP: 1000}
-    results = run(games.zhang_3player(), four(10.0, 0.003, "centred"), last)
+    results = run(matrix.zhang_3player(), four(10.0, 0.003, "centred"), last)
     return Outcome((), (
         Figure("panels", "Figure 2. The two-player game's behaviour with a third player.",
                lambda: panels(results, (), "three players, uniform start", 1000)),
@@ -278,7 +284,7 @@ NUMBERS_8 = (
 def zhang_8player() -> Outcome:
     """eta = 5 (log-barrier natural: 20, clip on the centred step), lambda = .001; gradient play 5 000 iterations, others 10 000."""
     last = {GP: 5000, NGP: 10000, LBGP: 10000, LBNGP: 10000}
-    results = run(games.zhang_8player(), four(5.0, 0.001, "centred", 20.0), last)
+    results = run(matrix.zhang_8player(), four(5.0, 0.001, "centred", 20.0), last)
     return Outcome(
         compare(results, NUMBERS_8),
         (Figure("panels", "Figure 3, the first 1 000 iterations.",

@@ -6,6 +6,8 @@ L = prod A_i joint actions and a *tail* group cut..N-1 with U of them, so that j
 
 import math
 
+import numpy as np
+
 from .._jit import kernel
 
 TILE = 4096  # numbers in y: 32 KiB stay in the nearer caches beside the rows that stream through
@@ -31,27 +33,54 @@ def cut_players(num_actions, width):
 
 
 def scratch_sizes(num_actions, cut, width):
-    """Lengths of lead, tail, x and y for planes of ``width`` numbers a joint action."""
+    """Lengths of lead, tail, x, y and others for planes of ``width`` numbers a joint action."""
     lead, tail = num_actions[:cut], num_actions[cut:]
-    return level_sizes(lead), level_sizes(tail), math.prod(lead) * width, math.prod(tail) * width
+    others = max(level_sizes(num_actions[:i] + num_actions[i + 1:]) for i in range(len(num_actions)))
+    return level_sizes(lead), level_sizes(tail), math.prod(lead) * width, math.prod(tail) * width, others
 
 
 @kernel
-def suffix_weights(row, n_actions, offset, first, last, out):
+def suffix_weights(row, n_actions, offset, first, last, skip, out):
     """Products of the probabilities of players d..last-1 for every d from last down to first, one level after the other.
 
-    row (A_total,)   pi_i(a) at [offset[i] + a]
+    row (A_total,)   pi_i(a) at [offset[i] + a]   skip: a player to leave out, or -1
     out (sum of the levels' sizes,)   level ``last`` is the single 1; level d - 1 follows level d
     Returns the start of level ``first``: the joint probabilities of the whole group, first player slowest.
     """
     out[0] = 1.0
     start, size = 0, 1
     for d in range(last - 1, first - 1, -1):
-        after = start + size
-        below = out[start:after]
-        for a in range(n_actions[d]):
-            p, level = row[offset[d] + a], out[after + a * size:after + (a + 1) * size]
-            for u in range(size):
-                level[u] = p * below[u]
-        start, size = after, size * n_actions[d]
+        if d == skip:
+            continue
+        n, base, after = n_actions[d], offset[d], start + size
+        if size == 1:
+            for a in range(n):
+                out[after + a] = row[base + a]
+        else:
+            below = out[start:after]
+            for a in range(n):
+                p, level = row[base + a], out[after + a * size:after + (a + 1) * size]
+                for u in range(size):
+                    level[u] = p * below[u]
+        start, size = after, size * n
     return start
+
+
+def own_action_first(planes, num_actions):
+    """Rewards (N, S, A_0, ...) as (N, S, J) with player i's own action the slowest digit of plane i, the others in order.
+
+    What a player can expect from each of its actions is then a plain dot product with the others' joint probabilities.
+    """
+    out = np.empty((*planes.shape[:2], math.prod(num_actions)))
+    for i in range(len(num_actions)):
+        out[i] = np.moveaxis(planes[i], i + 1, 1).reshape(planes.shape[1], -1)
+    return out
+
+
+def natural_order(planes, num_actions):
+    """The inverse of :func:`own_action_first`: (N, S, A_0, ...)."""
+    out = np.empty((*planes.shape[:2], *num_actions))
+    for i, n in enumerate(num_actions):
+        rotated = planes[i].reshape(planes.shape[1], n, *num_actions[:i], *num_actions[i + 1:])
+        out[i] = np.moveaxis(rotated, 1, i + 1)
+    return out

@@ -7,6 +7,9 @@ A plane with rows j = l U + u (lead group l, tail group u, see :mod:`.joint`) is
 x[l] = sum_u w_tail(u) row_j and y[u] = sum_l w_lead(l) row_j. Reducing x one player after the other gives the lead
 players' marginals, reducing y the tail players', and both are small: two multiply-adds an element, however many players.
 
+Own rewards are stored with the player's own action first (:func:`.joint.own_action_first`): its marginal is a dot product
+with the joint probabilities of the others for each of its actions. Shared rewards go through the same cut as transitions.
+
 Scalars that a loop needs are read before it: a load that might alias what the loop writes would stop it from vectorising.
 """
 
@@ -113,45 +116,20 @@ def reduce_all(x, width, row, n_actions, offset, first, last, weights, top, out)
 
 
 @kernel
-def reduce_one(x, row, n_actions, offset, first, i, weights, top, out):
-    """As :func:`reduce_all` for width 1 and player i alone; the players after i are never summed one by one."""
-    size = weights.size - top
-    for d in range(first, i + 1):
-        n, base = n_actions[d], offset[d]
-        size //= n
-        top -= size
-        if d < i:
-            contract_first(x, size, n, row, base)
-    others = weights[top:top + size]
+def contract_own(plane, i, row, n_actions, offset, others, out):
+    """r_i(s, a_i) from player i's own plane (J,), whose slowest digit is a_i; out[offset[i] + a_i]."""
+    top = suffix_weights(row, n_actions, offset, 0, n_actions.size, i, others)
+    n, base = n_actions[i], offset[i]
+    size = plane.size // n
+    weight = others[top:top + size]
     for a in range(n):
-        out[base + a] = dot(others, x[a * size:(a + 1) * size])
+        out[base + a] = dot(weight, plane[a * size:(a + 1) * size])
 
 
 @kernel
-def contract_player(plane, i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
-    """r_i(s, a_i) from player i's own plane (J,): only the side that the player is on is summed."""
+def contract_shared(plane, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
+    """r(s, a_i) of every player from the plane (J,) that all share; out (A_total,)."""
     lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
-    block = tail_weight.size
-    if i < cut:
-        for l in range(lead_weight.size):
-            x[l] = dot(tail_weight, plane[l * block:(l + 1) * block])
-        reduce_one(x, row, n_actions, offset, 0, i, lead, lead_top, out)
-    else:
-        for u in range(block):
-            y[u] = 0.0
-        add_rows(plane, block, lead_weight, y)
-        reduce_one(y, row, n_actions, offset, cut, i, tail, tail_top, out)
-
-
-@kernel
-def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out):
-    """r_i(s, a_i) of every player in one state s of rewards (N or 1, S, J); out (A_total,)."""
-    n_players = n_actions.size
-    if rewards.shape[0] == n_players:
-        for i in range(n_players):
-            contract_player(rewards[i, s], i, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out)
-        return
-    plane, lead_weight, tail_weight = rewards[0, s], lead[lead_top:], tail[tail_top:]
     block = tail_weight.size
     for l in range(lead_weight.size):
         x[l] = dot(tail_weight, plane[l * block:(l + 1) * block])
@@ -159,16 +137,31 @@ def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, lead_top, ta
         y[u] = 0.0
     add_rows(plane, block, lead_weight, y)
     reduce_all(x, 1, row, n_actions, offset, 0, cut, lead, lead_top, out)
-    reduce_all(y, 1, row, n_actions, offset, cut, n_players, tail, tail_top, out)
+    reduce_all(y, 1, row, n_actions, offset, cut, n_actions.size, tail, tail_top, out)
 
 
 @kernel
-def contract_transitions(plane, width, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x, y, out, chain):
+def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, tail, x, y, others, out):
+    """r_i(s, a_i) of every player in one state s of rewards (N, S, J), own action first, or (1, S, J); out (A_total,)."""
+    if rewards.shape[0] == n_actions.size:
+        for i in range(n_actions.size):
+            contract_own(rewards[i, s], i, row, n_actions, offset, others, out)
+    else:
+        lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
+        tail_top = suffix_weights(row, n_actions, offset, cut, n_actions.size, -1, tail)
+        contract_shared(rewards[0, s], row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x[:lead.size - lead_top],
+                        y[:tail.size - tail_top], out)
+
+
+@kernel
+def contract_transitions(plane, width, row, n_actions, offset, cut, lead, tail, x, y, out, chain):
     """P_i(. | s, a_i) of every player and P^pi(. | s) in one state.
 
     plane (J width,)   out (A_total width,)   chain (width,)
     """
     n_players = n_actions.size
+    lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
+    tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
     sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y)
     reduce_all(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out)
     reduce_all(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out)
@@ -177,26 +170,23 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, lead_t
 
 
 @kernel
-def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, reward, p_bar, chain):
+def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, reward, p_bar,
+                    chain):
     """Contract states low..high-1 with one share's scratch.
 
-    rewards (N or 1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
+    rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
     """
     n_states = transitions.shape[0]
     for s in range(low, high):
-        row = policy[s]
-        lead_top = suffix_weights(row, n_actions, offset, 0, cut, lead)
-        tail_top = suffix_weights(row, n_actions, offset, cut, n_actions.size, tail)
-        contract_rewards(rewards, s, row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x[:lead.size - lead_top],
-                         y[:tail.size - tail_top], reward[s])
-        contract_transitions(transitions[s].reshape(-1), n_states, row, n_actions, offset, cut, lead, lead_top, tail, tail_top,
-                             x, y, p_bar[s].reshape(-1), chain[s])
+        contract_rewards(rewards, s, policy[s], n_actions, offset, cut, lead, tail, x, y, others, reward[s])
+        contract_transitions(transitions[s].reshape(-1), n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
+                             p_bar[s].reshape(-1), chain[s])
 
 
 @parallel
-def contract_states_parallel(rewards, transitions, policy, n_actions, offset, cut, lead, tail, x, y, reward, p_bar, chain):
+def contract_states_parallel(rewards, transitions, policy, n_actions, offset, cut, lead, tail, x, y, others, reward, p_bar, chain):
     """:func:`contract_states` over as many shares of the states as there are rows of scratch."""
     n_states, shares = transitions.shape[0], lead.shape[0]
     for b in prange(shares):
         contract_states(rewards, transitions, policy, n_actions, offset, cut, n_states * b // shares,
-                        n_states * (b + 1) // shares, lead[b], tail[b], x[b], y[b], reward, p_bar, chain)
+                        n_states * (b + 1) // shares, lead[b], tail[b], x[b], y[b], others[b], reward, p_bar, chain)

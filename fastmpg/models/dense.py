@@ -26,17 +26,18 @@ class DenseWork(NamedTuple):
     tail: Any
     x: Any
     y: Any
+    others: Any
 
 
 @kernel
 def _contract(model, work, policy):
     if work.lead.shape[0] > 1:
         contract_states_parallel(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, work.lead,
-                                 work.tail, work.x, work.y, work.reward, work.p_bar, work.chain)
+                                 work.tail, work.x, work.y, work.others, work.reward, work.p_bar, work.chain)
     else:
         contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0,
-                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.reward, work.p_bar,
-                        work.chain)
+                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0],
+                        work.reward, work.p_bar, work.chain)
 
 
 @kernel
@@ -79,7 +80,7 @@ def _lookahead(model, work, policy, i, value, q):
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class DenseModel(NamedTuple):
-    """rewards (N or 1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+    """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)
 
     cut: first player of the contraction's tail group
     """

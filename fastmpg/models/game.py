@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .._check import Float
 from .._jit import method
+from ..kernels.joint import natural_order
 
 contract, factor, deviate = method("contract"), method("factor"), method("deviate")
 solve, lookahead = method("solve"), method("lookahead")
@@ -96,3 +97,13 @@ class Game(ABC):
         shared = "identical interest" if self.shares_reward else "own rewards"
         return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
                 f"actions {self.num_actions}, discount {self.discount:g}, {shared}>")
+
+
+def reward_table(planes: Float, num_actions: tuple[int, ...]) -> Float:
+    """Rewards (N or 1, S, A_0, ...), read-only, from a model's planes."""
+    if planes.shape[0] == len(num_actions) > 1:
+        table = natural_order(planes, num_actions)
+    else:
+        table = planes.reshape(*planes.shape[:2], *num_actions).view()
+    table.flags.writeable = False
+    return table

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import Float
 from .._jit import lapack
-from ..kernels.joint import cut_players, scratch_sizes
+from ..kernels.joint import cut_players, own_action_first, scratch_sizes
 from .dense import DenseModel, DenseWork
-from .game import Game
+from .game import Game, reward_table
 from .sparse import DIRECT, SparseModel, SparseWork
 
 INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"
@@ -108,7 +108,8 @@ class MarkovGame(Game):
         need += (self._sparse_work_bytes if sparse else self._dense_work_bytes)(n_states, actions, 1)
         _check.budget(need, f"a {'sparse' if sparse else 'dense'} game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
-        table = _check.array(rewards, "rewards", copy=copy).reshape(planes, n_states, joint)
+        table = _check.array(rewards, "rewards", copy=copy)
+        table = own_action_first(table, actions) if planes == len(actions) > 1 else table.reshape(planes, n_states, joint)
         rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
         self.num_players, self.num_states, self.num_actions = len(actions), n_states, actions
         self.discount, self.name, self.shares_reward = gamma, name, planes == 1
@@ -162,9 +163,7 @@ class MarkovGame(Game):
     @property
     def rewards(self) -> Float:
         """(N or 1, S, A_0, ...), read-only; one plane when the players share it."""
-        view = self._model.rewards.reshape(-1, self.num_states, *self.num_actions).view()
-        view.flags.writeable = False
-        return view
+        return reward_table(self._model.rewards, self.num_actions)
 
     @property
     def transitions(self) -> Any:

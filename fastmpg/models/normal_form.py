@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
-from .game import Game
-from ..kernels.joint import cut_players, scratch_sizes
+from .game import Game, reward_table
+from ..kernels.joint import cut_players, own_action_first, scratch_sizes
 from .stage import StageModel, StageWork
 
 
@@ -70,7 +70,9 @@ class NormalFormGame(Game):
         self.discount, self.initial = 0.0, np.ones(1)
         self.shares_reward = table.shape[0] == 1
         self.name = name
-        self._model = StageModel(table.reshape(table.shape[0], 1, -1), 0.0, self.initial,
+        own = table.shape[0] == self.num_players > 1
+        planes = own_action_first(table[:, None], self.num_actions) if own else table.reshape(table.shape[0], 1, -1)
+        self._model = StageModel(planes, 0.0, self.initial,
                                  np.array(self.num_actions, np.int64), self.offset, cut_players(self.num_actions, 1))
         self.initial = self.initial.view()
         self.initial.flags.writeable = False
@@ -79,9 +81,7 @@ class NormalFormGame(Game):
     @property
     def payoffs(self) -> Float:
         """(N or 1, A_0, ...), read-only; one plane when the players share it."""
-        view = self._model.rewards.reshape(-1, *self.num_actions).view()
-        view.flags.writeable = False
-        return view
+        return reward_table(self._model.rewards, self.num_actions)[:, 0]
 
     @property
     def rewards(self) -> Float:

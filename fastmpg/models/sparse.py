@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .._jit import attach, kernel
 from ..kernels import linear
 from ..kernels.joint import suffix_weights
-from ..kernels.marginal import contract_player, contract_rewards
+from ..kernels.marginal import contract_own, contract_rewards
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
 TOLERANCE = 1e-14  # relative residual at which the iteration ends; rounding usually ends it first
@@ -34,39 +34,33 @@ class SparseWork(NamedTuple):
     tail: Any
     x: Any
     y: Any
+    others: Any
 
 
 @kernel
-def _weigh(model, work, row):
-    """Joint weights of one state's row; returns their tops."""
-    lead_top = suffix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
-    tail_top = suffix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
-    return lead_top, tail_top
-
-
-@kernel
-def _mix(model, work, s, lead_top, tail_top):
-    """P^pi(. | s) into the chain's row s."""
-    n_lead, n_tail = work.lead.size - lead_top, work.tail.size - tail_top
-    for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
-        work.chain[k] = 0.0
-    j = s * n_lead * n_tail
-    for l in range(n_lead):
-        for u in range(n_tail):
-            weight = work.lead[lead_top + l] * work.tail[tail_top + u]
-            if weight != 0.0:
-                for k in range(model.pointer[j], model.pointer[j + 1]):
-                    work.chain[model.slot[k]] += weight * model.probability[k]
-            j += 1
+def _mix(model, work, policy):
+    """P^pi into the chain."""
+    j = 0
+    for s in range(policy.shape[0]):
+        lead_top = suffix_weights(policy[s], model.n_actions, model.offset, 0, model.cut, -1, work.lead)
+        tail_top = suffix_weights(policy[s], model.n_actions, model.offset, model.cut, model.n_actions.size, -1, work.tail)
+        for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
+            work.chain[k] = 0.0
+        for l in range(lead_top, work.lead.size):
+            for u in range(tail_top, work.tail.size):
+                weight = work.lead[l] * work.tail[u]
+                if weight != 0.0:
+                    for k in range(model.pointer[j], model.pointer[j + 1]):
+                        work.chain[model.slot[k]] += weight * model.probability[k]
+                j += 1
 
 
 @kernel
 def _contract(model, work, policy):
     for s in range(policy.shape[0]):
-        lead_top, tail_top = _weigh(model, work, policy[s])
-        contract_rewards(model.rewards, s, policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top,
-                         work.tail, tail_top, work.x, work.y, work.reward[s])
-        _mix(model, work, s, lead_top, tail_top)
+        contract_rewards(model.rewards, s, policy[s], model.n_actions, model.offset, model.cut, work.lead, work.tail, work.x, work.y,
+                         work.others, work.reward[s])
+    _mix(model, work, policy)
 
 
 @kernel
@@ -84,9 +78,7 @@ def _factor(model, work):
 
 @kernel
 def _deviate(model, work, policy, i):
-    for s in range(policy.shape[0]):
-        lead_top, tail_top = _weigh(model, work, policy[s])
-        _mix(model, work, s, lead_top, tail_top)
+    _mix(model, work, policy)
     _factor(model, work)
 
 
@@ -102,23 +94,28 @@ def _solve(model, work, rhs, transposed):
 
 @kernel
 def _lookahead(model, work, policy, i, value, q):
-    n_joint = work.plane.size
+    n, after = model.n_actions[i], 1
+    for d in range(i + 1, model.n_actions.size):
+        after *= model.n_actions[d]
+    others = work.plane.size // n
+    row = 0
     for s in range(policy.shape[0]):
-        lead_top, tail_top = _weigh(model, work, policy[s])
-        for j in range(n_joint):
-            total = 0.0
-            for k in range(model.pointer[s * n_joint + j], model.pointer[s * n_joint + j + 1]):
-                total += model.probability[k] * value[model.index[k]]
-            work.plane[j] = total
-        contract_player(work.plane, i, policy[s], model.n_actions, model.offset, model.cut, work.lead, lead_top,
-                        work.tail, tail_top, work.x, work.y, q[s])
+        for l in range(others // after):
+            for a in range(n):
+                for u in range(after):
+                    total = 0.0
+                    for k in range(model.pointer[row], model.pointer[row + 1]):
+                        total += model.probability[k] * value[model.index[k]]
+                    work.plane[a * others + l * after + u] = total
+                    row += 1
+        contract_own(work.plane, i, policy[s], model.n_actions, model.offset, work.others, q[s])
         for c in range(model.offset[i], model.offset[i + 1]):
             q[s, c] = work.reward[s, c] + model.discount * q[s, c]
 
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class SparseModel(NamedTuple):
-    """rewards (N or 1, S, J)   pointer (S J + 1,), index, probability: P(t | s, j) in CSR   slot: place in the chain
+    """rewards (N, S, J) own action first, or (1, S, J)   pointer (S J + 1,), index, probability: P(t | s, j) in CSR   slot: place in the chain
 
     chain_pointer (S + 1,), chain_index: the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._jit import attach, kernel
-from ..kernels.joint import suffix_weights
 from ..kernels.marginal import contract_rewards
 
 
@@ -17,15 +16,13 @@ class StageWork(NamedTuple):
     tail: Any
     x: Any
     y: Any
+    others: Any
 
 
 @kernel
 def _contract(model, work, policy):
-    row = policy[0]
-    lead_top = suffix_weights(row, model.n_actions, model.offset, 0, model.cut, work.lead)
-    tail_top = suffix_weights(row, model.n_actions, model.offset, model.cut, model.n_actions.size, work.tail)
-    contract_rewards(model.rewards, 0, row, model.n_actions, model.offset, model.cut, work.lead, lead_top, work.tail, tail_top,
-                     work.x, work.y, work.reward[0])
+    contract_rewards(model.rewards, 0, policy[0], model.n_actions, model.offset, model.cut, work.lead, work.tail, work.x, work.y,
+                     work.others, work.reward[0])
 
 
 @kernel
@@ -51,7 +48,7 @@ def _lookahead(model, work, policy, i, value, q):
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class StageModel(NamedTuple):
-    """rewards (N or 1, 1, J)   discount 0   initial (1,)   n_actions (N,)   offset (N + 1,)   cut: first tail player"""
+    """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)   n_actions (N,)   offset (N + 1,)   cut: first tail player"""
 
     rewards: Any
     discount: float

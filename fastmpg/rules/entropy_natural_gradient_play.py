@@ -29,7 +29,7 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, feedback.offset, state.policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update, uses_visitation=False)
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, uses_visitation=False, uses_value=False)
 class EntropyNaturalGradientPlay(NamedTuple):
     """Every player takes a natural gradient step of its entropy-regularised value.
 

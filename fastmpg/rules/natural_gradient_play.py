@@ -27,8 +27,8 @@ def _update(rule, state, feedback, k):
         for i in range(offset.size - 1):
             n = offset[i + 1] - offset[i]
             if rule.lam == 0.0 and rule.clip == 0:
-                for c in range(offset[i], offset[i + 1]):
-                    theta[s, c] += rule.eta * scale * (feedback.q_bar[s, c] - feedback.value[i, s])
+                for c in range(offset[i], offset[i + 1]):  # the value cancels in the normalisation
+                    theta[s, c] += rule.eta * scale * feedback.q_bar[s, c]
                 continue
             barrier = rule.lam / max(feedback.visit[s], TINY) if rule.lam > 0.0 else 0.0
             for c in range(offset[i], offset[i + 1]):
@@ -71,6 +71,11 @@ class NaturalGradientPlay(NamedTuple):
     def uses_visitation(self) -> bool:
         """Without a barrier the visitation cancels: the natural gradient does not depend on it."""
         return self.lam != 0.0
+
+    @property
+    def uses_value(self) -> bool:
+        """A plain step needs Q only: the value is the same for all actions of a row."""
+        return self.lam != 0.0 or self.clip is not None
 
     def checked(self) -> NaturalGradientPlay:
         """The rule with its parameters checked."""

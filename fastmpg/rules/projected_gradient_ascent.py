@@ -32,7 +32,7 @@ def _update(rule, state, feedback, k):
         ascend(state.policy, feedback.q_bar, feedback.offset, s, step)
 
 
-@attach(feedback=Oracle, state=TableState, update=_update)
+@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False)
 class ProjectedGradientAscent(NamedTuple):
     """Every player follows the gradient of its own value in its probabilities and projects back onto the simplex.
 

@@ -22,7 +22,7 @@ def _update(rule, state, feedback, k):
         ascend(state.policy, feedback.q_bar, feedback.offset, s, rule.eta)
 
 
-@attach(feedback=Oracle, state=TableState, update=_update, uses_visitation=False)
+@attach(feedback=Oracle, state=TableState, update=_update, uses_visitation=False, uses_value=False)
 class QAscent(NamedTuple):
     """Every player moves its probabilities along its marginalised Q and projects back onto the simplex.
 

@@ -1,0 +1,30 @@
+"""Shared by every test: no display, one kernel cache for the session, seeds from the test's own name.
+
+Kernels compile on their first call and are cached on disk, in $FASTMPG_CACHE_DIR if that is set, else in the user's
+cache folder: the first session of a new version compiles for minutes, every later one loads.
+"""
+
+import os
+import zlib
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+import fastmpg as fm  # noqa: E402
+from fastmpg import _jit  # noqa: E402
+
+
+@pytest.fixture
+def rng(request):
+    """A generator seeded by the test's name: the same draws alone, in any order and on any worker."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def keep_threads():
+    """Put numba's thread count back after a test that changes it."""
+    before = _jit.threads()
+    yield before
+    fm.set_threads(before)

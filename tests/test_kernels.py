@@ -1,0 +1,540 @@
+"""Every kernel of fastmpg/kernels against a slow twin, and what must hold bit for bit: threads, shares, chunks."""
+
+import itertools
+import math
+import sys
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastmpg as fm
+from fastmpg import _jit
+from fastmpg.kernels import joint, linear, marginal, simplex
+
+EPS = np.finfo(float).eps
+learn_module = sys.modules["fastmpg.learn"]
+
+
+# ------------------------------------------------------------------------------------------------- rows of the simplex
+def exps(xs):
+    return np.array([simplex.exp(float(x)) for x in xs])
+
+
+def test_exp_keeps_its_promise():
+    """5e-16 relative against long double over the whole range, denser around 0 where rules live."""
+    xs = np.concatenate([np.linspace(-708, 700, 40_001), np.linspace(-2, 2, 8_001), np.geomspace(1e-300, 1, 301),
+                         -np.geomspace(1e-300, 1, 301), [0.0, -0.0, 709.0, -708.0]])
+    exact = np.exp(xs.astype(np.longdouble))
+    assert np.abs(exps(xs) / exact - 1).max() <= 5e-16
+    assert simplex.exp(0.0) == 1.0
+
+
+@pytest.mark.parametrize("x", [-708.1, -745.0, -1e4, -1e18, -1e300, -math.inf])
+def test_exp_is_zero_far_below(x):
+    assert simplex.exp(x) == 0.0
+
+
+def test_exp_hands_nan_on():
+    assert math.isnan(simplex.exp(math.nan))
+
+
+def ragged(rng, num_actions, num_states, spread):
+    theta = rng.normal(size=(num_states, sum(num_actions))) * spread
+    return theta, np.concatenate([[0], np.cumsum(num_actions)]).astype(np.int64)
+
+
+@pytest.mark.parametrize("num_actions", [(1,), (7,), (1, 1), (2, 3), (4, 1, 6, 2), (3,) * 8])
+@pytest.mark.parametrize("spread", [1e-3, 1.0, 300.0, 1e15])
+def test_softmax_rows(rng, num_actions, spread):
+    theta, offset = ragged(rng, num_actions, 9, spread)
+    shifted, policy = theta.copy(), np.full_like(theta, np.nan)
+    simplex.softmax_rows(shifted, offset, policy)
+    for own, mine, moved in zip(*(naive.split(x, num_actions) for x in (theta, policy, shifted)), strict=True):
+        assert_allclose(mine, naive.softmax(own), rtol=0, atol=8 * EPS)
+        assert_array_equal(moved, own - own.max(axis=1, keepdims=True))
+        assert_allclose(mine.sum(axis=1), 1.0, rtol=0, atol=own.shape[1] * EPS)
+
+
+def test_softmax_rows_of_impossible_actions():
+    theta = np.array([[-np.inf, 0.0, -np.inf, 5.0, 5.0]])
+    policy = np.empty_like(theta)
+    simplex.softmax_rows(theta, np.array([0, 3, 5]), policy)
+    assert_array_equal(policy, [[0.0, 1.0, 0.0, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_softmax_rows_never_hide_a_broken_row(bad, place):
+    """The row turns into NaN as a whole; the neighbour's is untouched."""
+    theta = np.array([[0.5, 1.0, 0.2, 0.0, 0.0]])
+    theta[0, place] = bad
+    policy = np.empty_like(theta)
+    simplex.softmax_rows(theta, np.array([0, 3, 5]), policy)
+    assert np.isnan(policy[0, :3]).all()
+    assert_array_equal(policy[0, 3:], 0.5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 33])
+@pytest.mark.parametrize("spread", [1.0, 300.0, 1e6])
+def test_log_softmax_row(rng, size, spread):
+    theta, out = rng.normal(size=size) * spread, np.empty(size)
+    simplex.log_softmax_row(theta, out)
+    assert_allclose(out, naive.log_softmax(theta), rtol=8 * EPS, atol=8 * EPS)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 33])
+def test_entropy_and_divergence(rng, size):
+    for _ in range(20):
+        p, q = rng.dirichlet(np.ones(size)), rng.dirichlet(np.ones(size))
+        p[rng.random(size) < 0.3] = 0.0
+        p[0] += 1 - p.sum()
+        assert_allclose(simplex.entropy(p), naive.entropy(p), rtol=0, atol=8 * EPS * math.log(size + 1))
+        expected = naive.kl(p, q)
+        bound = 8 * size * EPS * (1 + np.abs(np.log(q)).max())
+        assert_allclose(simplex.divergence(p, q), expected, rtol=0, atol=bound)
+
+
+def test_divergence_at_the_boundary():
+    assert simplex.divergence(np.array([0.5, 0.5]), np.array([1.0, 0.0])) == math.inf
+    assert simplex.divergence(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0.0
+    assert simplex.entropy(np.array([0.0, 1.0])) == 0.0
+
+
+def projected(row, floor=0.0):
+    out = np.full(len(row), np.nan)
+    simplex.project_row(np.array(row, dtype=float), floor, out)
+    return out
+
+
+@st.composite
+def rows_and_floors(draw):
+    size = draw(st.integers(1, 12))
+    spread = draw(st.sampled_from([1e-9, 1.0, 1e6, 1e15]))
+    row = draw(st.lists(st.floats(-1, 1), min_size=size, max_size=size))
+    share = draw(st.sampled_from([0.0, 1e-6, 0.3, 0.9, 1.0]))
+    return np.array(row) * spread, share / size
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(rows_and_floors())
+def test_project_row(drawn):
+    """Twin: floor + mass times the projection of (row - floor) / mass on the simplex, from the largest entry down."""
+    row, floor = drawn
+    size, before = len(row), row.copy()
+    mass = 1.0 - size * floor
+    found = projected(row, floor)
+    assert_array_equal(row, before)
+    relative = row - row.max()  # adding a constant moves no projection; the twin then loses no digits either
+    expected = floor + mass * naive.project_simplex(relative / mass) if mass > 0 else np.full(size, floor)
+    assert_allclose(found, expected, rtol=0, atol=4 * size * EPS)
+    assert found.min() >= floor
+    assert_allclose(found.sum(), 1.0, rtol=0, atol=4 * size * EPS)
+    again = row.copy()
+    simplex.project_row(again, floor, again)
+    assert_array_equal(again, found, "in place")
+    assert_allclose(projected(found, floor), found, rtol=0, atol=4 * size * EPS, err_msg="idempotent")
+
+
+@pytest.mark.parametrize("size", range(1, 61))
+def test_project_row_when_the_floor_takes_everything(size):
+    """n floor = 1 up to rounding leaves one point, the uniform row."""
+    row = np.linspace(-1.0, 2.0, size)
+    assert_allclose(projected(row, 1.0 / size), np.full(size, 1.0 / size), rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("rule", [fm.rules.QAscent(1.0), fm.rules.ProjectedGradientAscent(1.0)], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e9, 1e12])
+def test_large_payoffs_still_end_on_the_simplex(rule, size):
+    """However large the row that is projected, and however the compiler inlines it, the result sums to 1."""
+    game = fm.NormalFormGame([[size + 0.3, size, size + 0.1]])
+    policy = fm.learn(game, rule, 1).policy
+    assert_allclose(policy.sum(), 1.0, rtol=0, atol=4 * 3 * EPS)
+
+
+@pytest.mark.parametrize("bad", [[np.nan, 1.0], [1.0, np.nan], [np.inf, 1.0], [0.0, np.inf], [np.inf, np.inf], [-np.inf, np.nan]])
+def test_project_row_never_hides_a_broken_row(bad):
+    """What is not a number must not come out as a probability row (a run would go on from it as if nothing had happened)."""
+    assert np.isnan(projected(bad)).any()
+
+
+# ---------------------------------------------------------------------------------------------------- joint actions
+SHAPES = [(3,), (1, 1), (2, 3), (3, 1, 2), (2, 3, 2, 2), (1, 4, 1, 3), (2, 2, 3, 1, 2), (7, 9)]
+CUTS = [(shape, cut) for shape in SHAPES for cut in range(len(shape))]
+
+
+class Row:
+    """One state's policy row with the kernel's index arrays and prefix weights."""
+
+    def __init__(self, rng, actions, cut):
+        self.actions, self.cut = np.array(actions, np.int64), cut
+        self.offset = np.concatenate([[0], np.cumsum(actions)]).astype(np.int64)
+        self.parts = [rng.dirichlet(np.ones(n)) for n in actions]
+        self.row = np.concatenate(self.parts)
+        self.lead = np.full(joint.level_sizes(actions[:cut]), np.nan)
+        self.tail = np.full(joint.level_sizes(actions[cut:]), np.nan)
+        self.lead_top = joint.prefix_weights(self.row, self.actions, self.offset, 0, cut, self.lead)
+        self.tail_top = joint.prefix_weights(self.row, self.actions, self.offset, cut, len(actions), self.tail)
+        self.n_lead, self.n_tail = math.prod(actions[:cut]), math.prod(actions[cut:])
+
+    def scratch(self, width=1):
+        return np.full(self.n_lead * width, np.nan), np.full(self.n_tail * width, np.nan)
+
+    def packed(self):
+        return self.row, self.actions, self.offset, self.cut, self.lead, self.lead_top, self.tail, self.tail_top
+
+    def marginals(self, plane):
+        """(A_total, width) and (width,): every player's own view and the mean, by loops over the joint actions."""
+        width = plane.shape[-1]
+        out, mean = np.zeros((self.row.size, width)), np.zeros(width)
+        for a in itertools.product(*map(range, self.actions)):
+            weights = [p[k] for p, k in zip(self.parts, a, strict=True)]
+            mean += math.prod(weights) * plane[a]
+            for i in range(len(a)):
+                out[self.offset[i] + a[i]] += math.prod(weights[:i] + weights[i + 1:]) * plane[a]
+        return out, mean
+
+
+every_cut = pytest.mark.parametrize("actions, cut", CUTS, ids=str)
+
+
+@every_cut
+def test_prefix_weights(rng, actions, cut):
+    r = Row(rng, actions, cut)
+    for group, top, size, first, last in ((r.lead, r.lead_top, r.n_lead, 0, cut), (r.tail, r.tail_top, r.n_tail, cut, len(actions))):
+        assert group.size - top == size
+        start = 0
+        for d in range(first, last + 1):
+            level = [math.prod(w) for w in itertools.product(*r.parts[first:d])]
+            assert_allclose(group[start:start + len(level)], level, rtol=len(actions) * EPS)
+            start += len(level)
+        assert start == group.size
+
+
+@pytest.mark.parametrize("width, tile", [(1, 1024), (1, 4), (5, 60), (50, 1)])
+@pytest.mark.parametrize("actions", SHAPES, ids=str)
+def test_cut_players_keeps_the_longest_tail_that_fits(actions, width, tile):
+    cut = joint.cut_players(actions, width, tile)
+    last = len(actions) - 1
+    fitting = [k for k in range(min(1, last), last + 1) if math.prod(actions[k:]) * width <= tile]
+    assert cut == (min(fitting) if fitting else last)
+
+
+@every_cut
+@pytest.mark.parametrize("width", [1, 3])
+def test_sums_over_one_side(rng, actions, cut, width):
+    r = Row(rng, actions, cut)
+    plane = rng.normal(size=(r.n_lead, r.n_tail, width))
+    lead, tail = r.lead[r.lead_top:], r.tail[r.tail_top:]
+    tolerance = (r.n_lead + r.n_tail) * EPS * np.abs(plane).max()
+    x, y = r.scratch(width)
+    marginal.sum_both(plane.ravel(), width, lead, tail, x, y)
+    assert_allclose(x, np.einsum("luw,u->lw", plane, tail).ravel(), rtol=0, atol=tolerance)
+    assert_allclose(y, np.einsum("luw,l->uw", plane, lead).ravel(), rtol=0, atol=tolerance)
+    x[:] = np.nan
+    marginal.sum_tail(plane.ravel(), width, r.n_lead, tail, x)
+    assert_allclose(x, np.einsum("luw,u->lw", plane, tail).ravel(), rtol=0, atol=tolerance)
+
+
+@every_cut
+@pytest.mark.parametrize("width", [1, 4])
+def test_fold(rng, actions, cut, width):
+    """The tail group's joint plane folded by itself: its players' marginals and its mean."""
+    r = Row(rng, actions, cut)
+    plane = rng.normal(size=(*actions[cut:], width))
+    sub = Row.__new__(Row)
+    sub.actions, sub.parts = r.actions[cut:], r.parts[cut:]
+    sub.offset, sub.row = r.offset[cut:] - r.offset[cut], r.row[r.offset[cut]:]
+    expected, mean = sub.marginals(plane)
+    out, x = np.full((r.row.size, width), 7.0), plane.ravel().copy()
+    marginal.fold(x, width, r.row, r.actions, r.offset, cut, len(actions), r.tail, r.tail_top, out.ravel())
+    tolerance = (r.n_tail + len(actions)) * EPS * np.abs(plane).max()
+    assert_allclose(out[r.offset[cut]:], expected, rtol=0, atol=tolerance)
+    assert_array_equal(out[:r.offset[cut]], 7.0, "columns of players outside the group are left alone")
+    assert_allclose(x[:width], mean, rtol=0, atol=tolerance)
+    if width == 1:
+        for i in range(cut, len(actions)):
+            out[:] = 7.0
+            marginal.fold_one(plane.ravel().copy(), r.row, r.actions, r.offset, cut, i, len(actions), r.tail, r.tail_top, out.ravel())
+            own = slice(r.offset[i], r.offset[i + 1])
+            assert_allclose(out[own, 0], expected[own.start - r.offset[cut]:own.stop - r.offset[cut], 0], rtol=0, atol=tolerance)
+            assert_array_equal(np.delete(out, np.arange(own.start, own.stop), axis=0), 7.0)
+
+
+@every_cut
+def test_contract_one_state(rng, actions, cut):
+    """Rewards (own and shared planes) and transitions, every cut, against sums over all joint actions."""
+    r = Row(rng, actions, cut)
+    tolerance = 4 * math.prod(actions) * EPS
+    planes = rng.uniform(-1, 1, (len(actions), *actions))
+    found = np.full(r.row.size, np.nan)
+    marginal.contract_rewards(planes.reshape(len(actions), -1), *r.packed(), *r.scratch(), found)
+    for i, plane in enumerate(planes):
+        own = slice(r.offset[i], r.offset[i + 1])
+        assert_allclose(found[own], r.marginals(plane[..., None])[0][own, 0], rtol=0, atol=tolerance)
+        one = np.full(r.row.size, np.nan)
+        marginal.contract_plane(plane.ravel(), i, *r.packed(), *r.scratch(), one)
+        assert_array_equal(one[own], found[own])
+    marginal.contract_rewards(planes[:1].reshape(1, -1), *r.packed(), *r.scratch(), found)
+    assert_allclose(found, r.marginals(planes[0][..., None])[0][:, 0], rtol=0, atol=tolerance)
+    width = 5
+    moves = rng.dirichlet(np.ones(width), actions)
+    out, chain = np.full((r.row.size, width), np.nan), np.full(width, np.nan)
+    marginal.contract_transitions(moves.ravel(), width, *r.packed(), *r.scratch(width), out.ravel(), chain)
+    expected, mean = r.marginals(moves)
+    assert_allclose(out, expected, rtol=0, atol=tolerance)
+    assert_allclose(chain, mean, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
+    """Whatever the number of shares and threads, every state is summed in the same order."""
+    game = fm.games.random_markov(13, (3, 4, 2), rng=rng, identical_interest=shared)
+    policy, model = fm.random_policy(game, rng), game.model
+    head = (model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut)
+
+    def contracted(shares):
+        work = game.workspace(shares)
+        arrays = work.reward, work.p_bar, work.chain
+        if shares == 1:
+            marginal.contract_states(*head, 0, game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], *arrays)
+        else:
+            assert work.lead.shape[0] == shares
+            marginal.contract_states_parallel(*head, work.lead, work.tail, work.x, work.y, *arrays)
+        return arrays
+
+    serial = contracted(1)
+    r = naive.split(policy, game.num_actions)
+    assert_allclose(serial[2], naive.induced_chain(np.asarray(game.transitions), r), rtol=0, atol=64 * EPS)
+    for threads in range(1, keep_threads + 1):
+        fm.set_threads(threads)
+        for shares in (2, 3, 5, 13):
+            for mine, theirs in zip(contracted(shares), serial, strict=True):
+                assert_array_equal(mine, theirs, f"{threads} threads, {shares} shares")
+
+
+def test_threads_do_not_change_a_run(keep_threads):
+    """A game large enough for threads: the same bits from learn, evaluate and ne_gap at every thread count."""
+    game = fm.games.random_markov(40, (6, 5, 5), rng=1)
+    from fastmpg.evaluate import PARALLEL_WORK
+
+    assert game.work_size > PARALLEL_WORK
+    start = fm.random_policy(game, 2)
+    seen = []
+    for threads in range(1, max(2, keep_threads) + 1):
+        fm.set_threads(threads)
+        run = fm.learn(game, fm.rules.NaturalGradientPlay(0.01), 3, policy=start)
+        seen.append((run.policy, run.trace["ne_gap"], run.trace["value"], *fm.evaluate(game, start)[:4], fm.ne_gap(game, start)))
+    assert len(seen) >= 2
+    for other in seen[1:]:
+        for mine, theirs in zip(other, seen[0], strict=True):
+            assert_array_equal(mine, theirs)
+
+
+# ------------------------------------------------------------------------------------------------- linear systems
+def routines():
+    return np.array([_jit.lapack("dgetrf"), _jit.lapack("dgetrs")]), np.zeros(4, np.int32)
+
+
+def chain_of(rng, n, density=1.0):
+    chain = rng.dirichlet(np.ones(n), n)
+    if density < 1.0:
+        chain = np.where((rng.random((n, n)) < density) | (chain == chain.max(axis=1, keepdims=True)), chain, 0.0)
+        chain /= chain.sum(axis=1, keepdims=True)
+    return chain
+
+
+@pytest.mark.parametrize("n", range(1, 71))
+def test_dense_systems(n):
+    """Both orientations, both sides of the LAPACK threshold, several right-hand sides; cond <= 2 / (1 - gamma)."""
+    rng = np.random.default_rng(n)
+    addresses, scalars = routines()
+    for gamma in (0.0, 0.5, 0.99):
+        chain = chain_of(rng, n, 1.0 if n % 2 else 0.3)
+        matrix = np.eye(n) - gamma * chain
+        lu, pivot = np.empty((n, n)), np.zeros(n, np.int32)
+        linear.system(chain, gamma, lu)
+        assert_allclose(lu, matrix, rtol=0, atol=EPS)
+        assert linear.factor(lu, pivot, addresses, scalars) == 0
+        for transposed in (False, True):
+            rhs = rng.normal(size=(3, n))
+            found = rhs.copy()
+            linear.solve(lu, pivot, addresses, scalars, found, transposed)
+            expected = np.linalg.solve(matrix.T if transposed else matrix, rhs.T).T
+            assert_allclose(found, expected, rtol=0, atol=8 * n * EPS * np.abs(rhs).max() * n / (1 - gamma))
+
+
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 50])
+def test_a_vanishing_pivot_is_reported(n):
+    addresses, scalars = routines()
+    for row in {0, n // 2, n - 1}:
+        lu = np.eye(n)
+        lu[row, row] = 0.0
+        assert linear.factor(lu, np.zeros(n, np.int32), addresses, scalars) == row + 1
+
+
+def solved(rng, n, kind, gamma, transposed):
+    """Solve, and check that what it returns is the residual and bounds the error as the module says: (residual, rounding)."""
+    chain = {"random": lambda: chain_of(rng, n), "sparse": lambda: chain_of(rng, n, 4 / n),
+             "cycle": lambda: np.roll(np.eye(n), 1, axis=1),
+             "absorbing": lambda: np.vstack([np.eye(n)[1:], np.eye(n)[-1:]]),
+             "walk": lambda: (np.roll(np.eye(n), 1, axis=1) + np.roll(np.eye(n), -1, axis=1)) / 2}[kind]()
+    csr, rhs = sp.csr_array(chain), rng.normal(size=n)
+    matrix = np.eye(n) - gamma * chain
+    matrix, norm = (matrix.T, lambda v: np.abs(v).sum()) if transposed else (matrix, lambda v: np.abs(v).max())
+    found = rhs.copy()
+    residual = linear.sparse_solve(csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed,
+                                   1e-14, np.full((7, n), np.nan))
+    exact = rhs.astype(np.longdouble) - np.einsum("st,t->s", matrix.astype(np.longdouble), found.astype(np.longdouble))
+    rounding = n * EPS * (norm(rhs) + 2 * norm(found))  # of computing a residual in double at all
+    assert abs(residual - float(norm(exact))) <= rounding
+    expected = np.linalg.solve(matrix, rhs)
+    assert norm(found - expected) <= (residual + 2 * rounding) / (1 - gamma)
+    return residual, 1e-14 * norm(rhs) + rounding
+
+
+CHAINS = [(1, "random"), (2, "cycle"), (5, "random"), (60, "sparse"), (60, "cycle"), (60, "absorbing"), (300, "sparse"), (300, "walk"),
+          (300, "cycle"), (300, "absorbing")]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("n, kind", CHAINS)
+def test_sparse_residual_is_truthful(rng, n, kind, gamma, transposed):
+    solved(rng, n, kind, gamma, transposed)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("n, kind", CHAINS)
+def test_sparse_solve_reaches_rounding(rng, n, kind, gamma, transposed):
+    """The plain series x <- b + gamma P x reaches it in log(eps) / log(gamma) sweeps (36 000 at 0.999): nothing may stall before."""
+    residual, rounding = solved(rng, n, kind, gamma, transposed)
+    assert residual <= rounding
+
+
+def test_sparse_solve_of_nothing_is_nothing():
+    csr, rhs = sp.csr_array(np.full((4, 4), 0.25)), np.zeros(4)
+    args = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data
+    assert linear.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
+    assert_array_equal(rhs, 0.0)
+
+
+# ------------------------------------------------------------------------------------------------------- chunks
+@pytest.mark.parametrize("form", ["stage", "dense", "sparse"])
+@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(0.3), fm.rules.EntropyNaturalGradientPlay(0.1, 0.2), fm.rules.QAscent(0.1)],
+                         ids=lambda r: type(r).__name__)
+def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
+    """One step a chunk, chunks that grow tenfold, and a stop after every recorded step: the same bits."""
+    game = {"stage": lambda: fm.games.sun2023_potential(), "dense": lambda: fm.games.random_markov(4, (2, 3), rng=1),
+            "sparse": lambda: fm.games.random_markov(6, (2, 3), rng=2, sparse=2)}[form]()
+    record = fm.Record(every=7, metrics=("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy"), tau=0.3)
+    lengths, runs = [], []
+    real = learn_module.run_chunk
+
+    def counted(*args):
+        lengths[-1].append(args[7] - args[6])
+        return real(*args)
+
+    monkeypatch.setattr(learn_module, "run_chunk", counted)
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(learn_module, "CHUNK_SECONDS", seconds)
+        lengths.append([])
+        runs.append(fm.learn(game, rule, 200, record=record))
+    lengths.append([])
+    runs.append(fm.learn(game, rule, 200, record=record, callback=lambda snapshot: False))
+    assert lengths[0] == [1] * 201
+    assert lengths[1][:3] == [1, 10, 100] and sum(lengths[1]) == 201
+    assert sum(lengths[2]) == 201 and len(lengths[2]) == record.at(200).size
+    for run in runs[1:]:
+        assert_array_equal(run.policy, runs[0].policy)
+        assert set(run.trace) == {"step", *record.metrics}
+        for name in run.trace:
+            assert_array_equal(run.trace[name], runs[0].trace[name], name)
+
+
+# --------------------------------------------------------------------------------------------------- symmetries
+ASK = {
+    "value": lambda g, p: fm.evaluate(g, p).value,
+    "ne_gap": lambda g, p: fm.ne_gap(g, p),
+    "qre_gap": lambda g, p: fm.qre_gap(g, p, 0.3),
+    "grad_norm": lambda g, p: fm.metrics.grad_norm(g, p),
+}
+RULES = [fm.rules.GradientPlay(0.1, 0.01), fm.rules.NaturalGradientPlay(0.1, 0.001), fm.rules.EntropyNaturalGradientPlay(0.05, 0.2),
+         fm.rules.ProjectedGradientAscent(0.1), fm.rules.QAscent(0.05)]
+
+
+def build(game, kind):
+    moves = game.transitions
+    if kind == "sparse":
+        moves = sp.csr_array(moves.reshape(-1, moves.shape[-1]))
+    return fm.MarkovGame(game.rewards, moves, game.discount, game.initial)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 0, 1), (2, 1, 0)], ids=str)
+def test_renaming_players_renames_the_answers(rng, kind, order):
+    actions = (2, 4, 3)
+    game = naive.random_game(rng, actions, 5, 0.9)
+    policies = naive.random_policy(rng, actions, 5)
+    renamed = game._replace(rewards=game.rewards[list(order)].transpose(0, 1, *(2 + i for i in order)),
+                            transitions=game.transitions.transpose(0, *(1 + i for i in order), 4))
+    one, two = build(game, kind), build(renamed, kind)
+    swapped = [policies[i] for i in order]
+    for name, ask in ASK.items():
+        assert_allclose(ask(two, swapped), ask(one, policies)[list(order)], rtol=1e-12, atol=1e-12, err_msg=name)
+    for rule in RULES:
+        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=())) for g, p in ((one, policies), (two, swapped)))
+        parts = fm.split(one, run.policy)
+        assert_allclose(other.policy, fm.join([parts[i] for i in order]), rtol=0, atol=1e-11, err_msg=str(rule))
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_renaming_states_renames_the_answers(rng, kind):
+    game = naive.random_game(rng, (2, 3), 6, 0.9)
+    policies, order = naive.random_policy(rng, (2, 3), 6), rng.permutation(6)
+    renamed = naive.Game(game.rewards[:, order], game.transitions[order][..., order], game.discount, game.initial[order])
+    one, two = build(game, kind), build(renamed, kind)
+    moved = [p[order] for p in policies]
+    assert_allclose(fm.evaluate(two, moved).value, fm.evaluate(one, policies).value[:, order], rtol=1e-12, atol=1e-12)
+    assert_allclose(fm.evaluate(two, moved).visit, fm.evaluate(one, policies).visit[order], rtol=1e-12)
+    assert_allclose(fm.ne_gap(two, moved), fm.ne_gap(one, policies), rtol=1e-12, atol=1e-12)
+    for rule in RULES:
+        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=())) for g, p in ((one, policies), (two, moved)))
+        assert_allclose(other.policy, run.policy[order], rtol=0, atol=1e-11, err_msg=str(rule))
+
+
+@pytest.mark.parametrize("factor", [2.0**-40, 2.0**30])
+def test_units_of_payoff_do_not_matter(rng, factor):
+    """A power of two only changes exponents: values and gaps scale with it, a run at eta / factor is the same, bit for bit."""
+    game = naive.random_game(rng, (2, 3), 4, 0.9)
+    policies = naive.random_policy(rng, (2, 3), 4)
+    one, two = build(game, "dense"), build(game._replace(rewards=game.rewards * factor), "dense")
+    assert_array_equal(fm.evaluate(two, policies).value, factor * fm.evaluate(one, policies).value)
+    assert_array_equal(fm.ne_gap(two, policies), factor * fm.ne_gap(one, policies))
+    assert_array_equal(fm.best_response(two, policies, 0)[0], fm.best_response(one, policies, 0)[0])
+    assert fm.metrics.c(two, policies) == fm.metrics.c(one, policies)
+    assert_allclose(fm.qre_gap(two, policies, 0.3 * factor), factor * fm.qre_gap(one, policies, 0.3), rtol=1e-12)
+    for rule in RULES:
+        units = {name: getattr(rule, name) * factor for name in ("tau", "lam") if hasattr(rule, name)}
+        other = rule._replace(eta=rule.eta / factor, **units)
+        runs = [fm.learn(g, r, 20, policy=policies, record=fm.Record(metrics=())).policy for g, r in ((one, rule), (two, other))]
+        assert_allclose(runs[1], runs[0], rtol=0, atol=1e-12, err_msg=str(rule))
+
+
+def test_shifted_payoffs_shift_values_alone(rng):
+    """r_i + b_i adds b_i / (1 - gamma) to V_i and changes no gap, gradient or softmax step."""
+    game = naive.random_game(rng, (3, 2), 4, 0.9)
+    policies, shifts = naive.random_policy(rng, (3, 2), 4), np.array([3.0, -7.0])
+    one = build(game, "dense")
+    two = build(game._replace(rewards=game.rewards + shifts[:, None, None, None]), "dense")
+    assert_allclose(fm.evaluate(two, policies).value, fm.evaluate(one, policies).value + shifts[:, None] / (1 - 0.9), rtol=1e-12)
+    for ask in (fm.ne_gap, lambda g, p: fm.qre_gap(g, p, 0.3), fm.metrics.gradient, fm.metrics.c):
+        assert_allclose(ask(two, policies), ask(one, policies), rtol=0, atol=1e-11)
+    for rule in RULES:
+        runs = [fm.learn(g, rule, 10, policy=policies, record=fm.Record(metrics=())).policy for g in (one, two)]
+        assert_allclose(runs[1], runs[0], rtol=0, atol=1e-11, err_msg=str(rule))

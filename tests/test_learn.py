@@ -1,0 +1,641 @@
+"""learn, ensemble, Record and Result: what is recorded, what stops a run, what survives, and rules written outside the package."""
+
+import _thread
+import io
+import itertools
+import json
+import pickle
+import threading
+import time
+import zipfile
+from typing import Any, NamedTuple
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastmpg as fm
+from fastmpg import _jit
+
+ALL = ("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy")
+NPG = fm.rules.NaturalGradientPlay(0.2)
+
+
+@pytest.fixture(scope="module")
+def game():
+    return fm.games.random_markov(4, (2, 3), rng=1)
+
+
+@pytest.fixture(scope="module")
+def stage():
+    return fm.games.zhang_3x2()
+
+
+def same(one, two):
+    """Two results hold the same bits."""
+    assert_array_equal(one.policy, two.policy)
+    assert list(one.trace) == list(two.trace)
+    for name in one.trace:
+        assert_array_equal(one.trace[name], two.trace[name], name)
+        assert one.trace[name].dtype == two.trace[name].dtype
+    for name, value in vars_of(one.state).items():
+        assert_array_equal(value, vars_of(two.state)[name], name)
+    for name in ("status", "message", "steps", "rule", "game"):
+        assert getattr(one, name) == getattr(two, name)
+
+
+def vars_of(state):
+    return state._asdict() if hasattr(state, "_asdict") else vars(state)
+
+
+# ------------------------------------------------------------------------------------------------------- the trace
+def test_every_row_describes_the_policy_before_its_update(game):
+    """Row k holds what the public functions say of the policy after k updates; the last row is the last policy's."""
+    run = fm.learn(game, NPG, 6, policy="random", rng=5, record=fm.Record(metrics=ALL, tau=0.4))
+    assert_array_equal(run.trace["step"], np.arange(7))
+    assert_array_equal(run.trace["policy"][-1], run.policy)
+    assert_array_equal(run.trace["policy"][0], fm.random_policy(game, 5))
+    for k, policy in enumerate(run.trace["policy"]):
+        shorter = fm.learn(game, NPG, k, policy="random", rng=5, record=fm.Record(metrics=()))
+        assert_array_equal(shorter.policy, policy)
+        assert (shorter.steps, shorter.status) == (k, "done")
+        close = dict(rtol=1e-13, atol=1e-13)
+        assert_allclose(run.trace["ne_gap"][k], fm.ne_gap(game, policy), **close)
+        assert_allclose(run.trace["qre_gap"][k], fm.qre_gap(game, policy, 0.4), **close)
+        assert_allclose(run.trace["value"][k], fm.evaluate(game, policy).value @ game.initial, **close)
+        assert_allclose(run.trace["c"][k], fm.metrics.c(game, policy), **close)
+        assert_allclose(run.trace["mismatch"][k], fm.metrics.mismatch(game, policy), **close)
+        assert_allclose(run.trace["grad_norm"][k], np.sqrt((fm.metrics.grad_norm(game, policy) ** 2).sum()), **close)
+
+
+@pytest.mark.parametrize("metrics", [(), *((m,) for m in ALL), ("c", "policy"), ("mismatch", "ne_gap")], ids=str)
+@pytest.mark.parametrize("rule", [NPG, fm.rules.EntropyNaturalGradientPlay(0.05, 0.3)], ids=lambda r: type(r).__name__)
+def test_what_else_is_recorded_changes_no_number(game, rule, metrics):
+    every = fm.learn(game, rule, 10, record=fm.Record(metrics=ALL))
+    some = fm.learn(game, rule, 10, record=fm.Record(metrics=metrics))
+    assert set(some.trace) == {"step", *metrics}
+    assert_array_equal(some.policy, every.policy)
+    for name in metrics:
+        assert_array_equal(some.trace[name], every.trace[name])
+
+
+@pytest.mark.parametrize("steps, every, expected", [
+    (10, 1, range(11)), (10, 3, [0, 3, 6, 9, 10]), (10, 5, [0, 5, 10]), (10, 11, [0, 10]), (0, 1, [0]), (1, 100, [0, 1])])
+def test_recorded_steps(stage, steps, every, expected):
+    run = fm.learn(stage, NPG, steps, record=fm.Record(every, metrics=("policy",)))
+    assert_array_equal(run.trace["step"], list(expected))
+    full = fm.learn(stage, NPG, steps, record=fm.Record(metrics=("policy",)))
+    assert_array_equal(run.trace["policy"], full.trace["policy"][list(expected)])
+    assert_array_equal(run.policy, full.policy)
+
+
+@pytest.mark.parametrize("steps", [[0], [7], [0, 1, 5], (5, 1, 5, 0), np.array([2, 9]), [30], range(3)], ids=str)
+def test_explicit_steps(stage, steps):
+    """Sorted, once each, and the run goes on to its end after the last of them, with a callback and without."""
+    full = fm.learn(stage, NPG, 30, record=fm.Record(metrics=("policy",)))
+    seen = []
+    for callback in (None, lambda snapshot: seen.append(snapshot.step)):
+        run = fm.learn(stage, NPG, 30, record=fm.Record(steps=steps, metrics=("policy",)), callback=callback)
+        expected = sorted(set(int(k) for k in steps))
+        assert_array_equal(run.trace["step"], expected)
+        assert_array_equal(run.trace["policy"], full.trace["policy"][expected])
+        assert_array_equal(run.policy, full.policy)
+        assert (run.steps, run.status) == (30, "done")
+    assert seen == expected
+
+
+@pytest.mark.parametrize("last, count", [(1, 1), (1, 5), (10, 3), (1000, 4), (10**6, 50), (7, 100)])
+def test_log_spaced_steps(last, count):
+    steps = fm.Record.log_spaced(last, count)
+    assert steps[0] == 0 and steps[-1] == (last if count > 1 else 1)
+    assert (np.diff(steps) > 0).all() and len(steps) <= count + 1
+    ideal = np.geomspace(1, last, count)
+    assert np.abs(steps[1:, None] - ideal).min(axis=1).max() <= 0.5, "every step is one of the evenly spaced, rounded"
+    assert np.abs(ideal[:, None] - steps[1:]).min(axis=1).max() <= 0.5, "and each of those is there"
+    assert_array_equal(fm.Record(steps=steps).at(last), steps)
+
+
+def test_the_gap_is_taken_at_the_temperature_of_the_rule(game):
+    rule = fm.rules.EntropyNaturalGradientPlay(0.05, 0.7)
+    for record, tau in ((fm.Record(metrics=("qre_gap", "policy")), 0.7), (fm.Record(metrics=("qre_gap", "policy"), tau=0.2), 0.2)):
+        run = fm.learn(game, rule, 4, record=record)
+        expected = [fm.qre_gap(game, p, tau) for p in run.trace["policy"]]
+        assert_allclose(run.trace["qre_gap"], expected, rtol=1e-12, atol=1e-13)
+    plain = fm.learn(game, NPG, 4, record=fm.Record(metrics=("qre_gap", "ne_gap")))
+    assert_array_equal(plain.trace["qre_gap"], plain.trace["ne_gap"])
+
+
+def test_default_record_is_gap_and_value_at_every_step(stage):
+    run = fm.learn(stage, NPG, 3)
+    assert set(run.trace) == {"step", "ne_gap", "value"} and run.trace["step"].size == 4
+
+
+# ------------------------------------------------------------------------------------------------------ the callback
+@pytest.mark.parametrize("every", [1, 4])
+def test_callback_sees_the_policy_of_its_row(game, every):
+    """At every recorded step: the policy that the newest row describes, and all rows up to it."""
+    record, seen = fm.Record(every, metrics=("policy", "ne_gap")), []
+    run = fm.learn(game, NPG, 10, record=record,
+                   callback=lambda s: seen.append(s._replace(trace={k: v.copy() for k, v in s.trace.items()})))
+    assert [s.step for s in seen] == run.trace["step"].tolist()
+    for row, s in enumerate(seen):
+        assert_array_equal(s.trace["step"], run.trace["step"][:row + 1])
+        assert_array_equal(s.trace["ne_gap"], run.trace["ne_gap"][:row + 1])
+        assert_array_equal(s.trace["policy"], run.trace["policy"][:row + 1])
+        assert_array_equal(s.policy, run.trace["policy"][row], f"snapshot of step {s.step}")
+
+
+def test_callback_ends_the_run_at_the_step_it_saw(game):
+    """The result is that of a run of so many steps."""
+    record = fm.Record(metrics=("policy", "value"))
+    stopped = fm.learn(game, NPG, 100, record=record, callback=lambda s: s.step == 7)
+    short = fm.learn(game, NPG, 7, record=record)
+    assert stopped.status == "stopped" and "7" in stopped.message
+    assert stopped.steps == 7
+    assert_array_equal(stopped.trace["step"], np.arange(8))
+    assert_array_equal(stopped.trace["policy"], short.trace["policy"])
+    assert_array_equal(stopped.policy, short.policy)
+
+
+def test_callback_ends_the_run_before_it_moves(game):
+    stopped = fm.learn(game, NPG, 100, callback=lambda s: True)
+    assert (stopped.status, stopped.steps) == ("stopped", 0)
+    assert_array_equal(stopped.policy, fm.uniform_policy(game))
+
+
+def test_callback_cannot_touch_the_run(game):
+    """Writing into what it was shown changes nothing (or is refused)."""
+    def meddle(snapshot):
+        for array in (snapshot.policy, *snapshot.trace.values()):
+            if array.flags.writeable:
+                array[...] = 0
+
+    record = fm.Record(metrics=("ne_gap", "policy"))
+    same(fm.learn(game, NPG, 5, record=record, callback=meddle), fm.learn(game, NPG, 5, record=record))
+
+
+def test_an_error_in_the_callback_is_the_callers(game):
+    class Mine(Exception):
+        pass
+
+    def callback(snapshot):
+        raise Mine
+
+    with pytest.raises(Mine):
+        fm.learn(game, NPG, 5, callback=callback)
+
+
+# ---------------------------------------------------------------------------------------- interrupted and diverged
+def test_interrupted_in_a_callback(game):
+    def callback(snapshot):
+        if snapshot.step == 5:
+            raise KeyboardInterrupt
+
+    record = fm.Record(metrics=("policy", "value"))
+    with pytest.raises(fm.Interrupted) as caught:
+        fm.learn(game, NPG, 50, record=record, callback=callback)
+    result = caught.value.result
+    short = fm.learn(game, NPG, 5, record=record)
+    assert result.status == "interrupted" and isinstance(caught.value, KeyboardInterrupt)
+    assert result.message in str(caught.value) and "50" in result.message
+    assert_array_equal(result.trace["step"], np.arange(6))
+    assert_array_equal(result.trace["policy"], short.trace["policy"])
+    assert_array_equal(result.policy, short.policy)
+    assert result.steps == 5
+    quiet = fm.learn(game, NPG, 50, record=record, callback=callback, throw=False)
+    same(quiet, result)
+
+
+def interrupt_after(seconds):
+    timer = threading.Timer(seconds, _thread.interrupt_main)
+    timer.start()
+    return timer
+
+
+def test_ctrl_c_is_heard_soon(game):
+    """A run of hours gives way within a second or so and keeps its rows: the first of them are those of a short run."""
+    record = fm.Record(every=1000)
+    fm.learn(game, NPG, 1)
+    timer, began = interrupt_after(0.5), time.monotonic()
+    try:
+        with pytest.raises(fm.Interrupted) as caught:
+            fm.learn(game, NPG, 10**9, record=fm.Record(every=10**6))
+    finally:
+        timer.cancel()
+    assert time.monotonic() - began < 5
+    result = caught.value.result
+    assert 0 < result.steps < 10**9
+    assert result.trace["step"].size == (result.steps - 1) // 10**6 + 1
+    assert np.isfinite(result.trace["ne_gap"]).all()
+    assert_array_equal(result.trace["ne_gap"][0], fm.learn(game, NPG, 1000, record=record).trace["ne_gap"][0])
+    assert_allclose(result.policy.sum(axis=1), game.num_players, rtol=1e-12)
+
+
+def test_ctrl_c_in_an_ensemble(game):
+    """Runs that began keep their rows, rows that were not reached are NaN, and the exception carries the result."""
+    fm.learn(game, NPG, 1)
+    timer, began = interrupt_after(0.5), time.monotonic()
+    try:
+        with pytest.raises(fm.Interrupted) as caught:
+            fm.ensemble(game, NPG, 10**9, runs=4, threads=1, record=fm.Record(every=10**8), policy="random")
+    finally:
+        timer.cancel()
+    assert time.monotonic() - began < 10
+    result = caught.value.result
+    assert result.status == "interrupted" and result.policy.shape == (4, 4, 5)
+    begun = np.isfinite(result.policy).all(axis=(1, 2))
+    assert begun[0] and np.isnan(result.policy[~begun]).all()
+    rows = np.isfinite(result.trace["ne_gap"]).all(axis=2)
+    assert rows[begun, 0].all() and not rows[~begun].any() and not rows[:, -1].any()
+
+
+@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(1e308), fm.rules.QAscent(1e308), fm.rules.GradientPlay(1e308),
+                                  fm.rules.ProjectedGradientAscent(1e308), fm.rules.EntropyNaturalGradientPlay(1e308, 1.0)],
+                         ids=lambda r: type(r).__name__)
+def test_diverged(rule):
+    """A step that overflows is never passed off as a policy."""
+    game = fm.NormalFormGame([[10.0, -10.0, 3.0]])
+    with pytest.raises(fm.Diverged) as caught:
+        fm.learn(game, rule, 3)
+    result = caught.value.result
+    assert isinstance(caught.value, ArithmeticError)
+    assert result.status == "diverged" and np.isnan(result.policy).any() and "smaller step" in result.message
+    assert_allclose(result.trace["value"][0], [1.0], rtol=1e-15)
+    same(fm.learn(game, rule, 3, throw=False), result)
+    with pytest.raises(fm.Diverged, match="2 of 2 runs"):
+        fm.ensemble(game, rule, 3, runs=2)
+
+
+def test_diverged_runs_of_an_ensemble_leave_the_others_alone(stage):
+    grid = fm.rules.GradientPlay(np.array([0.5, 1e308, 0.25]))
+    result = fm.ensemble(stage, grid, 5, throw=False)
+    assert result.status == "diverged" and "1 of 3" in result.message
+    assert np.isnan(result.policy[1]).any()
+    for r, eta in ((0, 0.5), (2, 0.25)):
+        assert_array_equal(result.policy[r], fm.learn(stage, fm.rules.GradientPlay(eta), 5).policy)
+
+
+# ---------------------------------------------------------------------------------------- what is whose
+def test_callers_arrays_stay_as_they_were():
+    rng = np.random.default_rng(3)
+    rewards, moves, rho = rng.random((2, 3, 2, 2)), rng.dirichlet(np.ones(3), (3, 2, 2)), np.array([0.2, 0.3, 0.5])
+    policy = np.concatenate([rng.dirichlet(np.ones(2), 3)] * 2, axis=1)
+    arrays = rewards, moves, rho, policy
+    before = [a.copy() for a in arrays]
+    for copy in (True, False):
+        built = fm.MarkovGame(rewards, moves, 0.9, rho, copy=copy)
+        fm.learn(built, NPG, 5, policy=policy)
+        fm.learn(built, fm.rules.QAscent(0.1), 5, policy=policy)
+        fm.ensemble(built, NPG, 5, runs=2, policy=np.stack([policy, policy]))
+        fm.evaluate(built, policy, tau=0.1)
+        fm.ne_gap(built, policy)
+        fm.best_response(built, policy, 0)
+        for mine, then in zip(arrays, before, strict=True):
+            assert_array_equal(mine, then)
+            assert mine.flags.writeable
+    built = fm.MarkovGame(rewards, moves, 0.9, rho)
+    value = fm.evaluate(built, policy).value
+    rewards[:], moves[:], rho[:] = 7.0, 7.0, 7.0
+    assert_array_equal(fm.evaluate(built, policy).value, value, "a game keeps its own copy")
+
+
+def test_a_sparse_game_keeps_its_own_copy():
+    game = fm.games.random_markov(5, (2, 2), rng=1, sparse=2)
+    policy = fm.uniform_policy(game)
+    value = fm.evaluate(game, policy).value
+    handed = game.transitions
+    source = handed.copy()
+    other = fm.MarkovGame(game.rewards, source, game.discount)
+    for rows in (handed, source):
+        rows.data[:] = 0.0
+        rows.indices[:] = 0
+        rows.indptr[:] = 0
+    assert_array_equal(fm.evaluate(game, policy).value, value)
+    assert_array_equal(fm.evaluate(other, policy).value, value)
+
+
+def test_results_and_games_are_frozen(game):
+    run = fm.learn(game, NPG, 3)
+    for array in (run.policy, run.state.policy, run.state.theta, *run.trace.values(), game.initial, game.rewards, game.transitions):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    with pytest.raises(TypeError):
+        run.trace["ne_gap"] = 0
+    with pytest.raises(AttributeError):
+        run.policy = None
+    with pytest.raises(AttributeError, match="immutable"):
+        game.discount = 0.5
+
+
+def test_lists_of_policies_are_accepted_everywhere(game):
+    rng = np.random.default_rng(0)
+    parts = naive.random_policy(rng, game.num_actions, game.num_states)
+    table = naive.join(parts)
+    nested = [part.tolist() for part in parts]
+    assert_array_equal(fm.join(parts), table)
+    for mine, theirs in zip(fm.split(game, table), fm.split(game, parts), strict=True):
+        assert_array_equal(mine, theirs)
+    for form in (parts, tuple(parts), nested, table.tolist(), np.asfortranarray(table)):
+        for ask in (lambda p: fm.evaluate(game, p).value, lambda p: fm.ne_gap(game, p), lambda p: fm.qre_gap(game, p, 0.3),
+                    lambda p: fm.best_response(game, p, 1)[1], lambda p: fm.metrics.gradient(game, p),
+                    lambda p: fm.metrics.grad_norm(game, p), lambda p: fm.metrics.c(game, p), lambda p: fm.metrics.mismatch(game, p),
+                    lambda p: fm.learn(game, NPG, 2, policy=p).policy, lambda p: fm.ensemble(game, NPG, 2, runs=2, policy=p).policy):
+            assert_array_equal(ask(form), ask(table))
+
+
+@pytest.mark.parametrize("players", [1, 2, 3])
+def test_nested_lists_of_rows_are_policies_too(players):
+    """A list of S rows (S, A_total) with as many states as players is no list of S players' tables."""
+    game = fm.games.random_markov(players, (2,) * players, rng=1)
+    table = fm.random_policy(game, 3)
+    assert_array_equal(fm.evaluate(game, table.tolist()).value, fm.evaluate(game, table).value)
+
+
+@pytest.mark.parametrize("form", [[[0.2, 0.3, 0.5], [0.5, 0.5]], [[[0.2, 0.3, 0.5]], [[0.5, 0.5]]], [0.2, 0.3, 0.5, 0.5, 0.5],
+                                  [[0.2, 0.3, 0.5, 0.5, 0.5]]], ids=str)
+def test_policies_of_one_state_need_no_state_axis(stage, form):
+    expected = np.array([[0.2, 0.3, 0.5, 0.5, 0.5]])
+    assert_array_equal(fm.learn(stage, NPG, 0, policy=form).policy, expected)
+    assert_array_equal(fm.ne_gap(stage, form), fm.ne_gap(stage, expected))
+
+
+def test_initial_policies_by_name(game):
+    assert_array_equal(fm.learn(game, NPG, 0).policy, fm.uniform_policy(game))
+    assert_array_equal(fm.learn(game, NPG, 0, policy="uniform").policy, fm.uniform_policy(game))
+    for seed in (3, np.random.SeedSequence(3)):
+        assert_array_equal(fm.learn(game, NPG, 0, policy="random", rng=seed).policy, fm.random_policy(game, 3))
+    one, two = (fm.learn(game, NPG, 0, policy="random", rng=s).policy for s in (1, 2))
+    assert (one != two).all()
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+@pytest.fixture
+def saved(game, tmp_path):
+    run = fm.learn(game, NPG, 20, policy="random", rng=1, record=fm.Record(every=2, metrics=ALL))
+    run.save(tmp_path / "run.npz")
+    return run, tmp_path / "run.npz"
+
+
+def test_save_and_load(saved, game, tmp_path):
+    run, path = saved
+    same(fm.Result.load(path), run)
+    same(fm.Result.load(str(path)), run)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"], "no temporary file stays behind"
+    many = fm.ensemble(game, fm.rules.EntropyNaturalGradientPlay(0.1, np.array([[0.1], [0.5]])), 4, runs=3, policy="random")
+    many.save(path)
+    same(fm.Result.load(path), many)
+    with pytest.raises(ValueError, match="read-only"):
+        fm.Result.load(path).policy[...] = 0
+    fm.Result.load(path).save(tmp_path / "again.npz")
+    same(fm.Result.load(tmp_path / "again.npz"), many)
+
+
+def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
+    run, path = saved
+    before = path.read_bytes()
+    monkeypatch.setattr("os.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        run.save(path)
+    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["run.npz"]
+
+
+def intact_or_refused(run, path, data):
+    """True if the damage was noticed; anything but the same content or a ValueError fails."""
+    path.write_bytes(data)
+    try:
+        found = fm.Result.load(path)
+    except ValueError as error:
+        assert str(path) in str(error), "the message names the file"
+        return True
+    same(found, run)
+    return False
+
+
+def test_truncated_files_are_refused(saved):
+    run, path = saved
+    data = path.read_bytes()
+    lengths = sorted({*range(0, 64), *np.linspace(64, len(data) - 1, 150).astype(int).tolist(), *range(len(data) - 64, len(data))})
+    for length in lengths:
+        assert intact_or_refused(run, path, data[:length]), f"{length} of {len(data)} bytes were taken for a whole file"
+    assert not intact_or_refused(run, path, data)
+
+
+def test_flipped_bits_are_refused_or_harmless(saved):
+    """500 flips, a fifth of them in the directory at the end, where a flip can change what a member is called or how it is packed."""
+    run, path = saved
+    data, rng = path.read_bytes(), np.random.default_rng(0)
+    places = [*rng.integers(0, len(data), 400), *rng.integers(len(data) - 1000, len(data), 100)]
+    wrong, noticed = [], 0
+    for place in map(int, places):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        try:
+            noticed += intact_or_refused(run, path, bytes(damaged))
+        except Exception as error:
+            wrong.append(f"byte {place} of {len(data)}: {type(error).__name__}: {str(error)[:80]}")
+    assert not wrong, "\n".join(wrong)
+    assert noticed > 250
+
+
+def test_files_of_other_kinds_are_refused(saved, tmp_path):
+    run, path = saved
+    arrays = dict(np.load(path))
+    meta = json.loads(bytes(arrays.pop("meta.json")))
+
+    def archive(contents, **changes):
+        kept = {k: v for k, v in (meta | changes).items() if v is not None}
+        buffer = io.BytesIO()
+        np.savez(buffer, **contents, **{"meta.json": np.frombuffer(json.dumps(kept).encode(), np.uint8)})
+        return buffer.getvalue()
+
+    def raw(**contents):
+        buffer = io.BytesIO()
+        np.savez(buffer, **contents)
+        return buffer.getvalue()
+
+    npy = io.BytesIO()
+    np.save(npy, np.zeros(3))
+    assert not intact_or_refused(run, path, archive(arrays))
+    refused = {
+        "empty": b"", "text": b"hello", "npy": npy.getvalue(), "npz of another program": raw(x=np.zeros(3)),
+        "kind": archive(arrays, kind="game"), "format": archive(arrays, format=meta["format"] + 1),
+        "no policy": archive({k: v for k, v in arrays.items() if k != "policy"}),
+        "no status": archive(arrays, status=None), "no rule": archive(arrays, rule=None),
+        "unknown group": archive(arrays | {"other/x": np.zeros(3)}),
+        "meta is a list": raw(**arrays, **{"meta.json": np.frombuffer(b"[]", np.uint8)}),
+        "meta is no JSON": raw(**arrays, **{"meta.json": np.frombuffer(b"{", np.uint8)}),
+    }
+    wrong = []
+    for what, data in refused.items():
+        try:
+            if not intact_or_refused(run, path, data):
+                wrong.append(f"{what}: loaded")
+        except Exception as error:
+            wrong.append(f"{what}: {type(error).__name__}: {error}")
+    assert not wrong, "\n".join(wrong)
+    with pytest.raises(FileNotFoundError):
+        fm.Result.load(tmp_path / "absent.npz")
+
+
+class Bomb:
+    """Unpickled, it raises."""
+
+    def __reduce__(self):
+        return (eval, ("1 / 0",))
+
+
+def test_no_pickle_is_ever_read_or_written(saved):
+    run, path = saved
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            version = np.lib.format.read_magic(archive.open(name))
+            assert version == (1, 0)
+            with archive.open(name) as member:
+                np.lib.format.read_magic(member)
+                assert not np.lib.format.read_array_header_1_0(member)[2].hasobject, name
+    arrays = dict(np.load(path))
+    buffer = io.BytesIO()
+    np.savez(buffer, **(arrays | {"policy": np.array([Bomb()], dtype=object)}))
+    assert intact_or_refused(run, path, buffer.getvalue())
+    assert intact_or_refused(run, path, pickle.dumps(Bomb()))
+    forged = np.empty(1, dtype=object)
+    with pytest.raises(TypeError, match="x holds Python objects"):
+        fm.learn.__globals__["Result"].save.__globals__["storage"].pack({"x": forged}, {})
+
+
+# --------------------------------------------------------------------------------------------------------- ensembles
+GRID = {
+    "eta (3,)": (dict(eta=[0.1, 0.2, 0.4]), None, (3,)),
+    "runs 3": (dict(eta=0.2), 3, (3,)),
+    "eta (2, 1) x runs 3": (dict(eta=np.array([[0.1], [0.3]])), 3, (2, 3)),
+    "eta (2, 1), tau (3,)": (dict(eta=np.array([[0.1], [0.3]]), tau=np.array([0.0, 0.1, 0.2])), None, (2, 3)),
+    "eta (2, 1, 1), tau (2, 1) x runs 2": (dict(eta=np.array([[[0.1]], [[0.3]]]), tau=np.array([[0.0], [0.2]])), 2, (2, 2, 2)),
+    "runs 1": (dict(eta=0.2), 1, (1,)),
+    "no axis": (dict(eta=0.2), None, ()),
+}
+
+
+@pytest.mark.parametrize("name", GRID)
+def test_ensemble_is_its_runs_bit_for_bit(game, name):
+    """Parameters broadcast as numpy arrays do; place r on the last axis has one initial policy for every parameter."""
+    parameters, runs, shape = GRID[name]
+    rule, record = fm.rules.EntropyNaturalGradientPlay(**parameters), fm.Record(every=4, metrics=ALL)
+    results = [fm.ensemble(game, rule, 9, runs, policy="random", rng=7, record=record, threads=t) for t in (1, 2, None)]
+    for other in results[1:]:
+        same(other, results[0])
+    result = results[0]
+    seeds = np.random.SeedSequence(7).spawn(shape[-1] if shape else 1)
+    eta, tau = np.broadcast_to(rule.eta, shape), np.broadcast_to(rule.tau, shape)
+    assert result.policy.shape == (*shape, 4, 5)
+    for place in np.ndindex(shape):
+        one = fm.rules.EntropyNaturalGradientPlay(float(eta[place]), float(tau[place]))
+        start = fm.random_policy(game, seeds[place[-1] if place else 0])
+        run = fm.learn(game, one, 9, policy=start, record=record)
+        assert_array_equal(result.policy[place], run.policy)
+        assert_array_equal(result.state.theta[place], run.state.theta)
+        for metric in ALL:
+            assert_array_equal(result.trace[metric][place], run.trace[metric], metric)
+    assert_array_equal(result.trace["step"], [0, 4, 8, 9])
+
+
+def test_ensemble_starts_from_given_policies(game):
+    starts = np.stack([fm.random_policy(game, s) for s in range(3)])
+    result = fm.ensemble(game, NPG, 4, 3, policy=starts)
+    for r in range(3):
+        assert_array_equal(result.policy[r], fm.learn(game, NPG, 4, policy=starts[r]).policy)
+    shared = fm.ensemble(game, NPG, 4, 3, policy=starts[1])
+    for r in range(3):
+        assert_array_equal(shared.policy[r], result.policy[1])
+
+
+@pytest.mark.parametrize("wrap", [int, np.random.SeedSequence, np.random.default_rng], ids=["int", "SeedSequence", "Generator"])
+def test_equal_seeds_make_equal_ensembles(game, wrap):
+    one, two, three = (fm.ensemble(game, NPG, 3, 4, policy="random", rng=wrap(s)) for s in (5, 5, 6))
+    same(one, two)
+    assert (one.policy[0] != three.policy[0]).any()
+    assert len({one.policy[r].tobytes() for r in range(4)}) == 4, "every run has a start of its own"
+
+
+def test_a_longer_ensemble_begins_as_a_shorter_one(game):
+    few, many = (fm.ensemble(game, NPG, 3, n, policy="random", rng=1) for n in (2, 5))
+    assert_array_equal(many.policy[:2], few.policy)
+
+
+def test_a_seed_sequence_is_not_used_up(game):
+    """The same object twice: the same runs (its own spawning counter must not decide)."""
+    seed = np.random.SeedSequence(5)
+    same(fm.ensemble(game, NPG, 3, 2, policy="random", rng=seed), fm.ensemble(game, NPG, 3, 2, policy="random", rng=seed))
+
+
+# ------------------------------------------------------------------------------------ rules from outside the package
+def natural(rule: Any, state: Any, feedback: Any, k: Any) -> None:
+    """Natural gradient play again, as a user would write it."""
+    for s in range(state.theta.shape[0]):
+        for c in range(state.theta.shape[1]):
+            state.theta[s, c] += rule.eta / (1.0 - feedback.discount) * feedback.q_bar[s, c]
+        for i in range(feedback.offset.size - 1):
+            low, high = feedback.offset[i], feedback.offset[i + 1]
+            total = 0.0
+            for c in range(low, high):
+                total += np.exp(state.theta[s, c])
+            for c in range(low, high):
+                state.policy[s, c] = np.exp(state.theta[s, c]) / total
+
+
+class Decorated(NamedTuple):
+    eta: float = 0.1
+    update = staticmethod(fm.kernel(natural))
+    state = fm.SoftmaxState
+
+
+class Plain(NamedTuple):
+    eta: float = 0.1
+    update = staticmethod(natural)
+    state = fm.SoftmaxState
+
+
+class Warm(NamedTuple):
+    """It moves nobody, and asks for values with entropy."""
+
+    temperature: float = 0.5
+    feedback = fm.Oracle
+
+    @staticmethod
+    @fm.kernel
+    def update(rule, state, feedback, k):
+        state.policy[0, 0] = feedback.value[0, 0]
+
+
+@pytest.mark.parametrize("kind", [Decorated, Plain], ids=lambda k: k.__name__)
+def test_a_rule_of_ones_own(game, kind):
+    """The same loop, records, callbacks and ensembles as the built-in rule, to rounding; nothing of it goes to the disk."""
+    before = {p: p.stat().st_mtime_ns for p in _jit.cached_files()}
+    record = fm.Record(every=3, metrics=ALL)
+    mine, theirs = (fm.learn(game, rule, 20, policy="random", rng=1, record=record) for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05)))
+    assert_allclose(mine.policy, theirs.policy, rtol=0, atol=1e-12)
+    for name in ALL:
+        assert_allclose(mine.trace[name], theirs.trace[name], rtol=1e-10, atol=1e-12, err_msg=name)
+    assert kind.__name__ in mine.rule and "0.05" in mine.rule
+    grid = fm.ensemble(game, kind(np.array([0.05, 0.1])), 20, policy=mine.trace["policy"][0], threads=2)
+    assert_array_equal(grid.policy[0], mine.policy)
+    written = [p for p in _jit.cached_files() if p not in before or p.stat().st_mtime_ns != before[p]]
+    assert not [p.name for p in written if b"test_learn" in p.read_bytes() or kind.__name__.encode() in p.read_bytes()]
+
+
+def test_a_temperature_of_ones_own(stage):
+    """A field named temperature puts entropy into the feedback and into the recorded QRE-gap."""
+    record = fm.Record(steps=[0], metrics=("qre_gap",))
+    run = fm.learn(stage, Warm(0.5), 1, record=record)
+    uniform = fm.uniform_policy(stage)
+    assert_allclose(run.policy[0, 0], fm.evaluate(stage, uniform, tau=0.5).value[0, 0], rtol=1e-14)
+    assert_allclose(run.trace["qre_gap"][0], fm.qre_gap(stage, uniform, 0.5), rtol=1e-13)
+
+
+def test_labels_name_what_ran(stage):
+    run = fm.learn(stage, fm.rules.GradientPlay(0.25), 1)
+    assert run.rule == "GradientPlay(eta=0.25, lam=0.0)" and run.game == "zhang_3x2"
+    text = repr(run)
+    assert all(part in text for part in ("GradientPlay(eta=0.25", "zhang_3x2", "1 steps", "done", "ne_gap"))
+    for steps, every in itertools.product((0, 3), (1, 2)):
+        assert f"{steps} steps" in repr(fm.learn(stage, NPG, steps, record=fm.Record(every)))
