@@ -4,7 +4,7 @@ game -> evaluate -> rule -> record -> result: build a game, pick a rule, let it 
 equilibrium. Importing compiles nothing; every kernel compiles on its first call and is cached on disk.
 """
 
-from . import games, metrics, rules, theory
+from . import games, metrics, rules, solvers, theory
 from ._jit import set_threads
 from ._jit import user_kernel as kernel
 from .evaluate import Evaluation, Oracle, PolicyState, evaluate

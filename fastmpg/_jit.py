@@ -33,7 +33,7 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.extending import get_cython_function_address, intrinsic, overload
 
-__all__ = ["attach", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
+__all__ = ["UNCOMPILED", "attach", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
            "parallel_region", "prange", "precise", "set_threads", "threads", "user_kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +45,7 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 # step (1.4 us instead of 0.3), and without allocation, which the compiler then refuses.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False}
 PACKAGE = Path(__file__).parent
+UNCOMPILED = bool(config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: kernels run as Python, for coverage
 
 
 # ---------------------------------------------------------------------------------------------------------- cache
@@ -166,7 +167,7 @@ _Cache._impl_class = _Impl
 
 def _compile(function: F, **options: Any) -> F:
     dispatcher = njit(**{**OPTIONS, **options})(function)
-    if not config.DISABLE_JIT:
+    if not UNCOMPILED:
         dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]
 

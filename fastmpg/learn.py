@@ -52,31 +52,34 @@ class _Run(NamedTuple):
     steps: int
     threaded: bool
 
-    def chunks(self, first: int = 0) -> Iterator[int]:
+    def advance(self, first: int, last: int, steps: int | None = None) -> None:
+        """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
+        with _jit.parallel_region(self.threaded):
+            run_chunk(self.rule, self.model, self.state, self.feedback, self.recorder, np.uint64(0), first, last,
+                      self.steps if steps is None else steps)
+
+    def chunks(self, first: int = 0, total: int | None = None) -> Iterator[int]:
         """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
-        count, total = 1, self.steps + 1
-        key = np.uint64(0)
+        count, total = 1, self.steps + 1 if total is None else total
         while first < total:
             last = min(total, first + count)
             began = time.perf_counter()
-            with _jit.parallel_region(self.threaded):
-                run_chunk(self.rule, self.model, self.state, self.feedback, self.recorder, key, first, last, self.steps)
+            self.advance(first, last)
             spent = time.perf_counter() - began
             count = max(1, int(count * min(10.0, CHUNK_SECONDS / max(spent, 1e-9))))
             first = last
             yield first
 
-    def stops(self) -> Iterator[int]:
-        """As :meth:`chunks`, but with a chunk's end after every recorded step."""
+    def chunks_between(self, steps: list[int], seen: Callable[[int], bool]) -> Iterator[int]:
+        """As :meth:`chunks`, calling ``seen(k)`` at every listed step k, recorded and not yet updated, until it returns true."""
         first = 0
-        for stop in (self.recorder.steps + 1).tolist():
-            while first < stop:
-                part = self._replace(steps=self.steps)
-                key = np.uint64(0)
-                with _jit.parallel_region(self.threaded):
-                    run_chunk(part.rule, part.model, part.state, part.feedback, part.recorder, key, first, stop, part.steps)
-                first = stop
-                yield first
+        for k in steps:
+            yield from self.chunks(first, k)
+            first = k
+            self.advance(k, k + 1, k)
+            if seen(k):
+                return
+        yield from self.chunks(first)
 
 
 def _checked_rule(rule: Any) -> Any:
@@ -204,23 +207,19 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     run = _prepare(game, rule, steps, start, record, trace, 0, None)
     one = {name: value if name == "step" else value[0] for name, value in trace.items()}
     status, done = "done", 0
+
+    def show(k: int) -> bool:
+        nonlocal status, done
+        done = k
+        if callback is not None and callback(Snapshot(k, run.state.policy.copy(), _trim(one, int(run.recorder.cursor[0]), 0))):
+            status = "stopped"
+        return status == "stopped"
+
     try:
         with Progress(steps + 1, type(rule).__name__, progress) as bar:
-            for after in run.stops() if callback is not None else run.chunks():
+            for after in run.chunks() if callback is None else run.chunks_between(trace["step"].tolist(), show):
                 bar.advance(after - done)
                 done = after
-                if callback is not None:
-                    rows = int(run.recorder.cursor[0])
-                    # step ``after - 1`` was recorded before its update: show the policy that the row describes
-                    seen = Snapshot(after - 1, run.state.policy.copy(), _trim(one, rows, 0))
-                    if callback(seen):
-                        status = "stopped"
-                        break
-            else:
-                if done <= steps:  # explicit steps may end early: the rest runs without a callback
-                    for after in run.chunks(done):
-                        bar.advance(after - done)
-                        done = after
     except KeyboardInterrupt:
         status = "interrupted"
     return _throw(_finished(game, rule, run, _trim(one, int(run.recorder.cursor[0]), 0), done, status), throw)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -131,7 +130,7 @@ class Record:
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         self.steps: tuple[int, ...] | None = None
         if steps is not None:
-            listed = [operator.index(k) for k in np.asarray(steps).tolist()]
+            listed = [_check.integer(k, "steps") for k in np.asarray(steps).ravel().tolist()]
             if not listed or min(listed) < 0:
                 raise ValueError("steps must hold at least one step, none of them negative")
             self.steps = tuple(sorted(set(listed)))

@@ -12,8 +12,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from . import _check, _jit
 from ._check import Float
 from ._jit import kernel

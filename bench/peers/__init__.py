@@ -1,0 +1,1 @@
+"""Side-by-side comparisons with what a user would otherwise run: ``python -m bench.peers [NAME ...]``."""

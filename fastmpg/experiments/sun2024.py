@@ -131,13 +131,14 @@ def sun_ring() -> Outcome:
     """eta = .1, eight temperatures, one draw, 1 000 iterations."""
     result = sweep(network.ring_polymatrix(5, 10, rng=0), 0.1, RING_STEPS, 0, ("qre_gap", "ne_gap"))
     soft, hard = plot.reduced(result, "qre_gap")[:, 0, -1], plot.reduced(result, "ne_gap")[:, 0, -1]
+    late = plot.reduced(result, "qre_gap")[:, 0, -200:].mean(axis=1)
     best = int(np.argmin(hard))
     return Outcome(
         (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8), Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8),
          Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8),
          Check("NE-gap at the end, temperatures above the best one at which it is larger than there, share", 1.0,
                float((np.diff(hard[best:]) > 0).mean()), 0.0),
-         Check("QRE-gap at the end above .1 at tau .005, .01 and .02, of 3", 3, int((soft[:3] > 0.1).sum()), 0)),
+         Check("mean QRE-gap of the last 200 iterations above .1 at tau .005, .01 and .02, of 3", 3, int((late[:3] > 0.1).sum()), 0)),
         (Figure("gaps", "Figure 2 (a) and (b). Little regularisation: no convergence. A moderate temperature settles at a small NE-gap; "
                 "a large one settles fastest, far from Nash equilibrium.", lambda: draw_ring(result)),),
         ("The paper prints no numbers for this game and not its temperatures or step size; its statements are what is compared.",

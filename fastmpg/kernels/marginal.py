@@ -17,7 +17,6 @@ from .._jit import kernel, parallel, prange
 from .joint import suffix_weights
 
 
-
 @kernel
 def dot(a, b):
     """sum a b"""
@@ -174,7 +173,8 @@ def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, h
                     chain):
     """Contract states low..high-1 with one share's scratch.
 
-    rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
+    rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)
+    p_bar (S, A_total, S)   chain (S, S)
     """
     n_states = transitions.shape[0]
     for s in range(low, high):

@@ -19,8 +19,9 @@ SMALLEST = -708.0  # exp below this would be subnormal: flushed to 0
 @precise
 def exp(x):
     """e^x for x <= 709 to 5e-16 relative, 0 below -708, NaN for NaN; unlike libm's it is inlined and vectorises."""
-    k = np.floor(x * LOG2E + 0.5)
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    y = SMALLEST if x < SMALLEST else x
+    k = np.floor(y * LOG2E + 0.5) if y == y else 0.0  # NaN goes on in r, but never into an integer
+    r = (y - k * LN2_HIGH) - k * LN2_LOW
     r2 = r * r
     r4 = r2 * r2
     low = (1.0 + r) + r2 * (0.5 + r * 0.16666666666666666)  # Taylor to r^13 / 13!, by pairs: short chains of operations

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
-from .game import Game, reward_table
 from ..kernels.joint import cut_players, own_action_first, scratch_sizes
+from .game import Game, reward_table
 from .stage import StageModel, StageWork
 
 

@@ -115,8 +115,9 @@ def _lookahead(model, work, policy, i, value, q):
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class SparseModel(NamedTuple):
-    """rewards (N, S, J) own action first, or (1, S, J)   pointer (S J + 1,), index, probability: P(t | s, j) in CSR   slot: place in the chain
+    """rewards (N, S, J) own action first, or (1, S, J)
 
+    pointer (S J + 1,), index, probability: P(t | s, j) in CSR   slot: place in the chain
     chain_pointer (S + 1,), chain_index: the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
     """
 

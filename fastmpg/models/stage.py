@@ -48,7 +48,10 @@ def _lookahead(model, work, policy, i, value, q):
 
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
 class StageModel(NamedTuple):
-    """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)   n_actions (N,)   offset (N + 1,)   cut: first tail player"""
+    """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
+
+    n_actions (N,)   offset (N + 1,)   cut: first player of the contraction's tail group
+    """
 
     rewards: Any
     discount: float

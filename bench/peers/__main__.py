@@ -1,0 +1,124 @@
+"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]``."""
+
+import argparse
+import time
+from functools import partial
+
+import numba
+import numpy as np
+
+import fastmpg as fm
+from bench import workloads
+from bench.peers import numpy_chains, numpy_natural
+from fastmpg.kernels.marginal import dot
+from fastmpg.models.game import contract
+
+
+def interleave(functions, seconds):
+    """{name: array of times}: the functions in turn until the time is spent, at least seven rounds."""
+    times = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds or len(next(iter(times.values()))) < 7:
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def ratio(slow, fast):
+    """Median of the ratios pair by pair, and their quartiles."""
+    low, middle, high = np.percentile(slow / fast, [25, 50, 75])
+    return f"{middle:5.1f}x [{low:.1f}, {high:.1f}]"
+
+
+def microseconds(times, steps=1):
+    low, middle, high = np.percentile(times, [25, 50, 75]) / steps * 1e6
+    return f"{middle:9.2f} us [{low:.2f}, {high:.2f}]"
+
+
+def iteration(seconds):
+    """Natural gradient iteration with the NE-gap, against NumPy."""
+    print("natural-gradient iteration with the NE-gap (players, actions, states), distinct rewards")
+    for size in workloads.SIZES.values():
+        game = workloads.game(*size)
+        start = fm.split(game, workloads.policy(game))
+        steps = max(1, 200_000 // game.work_size)
+        rule = fm.rules.NaturalGradientPlay(0.01)
+        peers = {"chains": numpy_chains, "best": numpy_natural}
+        tables = (game.rewards, game.transitions, game.discount, game.initial, 0.01)
+        runs = {name: partial(module.NaturalGradient(*tables).step, start) for name, module in peers.items()}
+        for n in (1, 2):
+            if n <= numba.config.NUMBA_NUM_THREADS:
+                runs[f"{n} thread{'s' * (n > 1)}"] = workloads.Iterations(game, rule, steps, threads=n)
+        exact = fm.ne_gap(game, workloads.policy(game))
+        for name in peers:
+            assert np.allclose(runs[name]()[1], exact, atol=1e-9)
+        found = interleave(runs, seconds)
+        print(f"{size!s:>13}  NumPy chains {microseconds(found['chains'])}  NumPy best {microseconds(found['best'])}")
+        for name in runs:
+            if name not in peers:
+                print(f"{'':>13}  {name:>9} {microseconds(found[name], steps)}   chains/ours {ratio(found['chains'], found[name] / steps)}"
+                      f"   best/ours {ratio(found['best'], found[name] / steps)}")
+
+
+def read(seconds):
+    """The contraction against a plain read of P."""
+    print("contraction of rewards and P for all players, against one read of P (a dot product with itself)")
+    for size in workloads.SIZES.values():
+        game = workloads.game(*size)
+        table, row = game.model.transitions.ravel(), workloads.policy(game)
+        works = {f"{n} thread{'s' * (n > 1)}": game.workspace(n) for n in (1, 2) if n <= numba.config.NUMBA_NUM_THREADS}
+        reps = max(1, 100_000 // game.work_size)
+        runs = {"read": partial(many_reads, table, reps)}
+        runs |= {name: partial(many_contractions, game.model, work, row, reps) for name, work in works.items()}
+        found = interleave(runs, seconds)
+        line = "   ".join(f"{name} {microseconds(found[name], reps)} {ratio(found[name], found['read'])}" for name in works)
+        print(f"{size!s:>13}  read {microseconds(found['read'], reps)}   {line}")
+
+
+@fm.kernel
+def many_reads(table, reps):
+    total = 0.0
+    for _ in range(reps):
+        total += dot(table, table)
+    return total
+
+
+@fm.kernel
+def many_contractions(model, work, row, reps):
+    for _ in range(reps):
+        contract(model, work, row)
+
+
+def static(seconds):
+    """Sun et al.'s 3 x 4 x 5 game, entropy-regularised natural gradient, in one run."""
+    steps, eta, tau = 10_000, 0.1, 0.1
+    game = fm.games.random_normal_form((3, 4, 5))
+    start = workloads.policy(game)
+    rule = fm.rules.EntropyNaturalGradientPlay(eta, tau)
+    runs = {"fastmpg": workloads.Iterations(game, rule, steps, gap=False)}
+    expected = fm.split(game, fm.learn(game, rule, steps, policy=start, record=fm.Record(every=steps)).policy)
+    try:
+        from bench.peers.jax_scan import runner
+
+        runs["jax.lax.scan"], first = runner(game.payoffs, [p[0] for p in fm.split(game, start)], eta, tau, steps)
+        assert all(np.allclose(a[0], b, atol=1e-10) for a, b in zip(expected, first, strict=True))
+    except ImportError:
+        print("jax is not installed: compared with nothing")
+    found = interleave(runs, seconds)
+    for name, times in found.items():
+        extra = "" if name == "fastmpg" else f"   {name}/fastmpg {ratio(times, found['fastmpg'])}"
+        print(f"3x4x5 static game, {steps} steps in one run, an iteration: {name} {microseconds(times, steps)}{extra}")
+
+
+if __name__ == "__main__":
+    parts = {"iteration": iteration, "read": read, "static": static}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[*parts, []], help="default: all")
+    parser.add_argument("--seconds", type=float, default=3.0, help="per comparison")
+    options = parser.parse_args()
+    for part in options.part or parts:
+        parts[part](options.seconds)

@@ -1,0 +1,63 @@
+"""pytest-benchmark: each kernel alone, ``pytest bench --benchmark-only``."""
+
+import numpy as np
+import pytest
+
+import fastmpg as fm
+from fastmpg.kernels import linear, marginal, simplex
+from fastmpg.models.game import contract
+
+from . import workloads
+
+
+def run(benchmark, function, *args):
+    function(*args)  # compile outside the timing
+    benchmark(function, *args)
+
+
+@pytest.mark.parametrize("size", list(workloads.SIZES))
+def test_contract(benchmark, size):
+    game = workloads.game(*workloads.SIZES[size])
+    work, m, row = game.workspace(1), game.model, workloads.policy(game)
+    run(benchmark, marginal.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0, game.num_states,
+        work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar, work.chain)
+    assert callable(contract)
+
+
+@pytest.mark.parametrize("size", list(workloads.SIZES))
+def test_read_of_transitions(benchmark, size):
+    """The bandwidth that bounds the contraction."""
+    table = workloads.game(*workloads.SIZES[size]).model.transitions.ravel()
+    run(benchmark, marginal.dot, table, table)
+
+
+@pytest.mark.parametrize("states", [5, 20, 32, 33, 100, 300])
+def test_factor(benchmark, states):
+    chain = np.random.default_rng(0).dirichlet(np.ones(states), states)
+    lu, pivot, scalars = np.empty((states, states)), np.empty(states, np.int32), np.zeros(4, np.int32)
+    routines = np.array([fm._jit.lapack("dgetrf"), fm._jit.lapack("dgetrs")])
+
+    def work():
+        linear.system(chain, 0.9, lu)
+        linear.factor(lu, pivot, routines, scalars)
+
+    run(benchmark, work)
+
+
+@pytest.mark.parametrize("states", [1, 100])
+def test_softmax(benchmark, states):
+    rng = np.random.default_rng(0)
+    theta, offset = rng.normal(size=(states, 12)), np.array([0, 3, 7, 12])
+    run(benchmark, simplex.softmax_rows, theta, offset, np.empty_like(theta))
+
+
+@pytest.mark.parametrize("size", list(workloads.SIZES))
+def test_ne_gap(benchmark, size):
+    game = workloads.game(*workloads.SIZES[size])
+    run(benchmark, fm.ne_gap, game, workloads.policy(game))
+
+
+@pytest.mark.parametrize("game", ["static", "markov"])
+def test_round_robin(benchmark, game):
+    target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if game == "static" else workloads.game(3, 5, 5, shared=True)
+    run(benchmark, fm.solvers.round_robin, target)
