@@ -28,12 +28,13 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, prange, types
+from numba import carray, config, njit, prange, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache
-from numba.extending import get_cython_function_address, intrinsic, overload
+from numba.core.ccallback import CFunc
+from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
 
-__all__ = ["UNCOMPILED", "attach", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
+__all__ = ["UNCOMPILED", "Callback", "array_at", "attach", "call", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
            "parallel_region", "prange", "precise", "set_threads", "threads", "user_kernel"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -111,9 +112,8 @@ class _Cache(FunctionCache):
         return cache_folder() / name.replace("<", "").replace(">", "")
 
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
-        if not (self._enabled and all(map(_own, sig))):
+        if not (self._enabled and all(map(_own, getattr(sig, "args", sig)))):
             return None
-        numba.get_num_threads()  # a cached function may call a parallel one, whose runtime must be there when it is linked
         try:
             blob = self._path(sig, target_context.codegen()).read_bytes()
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
@@ -209,10 +209,11 @@ def parallel(function: F) -> F:
     return _compile(function, parallel=True, _nrt=True)
 
 
-def method(name: str) -> Callable[..., Any]:
+def method(name: str, inline: bool = False) -> Callable[..., Any]:
     """A generic function that runs the static kernel ``name`` of the NamedTuple class of its first argument.
 
-    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time.
+    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``inline`` is for
+    what runs at every step of a small game: handing a game's NamedTuples over costs as much as a step.
     """
 
     def generic(obj: Any, *args: Any) -> Any:
@@ -220,7 +221,7 @@ def method(name: str) -> Callable[..., Any]:
 
     generic.__name__ = generic.__qualname__ = name
 
-    @overload(generic, strict=False)
+    @overload(generic, strict=False, jit_options={"forceinline": True} if inline else {})
     def resolve(obj: Any, *args: Any) -> Any:
         found = getattr(getattr(obj, "instance_class", None), name, None)
         if found is None:
@@ -285,6 +286,48 @@ def _call(typingctx: Any, address: Any, arguments: Any) -> Any:
         return context.get_dummy_value()
 
     return sig, codegen
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any) -> Any:
+    """An address as a pointer that carray takes."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), codegen
+
+
+def array_at(address: Any, shape: Any, dtype: Any) -> Any:
+    """The array at an address, inside a :class:`Callback`."""
+    return carray(_pointer(address), shape, dtype)
+
+
+array_at = register_jitable(array_at)
+
+
+class Callback:
+    """A compiled function that others call by address, with one array of integers (sizes and addresses) as its argument.
+
+    For heavy functions, parallel ones above all: code that calls them by name would link and optimise them again, level by
+    level, which takes a minute. Compiled when the address is first asked for, and cached.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function, self._address = function, 0
+
+    @property
+    def address(self) -> int:
+        """Of a C function that takes a pointer to int64."""
+        with _lock:
+            if not self._address:
+                numba.get_num_threads()  # starts the threads' runtime, which a cached function needs when it is linked
+                signature = ((types.CPointer(types.int64),), types.void)
+                self._code = CFunc(self.function, signature, locals={}, options=OPTIONS | {"_nrt": True})
+                self._code._cache = _Cache(self.function)
+                self._code.compile()
+                self._address = int(self._code.address)
+        return self._address
 
 
 _ADDRESSES: dict[str, int] = {}

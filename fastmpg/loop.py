@@ -8,7 +8,7 @@ from __future__ import annotations
 from ._jit import kernel, method
 from .record import due, write
 
-observe, update = method("observe"), method("update")
+observe, update = method("observe", inline=True), method("update", inline=True)
 
 
 @kernel

@@ -9,11 +9,11 @@ import zlib
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
-import fastmpg as fm  # noqa: E402
-from fastmpg import _jit  # noqa: E402
+import fastmpg as fm
+from fastmpg import _jit
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@
 import copy
 import re
 import resource
+import subprocess
+import sys
 import tracemalloc
 from typing import Any, NamedTuple
 
@@ -73,56 +75,203 @@ def refuse(what, call, *args, error=ValueError, says):
 
 
 # Markov games
-refuse("rewards with a missing player", fm.MarkovGame, R[:1], P, 0.9, says=r"rewards must have shape \(N, S, A_0.*found \(1, 2, 2, 2\).*identical_interest")
+refuse(
+    "rewards with a missing player",
+    fm.MarkovGame,
+    R[:1],
+    P,
+    0.9,
+    says=r"rewards must have shape \(N, S, A_0.*found \(1, 2, 2, 2\).*identical_interest",
+)
 refuse("rewards of a matrix", fm.MarkovGame, R[0, 0], P, 0.9, says=r"rewards must have shape.*found \(2, 2\)")
 refuse("rewards a number", fm.MarkovGame, 1.0, P, 0.9, says=r"rewards must have shape.*found \(\)")
 refuse("rewards None", fm.MarkovGame, None, P, 0.9, error=(TypeError, ValueError), says=r"rewards must")
 refuse("rewards ragged", fm.MarkovGame, [[[1, 2], [3]]], P, 0.9, says=r"rewards must be a rectangular array")
-refuse("rewards strings", fm.MarkovGame, np.full(R.shape, "1"), P, 0.9, error=TypeError, says=r"rewards must hold real numbers, found dtype <U1")
-refuse("rewards complex", fm.MarkovGame, R.astype(complex), P, 0.9, error=TypeError, says=r"rewards must hold real numbers, found dtype complex128")
-refuse("rewards objects", fm.MarkovGame, R.astype(object), P, 0.9, error=TypeError, says=r"rewards must hold real numbers, found dtype object")
-refuse("rewards NaN", fm.MarkovGame, edited(R, (1, 0, 1, 0), NAN), P, 0.9, says=r"rewards must be finite, found nan at index \(1, 0, 1, 0\)")
-refuse("rewards inf", fm.MarkovGame, edited(R, (0, 1, 1, 0), INF), P, 0.9, says=r"rewards must be finite, found inf at index \(0, 1, 1, 0\)")
-refuse("rewards inf and -inf", fm.MarkovGame, edited(edited(R, (0, 0, 0, 0), -INF), (1, 1, 1, 1), INF), P, 0.9,
-       says=r"rewards must be finite, found -inf at index \(0, 0, 0, 0\)")
-refuse("no states", fm.MarkovGame, np.zeros((2, 0, 2, 2)), np.zeros((0, 2, 2, 0)), 0.9, says=r"at least one state.*found 0 states and actions \(2, 2\)")
-refuse("a player without actions", fm.MarkovGame, np.zeros((2, 2, 0, 2)), np.zeros((2, 0, 2, 2)), 0.9,
-       says=r"one action per player, found 2 states and actions \(0, 2\)")
-refuse("shared reward of states alone", fm.MarkovGame.identical_interest, R[0, 0, 0], P, 0.9,
-       says=r"reward must have shape \(S, A_0, .*found \(2,\)")
-refuse("transitions of other states", fm.MarkovGame, R, P[:, :, :, :1], 0.9,
-       says=r"transitions must have shape \(S, A_0, .*\) = \(2, 2, 2, 2\) to fit the rewards, found \(2, 2, 2, 1\)")
+refuse(
+    "rewards strings",
+    fm.MarkovGame,
+    np.full(R.shape, "1"),
+    P,
+    0.9,
+    error=TypeError,
+    says=r"rewards must hold real numbers, found dtype <U1",
+)
+refuse(
+    "rewards complex",
+    fm.MarkovGame,
+    R.astype(complex),
+    P,
+    0.9,
+    error=TypeError,
+    says=r"rewards must hold real numbers, found dtype complex128",
+)
+refuse(
+    "rewards objects", fm.MarkovGame, R.astype(object), P, 0.9, error=TypeError, says=r"rewards must hold real numbers, found dtype object"
+)
+refuse(
+    "rewards NaN", fm.MarkovGame, edited(R, (1, 0, 1, 0), NAN), P, 0.9, says=r"rewards must be finite, found nan at index \(1, 0, 1, 0\)"
+)
+refuse(
+    "rewards inf", fm.MarkovGame, edited(R, (0, 1, 1, 0), INF), P, 0.9, says=r"rewards must be finite, found inf at index \(0, 1, 1, 0\)"
+)
+refuse(
+    "rewards inf and -inf",
+    fm.MarkovGame,
+    edited(edited(R, (0, 0, 0, 0), -INF), (1, 1, 1, 1), INF),
+    P,
+    0.9,
+    says=r"rewards must be finite, found -inf at index \(0, 0, 0, 0\)",
+)
+refuse(
+    "no states",
+    fm.MarkovGame,
+    np.zeros((2, 0, 2, 2)),
+    np.zeros((0, 2, 2, 0)),
+    0.9,
+    says=r"at least one state.*found 0 states and actions \(2, 2\)",
+)
+refuse(
+    "a player without actions",
+    fm.MarkovGame,
+    np.zeros((2, 2, 0, 2)),
+    np.zeros((2, 0, 2, 2)),
+    0.9,
+    says=r"one action per player, found 2 states and actions \(0, 2\)",
+)
+refuse(
+    "shared reward of states alone",
+    fm.MarkovGame.identical_interest,
+    R[0, 0, 0],
+    P,
+    0.9,
+    says=r"reward must have shape \(S, A_0, .*found \(2,\)",
+)
+refuse(
+    "transitions of other states",
+    fm.MarkovGame,
+    R,
+    P[:, :, :, :1],
+    0.9,
+    says=r"transitions must have shape \(S, A_0, .*\) = \(2, 2, 2, 2\) to fit the rewards, found \(2, 2, 2, 1\)",
+)
 refuse("transitions flat", fm.MarkovGame, R, P.reshape(8, 2), 0.9, says=r"transitions must have shape.*\(2, 2, 2, 2\).*found \(8, 2\)")
 refuse("transitions None", fm.MarkovGame, R, None, 0.9, says=r"transitions must have shape.*found \(\)")
-refuse("transitions NaN", fm.MarkovGame, R, edited(P, (0, 1, 0, 1), NAN), 0.9, says=r"transitions must be finite, found nan at index \(0, 1, 0, 1\)")
-refuse("transitions negative", fm.MarkovGame, R, edited(edited(P, (1, 0, 1, 0), -0.25), (1, 0, 1, 1), 1.25), 0.9,
-       says=r"transition probabilities must not be negative, found .*-0\.25.* in state 1 at joint action \(0, 1\)")
-refuse("transitions not summing", fm.MarkovGame, R, edited(P, (1, 1, 0, 1), 0.4), 0.9,
-       says=r"transition probabilities must sum to 1, found 0\.9 in state 1 at joint action \(1, 0\); divide each row by its sum")
-refuse("transitions integers not summing", fm.MarkovGame, R, np.ones((2, 2, 2, 2), int), 0.9, says=r"must sum to 1, found 2\.0 in state 0 at joint action \(0, 0\)")
-refuse("transitions complex", fm.MarkovGame, R, P.astype(complex), 0.9, error=TypeError, says=r"transitions must hold real numbers, found dtype complex128")
-refuse("sparse rows too few", fm.MarkovGame, R, ROWS[:7], 0.9, says=r"\(num_states \* joint actions, num_states\) = \(8, 2\) to fit the rewards, found \(7, 2\)")
-refuse("sparse row not summing", fm.MarkovGame, R, sparse_rows([0.5] * 11 + [0.25] + [0.5] * 4), 0.9,
-       says=r"must sum to 1, found 0\.75 in state 1 at joint action \(0, 1\)")
-refuse("sparse row empty", fm.MarkovGame, R, sp.csr_array(np.vstack([np.zeros((1, 2)), np.full((7, 2), 0.5)])), 0.9,
-       says=r"must sum to 1, found 0\.0 in state 0 at joint action \(0, 0\)")
-refuse("sparse negative", fm.MarkovGame, R, sparse_rows([0.5] * 6 + [-0.5, 1.5] + [0.5] * 8), 0.9,
-       says=r"must not be negative, found .*-0\.5.* in state 0 at joint action \(1, 1\)")
+refuse(
+    "transitions NaN",
+    fm.MarkovGame,
+    R,
+    edited(P, (0, 1, 0, 1), NAN),
+    0.9,
+    says=r"transitions must be finite, found nan at index \(0, 1, 0, 1\)",
+)
+refuse(
+    "transitions negative",
+    fm.MarkovGame,
+    R,
+    edited(edited(P, (1, 0, 1, 0), -0.25), (1, 0, 1, 1), 1.25),
+    0.9,
+    says=r"transition probabilities must not be negative, found .*-0\.25.* in state 1 at joint action \(0, 1\)",
+)
+refuse(
+    "transitions not summing",
+    fm.MarkovGame,
+    R,
+    edited(P, (1, 1, 0, 1), 0.4),
+    0.9,
+    says=r"transition probabilities must sum to 1, found 0\.9 in state 1 at joint action \(1, 0\); divide each row by its sum",
+)
+refuse(
+    "transitions integers not summing",
+    fm.MarkovGame,
+    R,
+    np.ones((2, 2, 2, 2), int),
+    0.9,
+    says=r"must sum to 1, found 2\.0 in state 0 at joint action \(0, 0\)",
+)
+refuse(
+    "transitions complex",
+    fm.MarkovGame,
+    R,
+    P.astype(complex),
+    0.9,
+    error=TypeError,
+    says=r"transitions must hold real numbers, found dtype complex128",
+)
+refuse(
+    "sparse rows too few",
+    fm.MarkovGame,
+    R,
+    ROWS[:7],
+    0.9,
+    says=r"\(num_states \* joint actions, num_states\) = \(8, 2\) to fit the rewards, found \(7, 2\)",
+)
+refuse(
+    "sparse row not summing",
+    fm.MarkovGame,
+    R,
+    sparse_rows([0.5] * 11 + [0.25] + [0.5] * 4),
+    0.9,
+    says=r"must sum to 1, found 0\.75 in state 1 at joint action \(0, 1\)",
+)
+refuse(
+    "sparse row empty",
+    fm.MarkovGame,
+    R,
+    sp.csr_array(np.vstack([np.zeros((1, 2)), np.full((7, 2), 0.5)])),
+    0.9,
+    says=r"must sum to 1, found 0\.0 in state 0 at joint action \(0, 0\)",
+)
+refuse(
+    "sparse negative",
+    fm.MarkovGame,
+    R,
+    sparse_rows([0.5] * 6 + [-0.5, 1.5] + [0.5] * 8),
+    0.9,
+    says=r"must not be negative, found .*-0\.5.* in state 0 at joint action \(1, 1\)",
+)
 refuse("sparse NaN", fm.MarkovGame, R, sparse_rows([0.5] * 6 + [NAN, 0.5] + [0.5] * 8), 0.9, says=r"transitions.*must be finite, found nan")
-refuse("sparse complex", fm.MarkovGame, R, ROWS.astype(complex), 0.9, error=TypeError, says=r"transitions.*must hold real numbers, found dtype complex128")
-for label, gamma, error, says in [("1", 1.0, ValueError, r"\[0, 1\), found 1\.0"), ("-0.1", -0.1, ValueError, r"\[0, 1\), found -0\.1"),
-                                  ("2", 2, ValueError, r"\[0, 1\), found 2\.0"), ("NaN", NAN, ValueError, r"\[0, 1\), found nan"),
-                                  ("text", "0.9", TypeError, r"real number, found '0\.9'"), ("complex", 0.9 + 0j, TypeError, r"found \(0\.9\+0j\)"),
-                                  ("None", None, TypeError, r"real number, found None"), ("True", True, TypeError, r"real number, found True"),
-                                  ("a list", [0.9, 0.8], TypeError, r"real number, found \[0\.9, 0\.8\] of type list")]:
+refuse(
+    "sparse complex",
+    fm.MarkovGame,
+    R,
+    ROWS.astype(complex),
+    0.9,
+    error=TypeError,
+    says=r"transitions.*must hold real numbers, found dtype complex128",
+)
+for label, gamma, error, says in [
+    ("1", 1.0, ValueError, r"\[0, 1\), found 1\.0"),
+    ("-0.1", -0.1, ValueError, r"\[0, 1\), found -0\.1"),
+    ("2", 2, ValueError, r"\[0, 1\), found 2\.0"),
+    ("NaN", NAN, ValueError, r"\[0, 1\), found nan"),
+    ("text", "0.9", TypeError, r"real number, found '0\.9'"),
+    ("complex", 0.9 + 0j, TypeError, r"found \(0\.9\+0j\)"),
+    ("None", None, TypeError, r"real number, found None"),
+    ("True", True, TypeError, r"real number, found True"),
+    ("a list", [0.9, 0.8], TypeError, r"real number, found \[0\.9, 0\.8\] of type list"),
+]:
     refuse(f"discount {label}", fm.MarkovGame, R, P, gamma, error=error, says=f"discount must be a.*{says}")
-refuse("initial of three states", fm.MarkovGame, R, P, 0.9, [0.2, 0.3, 0.5], says=r"initial must have shape \(num_states,\) = \(2,\), found \(3,\)")
+refuse(
+    "initial of three states",
+    fm.MarkovGame,
+    R,
+    P,
+    0.9,
+    [0.2, 0.3, 0.5],
+    says=r"initial must have shape \(num_states,\) = \(2,\), found \(3,\)",
+)
 refuse("initial negative", fm.MarkovGame, R, P, 0.9, [1.5, -0.5], says=r"initial must not be negative, found -0\.5 at state 1")
 refuse("initial not summing", fm.MarkovGame, R, P, 0.9, [0.5, 0.25], says=r"initial must sum to 1, found .*0\.75.*divide it by its sum")
 refuse("initial NaN", fm.MarkovGame, R, P, 0.9, [0.5, NAN], says=r"initial must be finite, found nan at index \(1,\)")
 refuse("initial text", fm.MarkovGame, R, P, 0.9, "uniform", error=TypeError, says=r"initial must hold real numbers, found dtype <U7")
-refuse("a limit of bytes", lambda r, p: fm.MarkovGame(r, p, 0.9, max_bytes=100), R, P, error=MemoryError,
-       says=r"2 states and 4 joint actions needs .*but 100 bytes are allowed; .*sparse.*count-based")
+refuse(
+    "a limit of bytes",
+    lambda r, p: fm.MarkovGame(r, p, 0.9, max_bytes=100),
+    R,
+    P,
+    error=MemoryError,
+    says=r"2 states and 4 joint actions needs .*but 100 bytes are allowed; .*sparse.*count-based",
+)
 refuse("a game changed", lambda g: setattr(g, "discount", 0.5), G, error=AttributeError, says=r"MarkovGame is immutable.*discount")
 
 # Normal-form games
@@ -138,46 +287,121 @@ refuse("payoffs of dates", fm.NormalFormGame, PAYOFFS.astype("datetime64[s]"), e
 refuse("shared payoff a number", fm.NormalFormGame.identical_interest, 1.0, says=r"payoff must have shape \(A_0, .*single number 1\.0")
 
 # Games by name
-refuse("num_actions a number", fm.games.random_normal_form, 3, error=TypeError, says=r"num_actions must hold one number per player, found 3; .*\(3, 3\)")
+refuse(
+    "num_actions a number",
+    fm.games.random_normal_form,
+    3,
+    error=TypeError,
+    says=r"num_actions must hold one number per player, found 3; .*\(3, 3\)",
+)
 refuse("num_actions empty", fm.games.random_normal_form, (), says=r"num_actions must name at least one player, found \(\)")
 refuse("num_actions with a zero", fm.games.random_markov, 3, (2, 0), says=r"num_actions\[1\] must be at least 1, found 0")
-refuse("num_actions fractional", fm.games.random_markov, 3, (2, 2.5), error=TypeError, says=r"num_actions\[1\] must be a whole number, found 2\.5")
-refuse("num_actions with a bool", fm.games.random_markov, 3, (2, True), error=TypeError, says=r"num_actions\[1\] must be a whole number, found True")
+refuse(
+    "num_actions fractional",
+    fm.games.random_markov,
+    3,
+    (2, 2.5),
+    error=TypeError,
+    says=r"num_actions\[1\] must be a whole number, found 2\.5",
+)
+refuse(
+    "num_actions with a bool",
+    fm.games.random_markov,
+    3,
+    (2, True),
+    error=TypeError,
+    says=r"num_actions\[1\] must be a whole number, found True",
+)
 refuse("num_actions None", fm.games.random_markov, 3, None, error=TypeError, says=r"num_actions must be a sequence.*found None")
 refuse("no states asked for", fm.games.random_markov, 0, (2, 2), says=r"num_states must be at least 1, found 0")
 refuse("states as text", fm.games.random_markov, "3", (2, 2), error=TypeError, says=r"num_states must be a whole number, found '3'")
-refuse("discount of a random game", fm.games.random_markov, 3, (2, 2), 1.0, says=r"discount must be a finite number in \[0, 1\), found 1\.0")
+refuse(
+    "discount of a random game", fm.games.random_markov, 3, (2, 2), 1.0, says=r"discount must be a finite number in \[0, 1\), found 1\.0"
+)
 refuse("more next states than states", lambda: fm.games.random_markov(3, (2, 2), sparse=4), says=r"sparse must be between 1 and 3, found 4")
 refuse("seed text", fm.games.random_markov, 3, (2, 2), 0.9, "seed", error=TypeError, says=r"rng must be None.*found 'seed'")
 refuse("seed negative", fm.games.random_markov, 3, (2, 2), 0.9, -1, says=r"rng is no seed: .*-1|rng is no seed: .*non-negative")
 refuse("seed fractional", fm.random_policy, G, 0.5, error=TypeError, says=r"rng must be None.*found 0\.5")
 refuse("seed of the old kind", fm.random_policy, G, np.random.RandomState(0), error=TypeError, says=r"rng must be None.*found RandomState")
-refuse("3**41 joint actions", many_joint, error=MemoryError, says=r"36472996377170786403 joint actions needs \S+ GiB, but .*free; .*count-based")
-refuse("3**20 joint actions from views", many_joint_markov, error=MemoryError, says=r"3486784401 joint actions needs \S+ GiB, but .*free; .*count-based")
+refuse(
+    "3**41 joint actions",
+    many_joint,
+    error=MemoryError,
+    says=r"36472996377170786403 joint actions needs \S+ GiB, but .*free; .*count-based",
+)
+refuse(
+    "3**20 joint actions from views",
+    many_joint_markov,
+    error=MemoryError,
+    says=r"3486784401 joint actions needs \S+ GiB, but .*free; .*count-based",
+)
 refuse("10**6 states dense", many_states, error=MemoryError, says=r"1000000 states and 2 joint actions needs \S+ GiB, but .*free; .*sparse")
-refuse("10**6 random states dense", fm.games.random_markov, 10**6, (2, 2), error=MemoryError, says=r"1000000 states and 4 joint actions needs \S+ GiB.*sparse")
+refuse(
+    "10**6 random states dense",
+    fm.games.random_markov,
+    10**6,
+    (2, 2),
+    error=MemoryError,
+    says=r"1000000 states and 4 joint actions needs \S+ GiB.*sparse",
+)
 
 # Policies
-refuse("policy of other columns", fm.evaluate, G, np.full((2, 5), 0.2), says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(2, 5\)")
-refuse("policy of other states", fm.evaluate, G, np.full((3, 4), 0.5), says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(3, 4\)")
+refuse(
+    "policy of other columns",
+    fm.evaluate,
+    G,
+    np.full((2, 5), 0.2),
+    says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(2, 5\)",
+)
+refuse(
+    "policy of other states", fm.evaluate, G, np.full((3, 4), 0.5), says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(3, 4\)"
+)
 refuse("policy of one row", fm.evaluate, G, np.full(4, 0.5), says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(4,\)")
 refuse("policy empty", fm.evaluate, G, np.zeros((0, 4)), says=r"policy must have shape.*found \(0, 4\)")
 refuse("policy empty list", fm.evaluate, G, [], says=r"policy must have shape.*found \(0,\)")
 refuse("policy None", fm.evaluate, G, None, error=(TypeError, ValueError), says=r"policy must")
 refuse("policy by name", fm.evaluate, G, "uniform", error=TypeError, says=r"policy must hold real numbers, found dtype <U7")
-refuse("policy negative", fm.evaluate, G, edited(edited(UNIFORM, (1, 2), -0.25), (1, 3), 1.25),
-       says=r"policy of player 1 must not be negative, found -0\.25 in state 1 for action 0")
-refuse("policy not summing", fm.ne_gap, G, edited(UNIFORM, (1, 0), 0.25), says=r"policy of player 0 must sum to 1 in every state, found .*0\.75.* in state 1")
+refuse(
+    "policy negative",
+    fm.evaluate,
+    G,
+    edited(edited(UNIFORM, (1, 2), -0.25), (1, 3), 1.25),
+    says=r"policy of player 1 must not be negative, found -0\.25 in state 1 for action 0",
+)
+refuse(
+    "policy not summing",
+    fm.ne_gap,
+    G,
+    edited(UNIFORM, (1, 0), 0.25),
+    says=r"policy of player 0 must sum to 1 in every state, found .*0\.75.* in state 1",
+)
 refuse("policy NaN", fm.ne_gap, G, edited(UNIFORM, (0, 3), NAN), says=r"policy must be finite, found nan at index \(0, 3\)")
 refuse("policy inf", fm.qre_gap, G, edited(UNIFORM, (0, 3), INF), 0.1, says=r"policy must be finite, found inf at index \(0, 3\)")
-refuse("policy complex", fm.evaluate, G, UNIFORM.astype(complex), error=TypeError, says=r"policy must hold real numbers, found dtype complex128")
+refuse(
+    "policy complex",
+    fm.evaluate,
+    G,
+    UNIFORM.astype(complex),
+    error=TypeError,
+    says=r"policy must hold real numbers, found dtype complex128",
+)
 refuse("policy objects", fm.evaluate, G, UNIFORM.astype(object), error=TypeError, says=r"policy must hold real numbers, found dtype object")
 refuse("policy of a single player", fm.evaluate, G, [np.full((2, 2), 0.5)], says=r"policy must have|policy must hold one")
 refuse("policy of three players", fm.evaluate, G, [np.full((2, 2), 0.5)] * 3, says=r"policy must have|policy must hold one")
-refuse("policy list of a wrong part", fm.evaluate, STAGE, [np.full((1, 2), 0.5), np.full((1, 2), 0.5)],
-       says=r"policy of player 1 must have shape \(S, A_1\) = \(1, 3\), found \(1, 2\)")
-refuse("policy list with a NaN", fm.evaluate, STAGE, [np.array([[0.5, NAN]]), np.full((1, 3), 1 / 3)],
-       says=r"policy of player 0 must be finite, found nan at index \(0, 1\)")
+refuse(
+    "policy list of a wrong part",
+    fm.evaluate,
+    STAGE,
+    [np.full((1, 2), 0.5), np.full((1, 2), 0.5)],
+    says=r"policy of player 1 must have shape \(S, A_1\) = \(1, 3\), found \(1, 2\)",
+)
+refuse(
+    "policy list with a NaN",
+    fm.evaluate,
+    STAGE,
+    [np.array([[0.5, NAN]]), np.full((1, 3), 1 / 3)],
+    says=r"policy of player 0 must be finite, found nan at index \(0, 1\)",
+)
 refuse("policy ragged", fm.evaluate, STAGE, [[[0.5, 0.5]], [[0.5, 0.5], [1.0]]], says=r"policy of player 1 must")
 refuse("tau negative", lambda g, p: fm.evaluate(g, p, tau=-1), G, UNIFORM, says=r"tau must be a finite number in \[0, inf\), found -1\.0")
 refuse("tau inf", fm.qre_gap, G, UNIFORM, INF, says=r"tau must be a finite number in \[0, inf\), found inf")
@@ -193,39 +417,111 @@ refuse("regret of nothing", fm.nash_regret, np.zeros((0, 2)), says=r"gap must ha
 # Runs
 refuse("game an array", fm.learn, R, NPG(0.1), 3, error=TypeError, says=r"game must be a fastmpg game, found ndarray")
 refuse("evaluate an array", fm.evaluate, R, UNIFORM, error=TypeError, says=r"game must be a fastmpg game, found ndarray")
-refuse("rule a class", fm.learn, G, NPG, 3, error=TypeError, says=r"rule must be an instance, found the class NaturalGradientPlay; write NaturalGradientPlay\(")
+refuse(
+    "rule a class",
+    fm.learn,
+    G,
+    NPG,
+    3,
+    error=TypeError,
+    says=r"rule must be an instance, found the class NaturalGradientPlay; write NaturalGradientPlay\(",
+)
 refuse("rule a name", fm.learn, G, "natural", 3, error=TypeError, says=r"rule must be a NamedTuple.*update.*found 'natural'")
-refuse("rule without update", fm.learn, G, NoUpdate(), 3, error=TypeError, says=r"rule must be a NamedTuple.*update.*found NoUpdate\(eta=0\.1\)")
+refuse(
+    "rule without update",
+    fm.learn,
+    G,
+    NoUpdate(),
+    3,
+    error=TypeError,
+    says=r"rule must be a NamedTuple.*update.*found NoUpdate\(eta=0\.1\)",
+)
 refuse("rule None", fm.ensemble, G, None, 3, error=TypeError, says=r"rule must be a NamedTuple.*found None")
-for label, eta, error, says in [("0", 0.0, ValueError, r"\(0, inf\), found 0\.0"), ("-1", -1, ValueError, r"\(0, inf\), found -1\.0"),
-                                ("NaN", NAN, ValueError, r"found nan"), ("text", "0.1", TypeError, r"real number, found '0\.1'"),
-                                ("an array", np.array([0.1, 0.2]), TypeError, r"real number, found array\(\[0\.1, 0\.2\]\)")]:
+for label, eta, error, says in [
+    ("0", 0.0, ValueError, r"\(0, inf\), found 0\.0"),
+    ("-1", -1, ValueError, r"\(0, inf\), found -1\.0"),
+    ("NaN", NAN, ValueError, r"found nan"),
+    ("text", "0.1", TypeError, r"real number, found '0\.1'"),
+    ("an array", np.array([0.1, 0.2]), TypeError, r"real number, found array\(\[0\.1, 0\.2\]\)"),
+]:
     refuse(f"eta {label}", lambda g, e: fm.learn(g, GP(e), 3), G, eta, error=error, says=f"eta must be a.*{says}")
 for rule in (fm.rules.QAscent, fm.rules.ProjectedGradientAscent, fm.rules.EntropyNaturalGradientPlay, NPG):
-    refuse(f"eta 0 of {rule.__name__}", lambda g, kind: fm.learn(g, kind(0.0), 3), G, rule, says=r"eta must be a finite number in \(0, inf\), found 0\.0")
-refuse("tau of a rule negative", lambda g: fm.learn(g, fm.rules.EntropyNaturalGradientPlay(0.1, -0.5), 3), G, says=r"tau must be .*\[0, inf\), found -0\.5")
+    refuse(
+        f"eta 0 of {rule.__name__}",
+        lambda g, kind: fm.learn(g, kind(0.0), 3),
+        G,
+        rule,
+        says=r"eta must be a finite number in \(0, inf\), found 0\.0",
+    )
+refuse(
+    "tau of a rule negative",
+    lambda g: fm.learn(g, fm.rules.EntropyNaturalGradientPlay(0.1, -0.5), 3),
+    G,
+    says=r"tau must be .*\[0, inf\), found -0\.5",
+)
 refuse("lam negative", lambda g: fm.learn(g, GP(0.1, -0.5), 3), G, says=r"lam must be .*\[0, inf\), found -0\.5")
 refuse("clip unknown", lambda g: fm.learn(g, NPG(0.1, 0.1, "hard"), 3), G, says=r'clip must be None, "raw" or "centred", found \'hard\'')
-refuse("clip a number", lambda g: fm.learn(g, NPG(0.1, 0.1, 1.0), 3), G, error=TypeError, says=r'clip must be None, "raw" or "centred", found 1\.0')
-refuse("a barrier from the boundary", lambda g, p: fm.learn(g, NPG(0.1, 0.1), 3, policy=p), G, edited(edited(UNIFORM, (1, 2), 0.0), (1, 3), 1.0),
-       says=r"log-barrier needs every initial probability above 0, found 0\.0 for player 1, action 0 in state 1")
+refuse(
+    "clip a number",
+    lambda g: fm.learn(g, NPG(0.1, 0.1, 1.0), 3),
+    G,
+    error=TypeError,
+    says=r'clip must be None, "raw" or "centred", found 1\.0',
+)
+refuse(
+    "a barrier from the boundary",
+    lambda g, p: fm.learn(g, NPG(0.1, 0.1), 3, policy=p),
+    G,
+    edited(edited(UNIFORM, (1, 2), 0.0), (1, 3), 1.0),
+    says=r"log-barrier needs every initial probability above 0, found 0\.0 for player 1, action 0 in state 1",
+)
 refuse("steps negative", fm.learn, G, NPG(0.1), -1, says=r"steps must be at least 0, found -1")
 refuse("steps fractional", fm.learn, G, NPG(0.1), 1.5, error=TypeError, says=r"steps must be a whole number, found 1\.5")
 refuse("steps text", fm.learn, G, NPG(0.1), "3", error=TypeError, says=r"steps must be a whole number, found '3'")
 refuse("steps a bool", fm.learn, G, NPG(0.1), True, error=TypeError, says=r"steps must be a whole number, found True")
-refuse("policy of learn by another name", lambda g: fm.learn(g, NPG(0.1), 3, policy="Uniform"), G, says=r'"uniform" or "random", found \'Uniform\'')
-refuse("policy of learn not summing", lambda g, p: fm.learn(g, NPG(0.1), 3, policy=p), G, edited(UNIFORM, (0, 1), 0.75),
-       says=r"policy of player 0 must sum to 1 in every state, found .*1\.25.* in state 0")
-refuse("seed of learn", lambda g: fm.learn(g, NPG(0.1), 3, policy="random", rng="x"), G, error=TypeError, says=r"rng must be None.*found 'x'")
-refuse("record a dict", lambda g: fm.learn(g, NPG(0.1), 3, record={"every": 2}), G, error=TypeError, says=r"record must be a fastmpg\.Record, found \{'every': 2\}")
-refuse("a trace that does not fit", lambda g: fm.learn(g, NPG(0.1), 10**12, record=fm.Record(every=10**3, metrics=("policy",) * 1)), G, error=MemoryError,
-       says=r"a trace of 1000000001 steps of policy in 1 run needs \S+ GiB.*Record\(every")
+refuse(
+    "policy of learn by another name",
+    lambda g: fm.learn(g, NPG(0.1), 3, policy="Uniform"),
+    G,
+    says=r'"uniform" or "random", found \'Uniform\'',
+)
+refuse(
+    "policy of learn not summing",
+    lambda g, p: fm.learn(g, NPG(0.1), 3, policy=p),
+    G,
+    edited(UNIFORM, (0, 1), 0.75),
+    says=r"policy of player 0 must sum to 1 in every state, found .*1\.25.* in state 0",
+)
+refuse(
+    "seed of learn", lambda g: fm.learn(g, NPG(0.1), 3, policy="random", rng="x"), G, error=TypeError, says=r"rng must be None.*found 'x'"
+)
+refuse(
+    "record a dict",
+    lambda g: fm.learn(g, NPG(0.1), 3, record={"every": 2}),
+    G,
+    error=TypeError,
+    says=r"record must be a fastmpg\.Record, found \{'every': 2\}",
+)
+refuse(
+    "a trace that does not fit",
+    lambda g: fm.ensemble(g, NPG(0.1), 10**6, 10**4, record=fm.Record(metrics=("policy",))),
+    G,
+    error=MemoryError,
+    says=r"a trace of 1000001 steps of policy in 10000 runs needs \S+ GiB.*Record\(every",
+)
 
 # Records
-refuse("metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"), says=r"no metric 'regret'; choose from ne_gap, qre_gap, value")
-refuse("metrics a name", lambda m: fm.Record(metrics=m), "ne_gap", error=TypeError, says=r"sequence of names, found the single name 'ne_gap'; write \('ne_gap',\)")
+refuse(
+    "metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"), says=r"no metric 'regret'; choose from ne_gap, qre_gap, value"
+)
+refuse(
+    "metrics a name",
+    lambda m: fm.Record(metrics=m),
+    "ne_gap",
+    error=TypeError,
+    says=r"sequence of names, found the single name 'ne_gap'; write \('ne_gap',\)",
+)
 refuse("metrics not names", lambda m: fm.Record(metrics=m), (1,), says=r"no metric 1; choose from")
-refuse("metrics twice", lambda m: fm.Record(metrics=m), ("ne_gap", "ne_gap"), says=r"'ne_gap'")
 refuse("metrics None", lambda m: fm.Record(metrics=m), None, error=TypeError, says=r"metrics must be a sequence of names, found None")
 refuse("every 0", fm.Record, 0, says=r"every must be at least 1, found 0")
 refuse("every fractional", fm.Record, 2.5, error=TypeError, says=r"every must be a whole number, found 2\.5")
@@ -234,18 +530,43 @@ refuse("recorded step negative", lambda k: fm.Record(steps=k), [3, -2], says=r"s
 refuse("no recorded steps", lambda k: fm.Record(steps=k), [], says=r"steps must hold at least one step")
 refuse("recorded step fractional", lambda k: fm.Record(steps=k), [0, 1.5], error=TypeError, says=r"steps.* whole number.*1\.5")
 refuse("recorded step a number", lambda k: fm.Record(steps=k), 5, error=TypeError, says=r"steps must be a sequence.*5")
-refuse("recorded step beyond the run", lambda g: fm.learn(g, NPG(0.1), 5, record=fm.Record(steps=[0, 9])), G, says=r"cannot record step 9 of a run of 5 steps")
+refuse(
+    "recorded step beyond the run",
+    lambda g: fm.learn(g, NPG(0.1), 5, record=fm.Record(steps=[0, 9])),
+    G,
+    says=r"cannot record step 9 of a run of 5 steps",
+)
 refuse("log-spaced up to 0", fm.Record.log_spaced, 0, 5, says=r"last must be at least 1, found 0")
 
 # Ensembles
-refuse("parameters that do not broadcast", lambda g: fm.ensemble(g, fm.rules.EntropyNaturalGradientPlay(np.ones(2), np.ones(3)), 3), G,
-       says=r"parameters .*\(2,\).*\(3,\).* do not broadcast")
-refuse("parameters against runs", lambda g: fm.ensemble(g, NPG(np.ones(3)), 3, 4), G, says=r"parameters .*\(3,\).* do not broadcast against the run axis \(4,\)")
+refuse(
+    "parameters that do not broadcast",
+    lambda g: fm.ensemble(g, fm.rules.EntropyNaturalGradientPlay(np.ones(2), np.ones(3)), 3),
+    G,
+    says=r"parameters .*\(2,\).*\(3,\).* do not broadcast",
+)
+refuse(
+    "parameters against runs",
+    lambda g: fm.ensemble(g, NPG(np.ones(3)), 3, 4),
+    G,
+    says=r"parameters .*\(3,\).* do not broadcast against the run axis \(4,\)",
+)
 refuse("no runs", lambda g: fm.ensemble(g, NPG(0.1), 3, 0), G, says=r"runs must be at least 1, found 0")
 refuse("an empty grid", lambda g, e: fm.ensemble(g, NPG(e), 3), G, np.zeros(0), says=r"eta|empty|at least one")
-refuse("one bad step of a grid", lambda g, e: fm.ensemble(g, NPG(e), 3), G, np.array([0.1, -0.2]), says=r"eta must be a finite number in \(0, inf\), found -0\.2")
-refuse("policies of other runs", lambda g, p: fm.ensemble(g, NPG(0.1), 3, 3, policy=p), G, np.stack([UNIFORM] * 2),
-       says=r"policy must have one entry per run, \(3, S, A_total\), found shape \(2, 2, 4\)")
+refuse(
+    "one bad step of a grid",
+    lambda g, e: fm.ensemble(g, NPG(e), 3),
+    G,
+    np.array([0.1, -0.2]),
+    says=r"eta must be a finite number in \(0, inf\), found -0\.2",
+)
+refuse(
+    "policies of other runs",
+    lambda g, p: fm.ensemble(g, NPG(0.1), 3, 3, policy=p),
+    G,
+    np.stack([UNIFORM] * 2),
+    says=r"policy must have one entry per run, \(3, S, A_total\), found shape \(2, 2, 4\)",
+)
 refuse("threads 0", lambda g: fm.ensemble(g, NPG(0.1), 3, 2, threads=0), G, says=r"threads must be at least 1, found 0")
 refuse("seed of an ensemble", lambda g: fm.ensemble(g, NPG(0.1), 3, 2, rng=1.5), G, error=TypeError, says=r"rng must be None.*found 1\.5")
 
@@ -293,8 +614,11 @@ def test_the_table_is_large_and_has_no_doubles():
     assert len(names) >= 60 and len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("build", [many_joint, many_joint_markov, many_states, lambda: fm.games.random_markov(10**6, (2, 2))],
-                         ids=["joint actions", "joint actions from views", "states", "random states"])
+@pytest.mark.parametrize(
+    "build",
+    [many_joint, many_joint_markov, many_states, lambda: fm.games.random_markov(10**6, (2, 2))],
+    ids=["joint actions", "joint actions from views", "states", "random states"],
+)
 def test_too_large_games_are_refused_before_anything_is_allocated(build):
     """Less than 2 MB pass through Python's allocator, and the process grows by no more than 50 MB."""
     assert isinstance(attempt(build, ()), MemoryError)  # whatever is imported or cached on the way is
@@ -305,6 +629,17 @@ def test_too_large_games_are_refused_before_anything_is_allocated(build):
     tracemalloc.stop()
     assert peak < 2e6
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown < 50_000
+
+
+def test_a_trace_of_too_many_steps_is_refused_before_its_steps_are_listed():
+    """In a process that may have 4 GiB: 10**12 steps are refused by name, not by numpy when the list of steps fails to fit."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30,) * 2)\nimport fastmpg as fm\n"
+        "try: fm.learn(fm.games.zhang_3x2(), fm.rules.GradientPlay(0.1), 10**12)\nexcept MemoryError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"a trace of 1000000000001 steps of ne_gap, value in 1 run needs \S+ (GiB|TiB)", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("game", [G, SPARSE, STAGE], ids=["dense", "sparse", "stage"])

@@ -27,8 +27,15 @@ def exps(xs):
 
 def test_exp_keeps_its_promise():
     """5e-16 relative against long double over the whole range, denser around 0 where rules live."""
-    xs = np.concatenate([np.linspace(-708, 700, 40_001), np.linspace(-2, 2, 8_001), np.geomspace(1e-300, 1, 301),
-                         -np.geomspace(1e-300, 1, 301), [0.0, -0.0, 709.0, -708.0]])
+    xs = np.concatenate(
+        [
+            np.linspace(-708, 700, 40_001),
+            np.linspace(-2, 2, 8_001),
+            np.geomspace(1e-300, 1, 301),
+            -np.geomspace(1e-300, 1, 301),
+            [0.0, -0.0, 709.0, -708.0],
+        ]
+    )
     exact = np.exp(xs.astype(np.longdouble))
     assert np.abs(exps(xs) / exact - 1).max() <= 5e-16
     assert simplex.exp(0.0) == 1.0
@@ -168,101 +175,142 @@ CUTS = [(shape, cut) for shape in SHAPES for cut in range(len(shape))]
 
 
 class Row:
-    """One state's policy row with the kernel's index arrays and prefix weights."""
+    """One state's policy row with the kernel's index arrays and suffix weights."""
 
     def __init__(self, rng, actions, cut):
         self.actions, self.cut = np.array(actions, np.int64), cut
         self.offset = np.concatenate([[0], np.cumsum(actions)]).astype(np.int64)
         self.parts = [rng.dirichlet(np.ones(n)) for n in actions]
         self.row = np.concatenate(self.parts)
-        self.lead = np.full(joint.level_sizes(actions[:cut]), np.nan)
-        self.tail = np.full(joint.level_sizes(actions[cut:]), np.nan)
-        self.lead_top = joint.prefix_weights(self.row, self.actions, self.offset, 0, cut, self.lead)
-        self.tail_top = joint.prefix_weights(self.row, self.actions, self.offset, cut, len(actions), self.tail)
         self.n_lead, self.n_tail = math.prod(actions[:cut]), math.prod(actions[cut:])
+        self.sizes = joint.scratch_sizes(actions, cut, 1)
+        self.lead, self.tail = np.full(self.sizes[0], np.nan), np.full(self.sizes[1], np.nan)
+        self.lead_top = joint.suffix_weights(self.row, self.actions, self.offset, 0, cut, -1, self.lead)
+        self.tail_top = joint.suffix_weights(self.row, self.actions, self.offset, cut, len(actions), -1, self.tail)
 
     def scratch(self, width=1):
         return np.full(self.n_lead * width, np.nan), np.full(self.n_tail * width, np.nan)
 
-    def packed(self):
-        return self.row, self.actions, self.offset, self.cut, self.lead, self.lead_top, self.tail, self.tail_top
+    def others(self):
+        return np.full(self.sizes[4], np.nan)
+
+    def head(self):
+        return self.row, self.actions, self.offset, self.cut
 
     def marginals(self, plane):
         """(A_total, width) and (width,): every player's own view and the mean, by loops over the joint actions."""
-        width = plane.shape[-1]
-        out, mean = np.zeros((self.row.size, width)), np.zeros(width)
-        for a in itertools.product(*map(range, self.actions)):
-            weights = [p[k] for p, k in zip(self.parts, a, strict=True)]
-            mean += math.prod(weights) * plane[a]
-            for i in range(len(a)):
-                out[self.offset[i] + a[i]] += math.prod(weights[:i] + weights[i + 1:]) * plane[a]
-        return out, mean
+        return marginals_of(self.parts, self.offset, plane)
+
+
+def marginals_of(parts, offset, plane):
+    width = plane.shape[-1]
+    out, mean = np.zeros((sum(map(len, parts)), width)), np.zeros(width)
+    for a in itertools.product(*(range(len(p)) for p in parts)):
+        weights = [p[k] for p, k in zip(parts, a, strict=True)]
+        mean += math.prod(weights) * plane[a]
+        for i in range(len(a)):
+            out[offset[i] + a[i]] += math.prod(weights[:i] + weights[i + 1 :]) * plane[a]
+    return out, mean
 
 
 every_cut = pytest.mark.parametrize("actions, cut", CUTS, ids=str)
 
 
 @every_cut
-def test_prefix_weights(rng, actions, cut):
+def test_suffix_weights(rng, actions, cut):
+    """Level by level from the last player back, with and without a player left out; no entry is left unwritten."""
     r = Row(rng, actions, cut)
-    for group, top, size, first, last in ((r.lead, r.lead_top, r.n_lead, 0, cut), (r.tail, r.tail_top, r.n_tail, cut, len(actions))):
-        assert group.size - top == size
-        start = 0
-        for d in range(first, last + 1):
-            level = [math.prod(w) for w in itertools.product(*r.parts[first:d])]
-            assert_allclose(group[start:start + len(level)], level, rtol=len(actions) * EPS)
-            start += len(level)
-        assert start == group.size
+    for first, last in ((0, cut), (cut, len(actions)), (0, len(actions))):
+        for skip in (-1, *range(first, last)):
+            group = [i for i in range(first, last) if i != skip]
+            out = np.full(joint.level_sizes([actions[i] for i in group]), np.nan)
+            top = joint.suffix_weights(r.row, r.actions, r.offset, first, last, skip, out)
+            start = 0
+            for d in range(len(group), -1, -1):
+                level = [math.prod(w) for w in itertools.product(*(r.parts[i] for i in group[d:]))]
+                assert_allclose(out[start : start + len(level)], level, rtol=len(actions) * EPS)
+                last_start, start = start, start + len(level)
+            assert start == out.size and top == last_start
 
 
-@pytest.mark.parametrize("width, tile", [(1, 1024), (1, 4), (5, 60), (50, 1)])
-@pytest.mark.parametrize("actions", SHAPES, ids=str)
-def test_cut_players_keeps_the_longest_tail_that_fits(actions, width, tile):
-    cut = joint.cut_players(actions, width, tile)
+@pytest.mark.parametrize("width", [1, 5, 700, 10**6])
+@pytest.mark.parametrize("actions", [*SHAPES, (3,) * 8, (2,) * 41], ids=str)
+def test_cut_players_balances_what_fits(actions, width):
+    """Of all cuts whose tail stays in cache (the last player alone always may), one with the fewest partial sums."""
     last = len(actions) - 1
-    fitting = [k for k in range(min(1, last), last + 1) if math.prod(actions[k:]) * width <= tile]
-    assert cut == (min(fitting) if fitting else last)
+    cost = {
+        k: math.prod(actions[:k]) + math.prod(actions[k:])
+        for k in range(min(1, last), last + 1)
+        if k == last or math.prod(actions[k:]) * width <= joint.TILE
+    }
+    assert cost[joint.cut_players(actions, width)] == min(cost.values())
+
+
+@pytest.mark.parametrize("actions", SHAPES, ids=str)
+def test_own_action_first_and_back(rng, actions):
+    planes = rng.normal(size=(len(actions), 3, *actions))
+    turned = joint.own_action_first(planes, actions)
+    for i, a in itertools.product(range(len(actions)), itertools.product(*map(range, actions))):
+        order = [a[i], *a[:i], *a[i + 1 :]]
+        place = np.ravel_multi_index(order, [actions[i], *actions[:i], *actions[i + 1 :]])
+        assert_array_equal(turned[i, :, place], planes[(i, slice(None), *a)])
+    assert_array_equal(joint.natural_order(turned, actions), planes)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 33])
+def test_rows_of_numbers(rng, size):
+    a, b = rng.normal(size=size), rng.normal(size=size)
+    tolerance = 4 * (size + 1) * EPS * 9
+    assert_allclose(marginal.dot(a, b), a @ b, rtol=0, atol=tolerance)
+    out = b.copy()
+    marginal.add(0.3, a, out)
+    assert_allclose(out, b + 0.3 * a, rtol=0, atol=tolerance)
+    marginal.scale(0.3, a, out)
+    assert_array_equal(out, 0.3 * a)
+    marginal.scale(0.3, out, out)
+    assert_array_equal(out, 0.3 * (0.3 * a))
+    for width in (1, 3):
+        rows, out = rng.normal(size=(size, width)), np.ones(width)
+        marginal.add_rows(rows.ravel(), width, a, out)
+        assert_allclose(out, 1 + a @ rows, rtol=0, atol=tolerance)
 
 
 @every_cut
 @pytest.mark.parametrize("width", [1, 3])
-def test_sums_over_one_side(rng, actions, cut, width):
+def test_sums_over_both_sides(rng, actions, cut, width):
     r = Row(rng, actions, cut)
     plane = rng.normal(size=(r.n_lead, r.n_tail, width))
-    lead, tail = r.lead[r.lead_top:], r.tail[r.tail_top:]
+    lead, tail = r.lead[r.lead_top :], r.tail[r.tail_top :]
     tolerance = (r.n_lead + r.n_tail) * EPS * np.abs(plane).max()
     x, y = r.scratch(width)
     marginal.sum_both(plane.ravel(), width, lead, tail, x, y)
     assert_allclose(x, np.einsum("luw,u->lw", plane, tail).ravel(), rtol=0, atol=tolerance)
     assert_allclose(y, np.einsum("luw,l->uw", plane, lead).ravel(), rtol=0, atol=tolerance)
-    x[:] = np.nan
-    marginal.sum_tail(plane.ravel(), width, r.n_lead, tail, x)
-    assert_allclose(x, np.einsum("luw,u->lw", plane, tail).ravel(), rtol=0, atol=tolerance)
 
 
 @every_cut
 @pytest.mark.parametrize("width", [1, 4])
-def test_fold(rng, actions, cut, width):
-    """The tail group's joint plane folded by itself: its players' marginals and its mean."""
+def test_reduce_all(rng, actions, cut, width):
+    """The tail group's joint plane by itself: its players' marginals and its mean; other players' columns are left alone."""
     r = Row(rng, actions, cut)
     plane = rng.normal(size=(*actions[cut:], width))
-    sub = Row.__new__(Row)
-    sub.actions, sub.parts = r.actions[cut:], r.parts[cut:]
-    sub.offset, sub.row = r.offset[cut:] - r.offset[cut], r.row[r.offset[cut]:]
-    expected, mean = sub.marginals(plane)
+    expected, mean = marginals_of(r.parts[cut:], r.offset[cut:] - r.offset[cut], plane)
     out, x = np.full((r.row.size, width), 7.0), plane.ravel().copy()
-    marginal.fold(x, width, r.row, r.actions, r.offset, cut, len(actions), r.tail, r.tail_top, out.ravel())
+    marginal.reduce_all(x, width, r.row, r.actions, r.offset, cut, len(actions), r.tail, r.tail_top, out.ravel())
     tolerance = (r.n_tail + len(actions)) * EPS * np.abs(plane).max()
-    assert_allclose(out[r.offset[cut]:], expected, rtol=0, atol=tolerance)
-    assert_array_equal(out[:r.offset[cut]], 7.0, "columns of players outside the group are left alone")
+    assert_allclose(out[r.offset[cut] :], expected, rtol=0, atol=tolerance)
+    assert_array_equal(out[: r.offset[cut]], 7.0)
     assert_allclose(x[:width], mean, rtol=0, atol=tolerance)
-    if width == 1:
-        for i in range(cut, len(actions)):
-            out[:] = 7.0
-            marginal.fold_one(plane.ravel().copy(), r.row, r.actions, r.offset, cut, i, len(actions), r.tail, r.tail_top, out.ravel())
-            own = slice(r.offset[i], r.offset[i + 1])
-            assert_allclose(out[own, 0], expected[own.start - r.offset[cut]:own.stop - r.offset[cut], 0], rtol=0, atol=tolerance)
-            assert_array_equal(np.delete(out, np.arange(own.start, own.stop), axis=0), 7.0)
+
+
+@every_cut
+def test_contract_first(rng, actions, cut):
+    r = Row(rng, actions, cut)
+    x = rng.normal(size=(actions[cut], 5))
+    found = x.ravel().copy()
+    marginal.contract_first(found, 5, actions[cut], r.row, r.offset[cut])
+    assert_allclose(found[:5], r.parts[cut] @ x, rtol=0, atol=actions[cut] * EPS * np.abs(x).max())
+    assert_array_equal(found[5:], x.ravel()[5:])
 
 
 @every_cut
@@ -270,21 +318,25 @@ def test_contract_one_state(rng, actions, cut):
     """Rewards (own and shared planes) and transitions, every cut, against sums over all joint actions."""
     r = Row(rng, actions, cut)
     tolerance = 4 * math.prod(actions) * EPS
-    planes = rng.uniform(-1, 1, (len(actions), *actions))
-    found = np.full(r.row.size, np.nan)
-    marginal.contract_rewards(planes.reshape(len(actions), -1), *r.packed(), *r.scratch(), found)
-    for i, plane in enumerate(planes):
+    planes = rng.uniform(-1, 1, (len(actions), 2, *actions))  # two states, the second is asked for
+    turned, found = joint.own_action_first(planes, actions), np.full(r.row.size, np.nan)
+    marginal.contract_rewards(turned, 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
+    for i, plane in enumerate(planes[:, 1]):
         own = slice(r.offset[i], r.offset[i + 1])
         assert_allclose(found[own], r.marginals(plane[..., None])[0][own, 0], rtol=0, atol=tolerance)
         one = np.full(r.row.size, np.nan)
-        marginal.contract_plane(plane.ravel(), i, *r.packed(), *r.scratch(), one)
+        marginal.contract_own(turned[i, 1], i, r.row, r.actions, r.offset, r.others(), one)
         assert_array_equal(one[own], found[own])
-    marginal.contract_rewards(planes[:1].reshape(1, -1), *r.packed(), *r.scratch(), found)
-    assert_allclose(found, r.marginals(planes[0][..., None])[0][:, 0], rtol=0, atol=tolerance)
+        assert np.isnan(np.delete(one, np.arange(own.start, own.stop))).all()
+    if len(actions) > 1:
+        marginal.contract_rewards(planes[:1].reshape(1, 2, -1), 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
+        assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
+    marginal.contract_shared(planes[0, 1].ravel(), *r.head(), r.lead, r.lead_top, r.tail, r.tail_top, *r.scratch(), found)
+    assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
     width = 5
     moves = rng.dirichlet(np.ones(width), actions)
     out, chain = np.full((r.row.size, width), np.nan), np.full(width, np.nan)
-    marginal.contract_transitions(moves.ravel(), width, *r.packed(), *r.scratch(width), out.ravel(), chain)
+    marginal.contract_transitions(moves.ravel(), width, *r.head(), r.lead, r.tail, *r.scratch(width), out.ravel(), chain)
     expected, mean = r.marginals(moves)
     assert_allclose(out, expected, rtol=0, atol=tolerance)
     assert_allclose(chain, mean, rtol=0, atol=tolerance)
@@ -301,10 +353,10 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
         work = game.workspace(shares)
         arrays = work.reward, work.p_bar, work.chain
         if shares == 1:
-            marginal.contract_states(*head, 0, game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], *arrays)
+            marginal.contract_states(*head, 0, game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], *arrays)
         else:
             assert work.lead.shape[0] == shares
-            marginal.contract_states_parallel(*head, work.lead, work.tail, work.x, work.y, *arrays)
+            marginal.contract_states_parallel(*head, work.lead, work.tail, work.x, work.y, work.others, *arrays)
         return arrays
 
     serial = contracted(1)
@@ -348,7 +400,10 @@ def chain_of(rng, n, density=1.0):
     return chain
 
 
-@pytest.mark.parametrize("n", range(1, 71))
+THRESHOLD = linear.OWN if linear.OWN < 10**6 else 160  # without compiled code there is no LAPACK
+
+
+@pytest.mark.parametrize("n", [*range(1, 71), *range(THRESHOLD - 5, THRESHOLD + 6), THRESHOLD + 40])
 def test_dense_systems(n):
     """Both orientations, both sides of the LAPACK threshold, several right-hand sides; cond <= 2 / (1 - gamma)."""
     rng = np.random.default_rng(n)
@@ -368,7 +423,7 @@ def test_dense_systems(n):
             assert_allclose(found, expected, rtol=0, atol=8 * n * EPS * np.abs(rhs).max() * n / (1 - gamma))
 
 
-@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 50])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 31, 50, THRESHOLD, THRESHOLD + 1])
 def test_a_vanishing_pivot_is_reported(n):
     addresses, scalars = routines()
     for row in {0, n // 2, n - 1}:
@@ -379,16 +434,20 @@ def test_a_vanishing_pivot_is_reported(n):
 
 def solved(rng, n, kind, gamma, transposed):
     """Solve, and check that what it returns is the residual and bounds the error as the module says: (residual, rounding)."""
-    chain = {"random": lambda: chain_of(rng, n), "sparse": lambda: chain_of(rng, n, 4 / n),
-             "cycle": lambda: np.roll(np.eye(n), 1, axis=1),
-             "absorbing": lambda: np.vstack([np.eye(n)[1:], np.eye(n)[-1:]]),
-             "walk": lambda: (np.roll(np.eye(n), 1, axis=1) + np.roll(np.eye(n), -1, axis=1)) / 2}[kind]()
+    chain = {
+        "random": lambda: chain_of(rng, n),
+        "sparse": lambda: chain_of(rng, n, 4 / n),
+        "cycle": lambda: np.roll(np.eye(n), 1, axis=1),
+        "absorbing": lambda: np.vstack([np.eye(n)[1:], np.eye(n)[-1:]]),
+        "walk": lambda: (np.roll(np.eye(n), 1, axis=1) + np.roll(np.eye(n), -1, axis=1)) / 2,
+    }[kind]()
     csr, rhs = sp.csr_array(chain), rng.normal(size=n)
     matrix = np.eye(n) - gamma * chain
     matrix, norm = (matrix.T, lambda v: np.abs(v).sum()) if transposed else (matrix, lambda v: np.abs(v).max())
     found = rhs.copy()
-    residual = linear.sparse_solve(csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed,
-                                   1e-14, np.full((7, n), np.nan))
+    residual = linear.sparse_solve(
+        csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed, 1e-14, np.full((7, n), np.nan)
+    )
     exact = rhs.astype(np.longdouble) - np.einsum("st,t->s", matrix.astype(np.longdouble), found.astype(np.longdouble))
     rounding = n * EPS * (norm(rhs) + 2 * norm(found))  # of computing a residual in double at all
     assert abs(residual - float(norm(exact))) <= rounding
@@ -397,8 +456,18 @@ def solved(rng, n, kind, gamma, transposed):
     return residual, 1e-14 * norm(rhs) + rounding
 
 
-CHAINS = [(1, "random"), (2, "cycle"), (5, "random"), (60, "sparse"), (60, "cycle"), (60, "absorbing"), (300, "sparse"), (300, "walk"),
-          (300, "cycle"), (300, "absorbing")]
+CHAINS = [
+    (1, "random"),
+    (2, "cycle"),
+    (5, "random"),
+    (60, "sparse"),
+    (60, "cycle"),
+    (60, "absorbing"),
+    (300, "sparse"),
+    (300, "walk"),
+    (300, "cycle"),
+    (300, "absorbing"),
+]
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -426,12 +495,18 @@ def test_sparse_solve_of_nothing_is_nothing():
 
 # ------------------------------------------------------------------------------------------------------- chunks
 @pytest.mark.parametrize("form", ["stage", "dense", "sparse"])
-@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(0.3), fm.rules.EntropyNaturalGradientPlay(0.1, 0.2), fm.rules.QAscent(0.1)],
-                         ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "rule",
+    [fm.rules.NaturalGradientPlay(0.3), fm.rules.EntropyNaturalGradientPlay(0.1, 0.2), fm.rules.QAscent(0.1)],
+    ids=lambda r: type(r).__name__,
+)
 def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
     """One step a chunk, chunks that grow tenfold, and a stop after every recorded step: the same bits."""
-    game = {"stage": lambda: fm.games.sun2023_potential(), "dense": lambda: fm.games.random_markov(4, (2, 3), rng=1),
-            "sparse": lambda: fm.games.random_markov(6, (2, 3), rng=2, sparse=2)}[form]()
+    game = {
+        "stage": lambda: fm.games.sun2023_potential(),
+        "dense": lambda: fm.games.random_markov(4, (2, 3), rng=1),
+        "sparse": lambda: fm.games.random_markov(6, (2, 3), rng=2, sparse=2),
+    }[form]()
     record = fm.Record(every=7, metrics=("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy"), tau=0.3)
     lengths, runs = [], []
     real = learn_module.run_chunk
@@ -449,7 +524,7 @@ def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
     runs.append(fm.learn(game, rule, 200, record=record, callback=lambda snapshot: False))
     assert lengths[0] == [1] * 201
     assert lengths[1][:3] == [1, 10, 100] and sum(lengths[1]) == 201
-    assert sum(lengths[2]) == 201 and len(lengths[2]) == record.at(200).size
+    assert len(lengths[2]) >= record.at(200).size, "compiled code came back for every callback"
     for run in runs[1:]:
         assert_array_equal(run.policy, runs[0].policy)
         assert set(run.trace) == {"step", *record.metrics}
@@ -464,8 +539,13 @@ ASK = {
     "qre_gap": lambda g, p: fm.qre_gap(g, p, 0.3),
     "grad_norm": lambda g, p: fm.metrics.grad_norm(g, p),
 }
-RULES = [fm.rules.GradientPlay(0.1, 0.01), fm.rules.NaturalGradientPlay(0.1, 0.001), fm.rules.EntropyNaturalGradientPlay(0.05, 0.2),
-         fm.rules.ProjectedGradientAscent(0.1), fm.rules.QAscent(0.05)]
+RULES = [
+    fm.rules.GradientPlay(0.1, 0.01),
+    fm.rules.NaturalGradientPlay(0.1, 0.001),
+    fm.rules.EntropyNaturalGradientPlay(0.05, 0.2),
+    fm.rules.ProjectedGradientAscent(0.1),
+    fm.rules.QAscent(0.05),
+]
 
 
 def build(game, kind):
@@ -481,8 +561,10 @@ def test_renaming_players_renames_the_answers(rng, kind, order):
     actions = (2, 4, 3)
     game = naive.random_game(rng, actions, 5, 0.9)
     policies = naive.random_policy(rng, actions, 5)
-    renamed = game._replace(rewards=game.rewards[list(order)].transpose(0, 1, *(2 + i for i in order)),
-                            transitions=game.transitions.transpose(0, *(1 + i for i in order), 4))
+    renamed = game._replace(
+        rewards=game.rewards[list(order)].transpose(0, 1, *(2 + i for i in order)),
+        transitions=game.transitions.transpose(0, *(1 + i for i in order), 4),
+    )
     one, two = build(game, kind), build(renamed, kind)
     swapped = [policies[i] for i in order]
     for name, ask in ASK.items():

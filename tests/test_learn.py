@@ -1,10 +1,10 @@
 """learn, ensemble, Record and Result: what is recorded, what stops a run, what survives, and rules written outside the package."""
 
-import _thread
 import io
 import itertools
 import json
 import pickle
+import signal
 import threading
 import time
 import zipfile
@@ -60,7 +60,7 @@ def test_every_row_describes_the_policy_before_its_update(game):
         shorter = fm.learn(game, NPG, k, policy="random", rng=5, record=fm.Record(metrics=()))
         assert_array_equal(shorter.policy, policy)
         assert (shorter.steps, shorter.status) == (k, "done")
-        close = dict(rtol=1e-13, atol=1e-13)
+        close = {"rtol": 1e-13, "atol": 1e-13}
         assert_allclose(run.trace["ne_gap"][k], fm.ne_gap(game, policy), **close)
         assert_allclose(run.trace["qre_gap"][k], fm.qre_gap(game, policy, 0.4), **close)
         assert_allclose(run.trace["value"][k], fm.evaluate(game, policy).value @ game.initial, **close)
@@ -80,8 +80,10 @@ def test_what_else_is_recorded_changes_no_number(game, rule, metrics):
         assert_array_equal(some.trace[name], every.trace[name])
 
 
-@pytest.mark.parametrize("steps, every, expected", [
-    (10, 1, range(11)), (10, 3, [0, 3, 6, 9, 10]), (10, 5, [0, 5, 10]), (10, 11, [0, 10]), (0, 1, [0]), (1, 100, [0, 1])])
+@pytest.mark.parametrize(
+    "steps, every, expected",
+    [(10, 1, range(11)), (10, 3, [0, 3, 6, 9, 10]), (10, 5, [0, 5, 10]), (10, 11, [0, 10]), (0, 1, [0]), (1, 100, [0, 1])],
+)
 def test_recorded_steps(stage, steps, every, expected):
     run = fm.learn(stage, NPG, steps, record=fm.Record(every, metrics=("policy",)))
     assert_array_equal(run.trace["step"], list(expected))
@@ -97,7 +99,7 @@ def test_explicit_steps(stage, steps):
     seen = []
     for callback in (None, lambda snapshot: seen.append(snapshot.step)):
         run = fm.learn(stage, NPG, 30, record=fm.Record(steps=steps, metrics=("policy",)), callback=callback)
-        expected = sorted(set(int(k) for k in steps))
+        expected = sorted({int(k) for k in steps})
         assert_array_equal(run.trace["step"], expected)
         assert_array_equal(run.trace["policy"], full.trace["policy"][expected])
         assert_array_equal(run.policy, full.policy)
@@ -136,13 +138,14 @@ def test_default_record_is_gap_and_value_at_every_step(stage):
 def test_callback_sees_the_policy_of_its_row(game, every):
     """At every recorded step: the policy that the newest row describes, and all rows up to it."""
     record, seen = fm.Record(every, metrics=("policy", "ne_gap")), []
-    run = fm.learn(game, NPG, 10, record=record,
-                   callback=lambda s: seen.append(s._replace(trace={k: v.copy() for k, v in s.trace.items()})))
+    run = fm.learn(
+        game, NPG, 10, record=record, callback=lambda s: seen.append(s._replace(trace={k: v.copy() for k, v in s.trace.items()}))
+    )
     assert [s.step for s in seen] == run.trace["step"].tolist()
     for row, s in enumerate(seen):
-        assert_array_equal(s.trace["step"], run.trace["step"][:row + 1])
-        assert_array_equal(s.trace["ne_gap"], run.trace["ne_gap"][:row + 1])
-        assert_array_equal(s.trace["policy"], run.trace["policy"][:row + 1])
+        assert_array_equal(s.trace["step"], run.trace["step"][: row + 1])
+        assert_array_equal(s.trace["ne_gap"], run.trace["ne_gap"][: row + 1])
+        assert_array_equal(s.trace["policy"], run.trace["policy"][: row + 1])
         assert_array_equal(s.policy, run.trace["policy"][row], f"snapshot of step {s.step}")
 
 
@@ -166,6 +169,7 @@ def test_callback_ends_the_run_before_it_moves(game):
 
 def test_callback_cannot_touch_the_run(game):
     """Writing into what it was shown changes nothing (or is refused)."""
+
     def meddle(snapshot):
         for array in (snapshot.policy, *snapshot.trace.values()):
             if array.flags.writeable:
@@ -208,7 +212,8 @@ def test_interrupted_in_a_callback(game):
 
 
 def interrupt_after(seconds):
-    timer = threading.Timer(seconds, _thread.interrupt_main)
+    """What Ctrl-C does: a signal to the main thread, which a waiting lock hears as well."""
+    timer = threading.Timer(seconds, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
     timer.start()
     return timer
 
@@ -250,9 +255,17 @@ def test_ctrl_c_in_an_ensemble(game):
     assert rows[begun, 0].all() and not rows[~begun].any() and not rows[:, -1].any()
 
 
-@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(1e308), fm.rules.QAscent(1e308), fm.rules.GradientPlay(1e308),
-                                  fm.rules.ProjectedGradientAscent(1e308), fm.rules.EntropyNaturalGradientPlay(1e308, 1.0)],
-                         ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        fm.rules.NaturalGradientPlay(1e308),
+        fm.rules.QAscent(1e308),
+        fm.rules.GradientPlay(1e308),
+        fm.rules.ProjectedGradientAscent(1e308),
+        fm.rules.EntropyNaturalGradientPlay(1e308, 1.0),
+    ],
+    ids=lambda r: type(r).__name__,
+)
 def test_diverged(rule):
     """A step that overflows is never passed off as a policy."""
     game = fm.NormalFormGame([[10.0, -10.0, 3.0]])
@@ -267,13 +280,13 @@ def test_diverged(rule):
         fm.ensemble(game, rule, 3, runs=2)
 
 
-def test_diverged_runs_of_an_ensemble_leave_the_others_alone(stage):
-    grid = fm.rules.GradientPlay(np.array([0.5, 1e308, 0.25]))
-    result = fm.ensemble(stage, grid, 5, throw=False)
+def test_diverged_runs_of_an_ensemble_leave_the_others_alone():
+    game = fm.NormalFormGame([[10.0, -10.0, 3.0]])
+    result = fm.ensemble(game, fm.rules.GradientPlay(np.array([0.5, 1e308, 0.25])), 5, throw=False)
     assert result.status == "diverged" and "1 of 3" in result.message
     assert np.isnan(result.policy[1]).any()
     for r, eta in ((0, 0.5), (2, 0.25)):
-        assert_array_equal(result.policy[r], fm.learn(stage, fm.rules.GradientPlay(eta), 5).policy)
+        assert_array_equal(result.policy[r], fm.learn(game, fm.rules.GradientPlay(eta), 5).policy)
 
 
 # ---------------------------------------------------------------------------------------- what is whose
@@ -337,10 +350,18 @@ def test_lists_of_policies_are_accepted_everywhere(game):
     for mine, theirs in zip(fm.split(game, table), fm.split(game, parts), strict=True):
         assert_array_equal(mine, theirs)
     for form in (parts, tuple(parts), nested, table.tolist(), np.asfortranarray(table)):
-        for ask in (lambda p: fm.evaluate(game, p).value, lambda p: fm.ne_gap(game, p), lambda p: fm.qre_gap(game, p, 0.3),
-                    lambda p: fm.best_response(game, p, 1)[1], lambda p: fm.metrics.gradient(game, p),
-                    lambda p: fm.metrics.grad_norm(game, p), lambda p: fm.metrics.c(game, p), lambda p: fm.metrics.mismatch(game, p),
-                    lambda p: fm.learn(game, NPG, 2, policy=p).policy, lambda p: fm.ensemble(game, NPG, 2, runs=2, policy=p).policy):
+        for ask in (
+            lambda p: fm.evaluate(game, p).value,
+            lambda p: fm.ne_gap(game, p),
+            lambda p: fm.qre_gap(game, p, 0.3),
+            lambda p: fm.best_response(game, p, 1)[1],
+            lambda p: fm.metrics.gradient(game, p),
+            lambda p: fm.metrics.grad_norm(game, p),
+            lambda p: fm.metrics.c(game, p),
+            lambda p: fm.metrics.mismatch(game, p),
+            lambda p: fm.learn(game, NPG, 2, policy=p).policy,
+            lambda p: fm.ensemble(game, NPG, 2, runs=2, policy=p).policy,
+        ):
             assert_array_equal(ask(form), ask(table))
 
 
@@ -352,8 +373,11 @@ def test_nested_lists_of_rows_are_policies_too(players):
     assert_array_equal(fm.evaluate(game, table.tolist()).value, fm.evaluate(game, table).value)
 
 
-@pytest.mark.parametrize("form", [[[0.2, 0.3, 0.5], [0.5, 0.5]], [[[0.2, 0.3, 0.5]], [[0.5, 0.5]]], [0.2, 0.3, 0.5, 0.5, 0.5],
-                                  [[0.2, 0.3, 0.5, 0.5, 0.5]]], ids=str)
+@pytest.mark.parametrize(
+    "form",
+    [[[0.2, 0.3, 0.5], [0.5, 0.5]], [[[0.2, 0.3, 0.5]], [[0.5, 0.5]]], [0.2, 0.3, 0.5, 0.5, 0.5], [[0.2, 0.3, 0.5, 0.5, 0.5]]],
+    ids=str,
+)
 def test_policies_of_one_state_need_no_state_axis(stage, form):
     expected = np.array([[0.2, 0.3, 0.5, 0.5, 0.5]])
     assert_array_equal(fm.learn(stage, NPG, 0, policy=form).policy, expected)
@@ -415,7 +439,7 @@ def intact_or_refused(run, path, data):
 def test_truncated_files_are_refused(saved):
     run, path = saved
     data = path.read_bytes()
-    lengths = sorted({*range(0, 64), *np.linspace(64, len(data) - 1, 150).astype(int).tolist(), *range(len(data) - 64, len(data))})
+    lengths = sorted({*range(64), *np.linspace(64, len(data) - 1, 150).astype(int).tolist(), *range(len(data) - 64, len(data))})
     for length in lengths:
         assert intact_or_refused(run, path, data[:length]), f"{length} of {len(data)} bytes were taken for a whole file"
     assert not intact_or_refused(run, path, data)
@@ -458,10 +482,15 @@ def test_files_of_other_kinds_are_refused(saved, tmp_path):
     np.save(npy, np.zeros(3))
     assert not intact_or_refused(run, path, archive(arrays))
     refused = {
-        "empty": b"", "text": b"hello", "npy": npy.getvalue(), "npz of another program": raw(x=np.zeros(3)),
-        "kind": archive(arrays, kind="game"), "format": archive(arrays, format=meta["format"] + 1),
+        "empty": b"",
+        "text": b"hello",
+        "npy": npy.getvalue(),
+        "npz of another program": raw(x=np.zeros(3)),
+        "kind": archive(arrays, kind="game"),
+        "format": archive(arrays, format=meta["format"] + 1),
         "no policy": archive({k: v for k, v in arrays.items() if k != "policy"}),
-        "no status": archive(arrays, status=None), "no rule": archive(arrays, rule=None),
+        "no status": archive(arrays, status=None),
+        "no rule": archive(arrays, rule=None),
         "unknown group": archive(arrays | {"other/x": np.zeros(3)}),
         "meta is a list": raw(**arrays, **{"meta.json": np.frombuffer(b"[]", np.uint8)}),
         "meta is no JSON": raw(**arrays, **{"meta.json": np.frombuffer(b"{", np.uint8)}),
@@ -506,13 +535,13 @@ def test_no_pickle_is_ever_read_or_written(saved):
 
 # --------------------------------------------------------------------------------------------------------- ensembles
 GRID = {
-    "eta (3,)": (dict(eta=[0.1, 0.2, 0.4]), None, (3,)),
-    "runs 3": (dict(eta=0.2), 3, (3,)),
-    "eta (2, 1) x runs 3": (dict(eta=np.array([[0.1], [0.3]])), 3, (2, 3)),
-    "eta (2, 1), tau (3,)": (dict(eta=np.array([[0.1], [0.3]]), tau=np.array([0.0, 0.1, 0.2])), None, (2, 3)),
-    "eta (2, 1, 1), tau (2, 1) x runs 2": (dict(eta=np.array([[[0.1]], [[0.3]]]), tau=np.array([[0.0], [0.2]])), 2, (2, 2, 2)),
-    "runs 1": (dict(eta=0.2), 1, (1,)),
-    "no axis": (dict(eta=0.2), None, ()),
+    "eta (3,)": ({"eta": [0.1, 0.2, 0.4]}, None, (3,)),
+    "runs 3": ({"eta": 0.2}, 3, (3,)),
+    "eta (2, 1) x runs 3": ({"eta": np.array([[0.1], [0.3]])}, 3, (2, 3)),
+    "eta (2, 1), tau (3,)": ({"eta": np.array([[0.1], [0.3]]), "tau": np.array([0.0, 0.1, 0.2])}, None, (2, 3)),
+    "eta (2, 1, 1), tau (2, 1) x runs 2": ({"eta": np.array([[[0.1]], [[0.3]]]), "tau": np.array([[0.0], [0.2]])}, 2, (2, 2, 2)),
+    "runs 1": ({"eta": 0.2}, 1, (1,)),
+    "no axis": ({"eta": 0.2}, None, ()),
 }
 
 
@@ -612,7 +641,9 @@ def test_a_rule_of_ones_own(game, kind):
     """The same loop, records, callbacks and ensembles as the built-in rule, to rounding; nothing of it goes to the disk."""
     before = {p: p.stat().st_mtime_ns for p in _jit.cached_files()}
     record = fm.Record(every=3, metrics=ALL)
-    mine, theirs = (fm.learn(game, rule, 20, policy="random", rng=1, record=record) for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05)))
+    mine, theirs = (
+        fm.learn(game, rule, 20, policy="random", rng=1, record=record) for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05))
+    )
     assert_allclose(mine.policy, theirs.policy, rtol=0, atol=1e-12)
     for name in ALL:
         assert_allclose(mine.trace[name], theirs.trace[name], rtol=1e-10, atol=1e-12, err_msg=name)

@@ -11,7 +11,8 @@ import numpy as np
 
 from .._jit import UNCOMPILED, call, kernel
 
-OWN = 10**9 if UNCOMPILED else 32  # states: up to here our own elimination wins; above, LAPACK does
+OWN = 10**9 if UNCOMPILED else 160  # states: up to here our own elimination wins; above, LAPACK does
+PANEL = 4
 
 
 @kernel
@@ -36,15 +37,28 @@ def factor(lu, pivot, routines, scalars):
         size, info = scalars.ctypes.data, scalars[1:].ctypes.data
         call(routines[0], (size, size, lu.ctypes.data, size, pivot.ctypes.data, info))
         return np.int64(scalars[1])
-    for k in range(n):
-        if lu[k, k] == 0.0:
-            return np.int64(k + 1)
-        inverse = 1.0 / lu[k, k]
-        for i in range(k + 1, n):
-            f = lu[i, k] * inverse
-            lu[i, k] = f
-            for j in range(k + 1, n):
-                lu[i, j] -= f * lu[k, j]
+    for k0 in range(0, n, PANEL):
+        k1 = min(k0 + PANEL, n)
+        for k in range(k0, k1):  # the panel: a few columns, all rows below
+            if lu[k, k] == 0.0:
+                return np.int64(k + 1)
+            inverse = 1.0 / lu[k, k]
+            for i in range(k + 1, n):
+                f = lu[i, k] * inverse
+                lu[i, k] = f
+                for j in range(k + 1, k1):
+                    lu[i, j] -= f * lu[k, j]
+            if k > k0:  # the panel's rows to the right
+                for m in range(k0, k):
+                    f, row, above = lu[k, m], lu[k, k1:], lu[m, k1:]
+                    for j in range(row.size):
+                        row[j] -= f * above[j]
+        if k1 - k0 == PANEL:
+            u0, u1, u2, u3 = lu[k0, k1:], lu[k0 + 1, k1:], lu[k0 + 2, k1:], lu[k0 + 3, k1:]
+            for i in range(k1, n):  # four rows a pass, as in the contraction
+                row, f0, f1, f2, f3 = lu[i, k1:], lu[i, k0], lu[i, k0 + 1], lu[i, k0 + 2], lu[i, k0 + 3]
+                for j in range(row.size):
+                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]
     return np.int64(0)
 
 

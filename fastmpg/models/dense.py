@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import attach, kernel
+from .._jit import UNCOMPILED, attach, call, kernel
 from ..kernels import linear
-from ..kernels.marginal import contract_states, contract_states_parallel
+from ..kernels.marginal import POLICY, contract_states
 
 
 class DenseWork(NamedTuple):
     """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
 
-    The rest is scratch of the contraction, one row for every share of the states.
+    lead, tail, x, y, others: scratch of the contraction, one row for every share of the states
+    plan: the contraction's address and its arguments' (empty when uncompiled)
     """
 
     reward: Any
@@ -27,17 +28,20 @@ class DenseWork(NamedTuple):
     x: Any
     y: Any
     others: Any
+    plan: Any
 
 
-@kernel
 def _contract(model, work, policy):
-    if work.lead.shape[0] > 1:
-        contract_states_parallel(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, work.lead,
-                                 work.tail, work.x, work.y, work.others, work.reward, work.p_bar, work.chain)
-    else:
-        contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0,
-                        model.transitions.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0],
-                        work.reward, work.p_bar, work.chain)
+    contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0, policy.shape[0],
+                    work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar, work.chain)
+
+
+if not UNCOMPILED:
+
+    @kernel
+    def _contract(model, work, policy):
+        work.plan[POLICY] = policy.ctypes.data
+        call(work.plan[0], (work.plan.ctypes.data,))
 
 
 @kernel

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
-from .._jit import lapack
+from .._jit import UNCOMPILED, lapack
 from ..kernels.joint import cut_players, own_action_first, scratch_sizes
+from ..kernels.marginal import contraction_plan
 from .dense import DenseModel, DenseWork
 from .game import Game, reward_table
 from .sparse import DIRECT, SparseModel, SparseWork
@@ -190,10 +191,14 @@ class MarkovGame(Game):
             return SparseWork(reward, np.zeros(m.chain_index.size), np.zeros((side, side)), np.zeros(side, np.int32), routines, scalars,
                               np.zeros((7, 0 if side else n_states)), np.zeros(math.prod(actions)),
                               *(np.zeros(n) for n in scratch_sizes(actions, m.cut, 1)))
-        shares = min(threads, n_states)
-        return DenseWork(reward, np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states)),
-                         np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
-                         *(np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)))
+        shares = 1 if UNCOMPILED else min(threads, n_states)
+        scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
+        p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
+        plan = np.zeros(0, np.int64)
+        if not UNCOMPILED:
+            plan = contraction_plan(m.rewards, m.transitions, m.n_actions, m.offset, m.cut, scratch, reward, p_bar, chain)
+        return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
+                         *scratch, plan)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         count = self._sparse_work_bytes if self.is_sparse else self._dense_work_bytes

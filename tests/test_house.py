@@ -1,0 +1,223 @@
+"""The house rules that a machine can check: which way imports go, where numba lives, what is documented, how large files are."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastmpg as fm
+
+PACKAGE = Path(fm.__file__).parent
+FILES = sorted(p for p in PACKAGE.rglob("*.py"))
+LAYERS = [
+    ("_jit", "_check", "_discover"),
+    ("kernels",),
+    ("models", "policy"),
+    ("games",),
+    ("evaluate",),
+    ("respond",),
+    ("metrics", "theory"),
+    ("rules",),
+    ("solvers",),
+    ("storage", "progress", "result", "record", "loop", "learn"),
+    ("experiments", "plot", "report", "cli", "__main__"),
+]
+LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+LAZY = {"cli", "report", "__main__"}  # only these may import upwards, or sideways, inside their functions
+
+
+def name_of(path):
+    """fastmpg/models/dense.py -> ("models", "dense"); a package is its __init__."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def imports(path):
+    """Every import of the file as (line, absolute module name, imported name or None)."""
+    package = ["fastmpg", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, None
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, module, alias.name
+
+
+def inner_imports(path):
+    """(line, what inside the package), resolved to a module where the imported name is one."""
+    for line, module, name in imports(path):
+        parts = module.split(".")
+        if parts[0] != "fastmpg":
+            continue
+        inside = parts[1:]
+        if name and not inside:
+            inside = [name]
+        if inside:
+            yield line, tuple(inside)
+
+
+def test_every_file_has_a_layer():
+    homeless = sorted({name_of(p)[0] for p in FILES if name_of(p)} - set(LAYER))
+    assert not homeless, f"give {homeless} a place in LAYERS of {__file__}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(name_of(p)) or "__init__")
+def test_imports_go_upward_only(path):
+    """Nothing imports from a later layer; within a layer folders do not import their own package's list of rooms."""
+    own = name_of(path)
+    if not own or own[0] in LAZY:
+        return  # fastmpg/__init__.py gathers, cli and report are on top
+    later = [
+        f"line {line}: {'.'.join(target)}"
+        for line, target in inner_imports(path)
+        if target[0] in LAYER and LAYER[target[0]] > LAYER[own[0]]
+    ]
+    assert not later, f"{'.'.join(own)} (layer {LAYERS[LAYER[own[0]]]}) imports from above: {later}"
+
+
+def test_no_import_cycles():
+    """Imports at module level and inside functions alike, file by file."""
+    modules = {".".join(name_of(p)): p for p in FILES if name_of(p)}
+    graph = {}
+    for name, path in modules.items():
+        graph[name] = set()
+        for _, module, imported in imports(path):
+            if module.split(".")[0] == "fastmpg":
+                inside = ".".join(module.split(".")[1:])
+                child = f"{inside}.{imported}".strip(".")
+                graph[name].add(child if child in modules else inside)
+    graph = {name: {t for t in targets if t in modules and t != name} for name, targets in graph.items()}
+    done, path_ = set(), []
+
+    def visit(name):
+        assert name not in path_, " -> ".join([*path_[path_.index(name) :], name])
+        if name in done:
+            return
+        path_.append(name)
+        for target in sorted(graph[name]):
+            visit(target)
+        path_.pop()
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name)
+    assert done == set(modules)
+
+
+def test_one_module_knows_numba():
+    users = {
+        "/".join(name_of(p))
+        for p in FILES
+        for _, module, name in imports(p)
+        if module.split(".")[0] in ("numba", "llvmlite") or (not module and name == "numba")
+    }
+    assert users == {"_jit"}
+
+
+def is_named_tuple(node):
+    return isinstance(node, ast.ClassDef) and any(
+        (isinstance(b, ast.Name) and b.id == "NamedTuple") or (isinstance(b, ast.Attribute) and b.attr == "NamedTuple") for b in node.bases
+    )
+
+
+def test_named_tuples_have_names_of_their_own():
+    """The key of compiled code holds a class's name, not its module: two of one name could be taken for each other."""
+    homes = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if is_named_tuple(node):
+                homes.setdefault(node.name, []).append("/".join(name_of(path)))
+    assert len(homes) >= 10
+    assert not {name: where for name, where in homes.items() if len(where) > 1}
+
+
+def test_every_public_name_is_documented():
+    """Everything that `import fastmpg` offers, and every public function, class and method behind it."""
+    listed = [name for _, _, name in imports(PACKAGE / "__init__.py") if name and not name.startswith("_")]
+    public = {name: getattr(fm, name) for name in listed if hasattr(fm, name)}
+    assert {"learn", "ensemble", "evaluate", "MarkovGame", "rules", "games"} <= set(public)
+    bare = []
+    for name, value in public.items():
+        if not inspect.getdoc(value):
+            bare.append(name)
+    for module in (fm.games, fm.rules, fm.metrics, fm.theory):
+        for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]):
+            value = getattr(module, name)
+            if callable(value) and getattr(value, "__module__", None) == module.__name__ and not inspect.getdoc(value):
+                bare.append(f"{module.__name__}.{name}")
+    for name, kind in public.items():
+        if inspect.isclass(kind):
+            for member, value in vars(kind).items():
+                inherited = any(
+                    getattr(base, member, None) is not None and getattr(getattr(base, member), "__doc__", None) for base in kind.__mro__[1:]
+                )
+                if not member.startswith("_") and inspect.isfunction(value) and not value.__doc__ and not inherited:
+                    bare.append(f"{name}.{member}")
+    assert not bare
+
+
+def modules():
+    return ["fastmpg", *(info.name for info in pkgutil.walk_packages(fm.__path__, "fastmpg.") if not info.name.endswith("__main__"))]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples(name):
+    """Every example of every docstring, with fm and np at hand."""
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, extraglobs={"fm": fm, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_there_are_examples():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [test for name in modules() for test in finder.find(importlib.import_module(name)) if test.examples]
+    assert len(found) >= 15
+
+
+IMPORT = """
+import json, sys, time
+clock = time.perf_counter()
+import numba, scipy.sparse, scipy.linalg.cython_lapack, numpy
+theirs = time.perf_counter() - clock
+from numba.core import event
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, happened): compiled.append(str(happened.data["dispatcher"]))
+    def on_end(self, happened): pass
+event.register("numba:compile", Listener())
+clock = time.perf_counter()
+import fastmpg
+ours = time.perf_counter() - clock
+from numba.core.dispatcher import Dispatcher
+import gc
+alive = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("fastmpg")]
+signed = [d.py_func.__qualname__ for d in alive if d.signatures]
+heavy = [m for m in ("matplotlib", "tqdm", "pytest", "xarray", "dask", "pandas") if m in sys.modules]
+print(json.dumps(dict(theirs=theirs, ours=ours, compiled=compiled, signed=signed, heavy=heavy, alive=len(alive))))
+"""
+
+
+def test_importing_is_light():
+    """A fresh process compiles nothing, imports no plotting, and takes less time for fastmpg than for what it stands on."""
+    import json
+
+    runs = [json.loads(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    for run in runs:
+        assert run["compiled"] == [] and run["signed"] == [] and run["heavy"] == []
+        assert run["alive"] >= 40, "the kernels were there to be asked"
+    assert min(run["ours"] / run["theirs"] for run in runs) < 1.0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(name_of(p)) or "__init__")
+def test_files_are_short(path):
+    assert len(path.read_text()) < 24_000
