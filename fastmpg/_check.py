@@ -92,19 +92,28 @@ def real(value: Any, name: str, low: float = -math.inf, high: float = math.inf, 
     return number
 
 
+def shape_of(value: ArrayLike, name: str) -> tuple[int, ...]:
+    """The shape of a rectangular array."""
+    try:
+        return tuple(np.shape(value))
+    except ValueError:
+        raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different lengths") from None
+
+
 def array(value: ArrayLike, name: str, *, copy: bool = True) -> Float:
     """A C-contiguous float64 array of finite numbers, by default the caller's own no longer."""
     try:
         found = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    except ValueError:
+        raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different lengths") from None
     if found.dtype == object or found.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, found dtype {found.dtype}")
     result = np.array(found, dtype=np.float64, order="C", copy=True) if copy else np.ascontiguousarray(found, np.float64)
-    total = result.sum() if result.size else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = float(result.sum()) if result.size else 0.0
     if not math.isfinite(total) and not np.isfinite(result).all():
         where = np.unravel_index(int(np.argmin(np.isfinite(result))), result.shape)
-        raise ValueError(f"{name} must be finite, found {result[where]} at index {tuple(map(int, where))}")
+        raise ValueError(f"{name} must be finite, found {float(result[where])} at index {tuple(map(int, where))}")
     return result
 
 
@@ -120,9 +129,9 @@ def distribution(value: ArrayLike, name: str, size: int) -> Float:
     shape(row, name, (size,), "(num_states,)")
     if (row < 0).any():
         s = int(np.argmax(row < 0))
-        raise ValueError(f"{name} must not be negative, found {row[s]} at state {s}")
+        raise ValueError(f"{name} must not be negative, found {float(row[s])} at state {s}")
     if abs(row.sum() - 1) > TOLERANCE:
-        raise ValueError(f"{name} must sum to 1, found {row.sum()!r}; divide it by its sum")
+        raise ValueError(f"{name} must sum to 1, found {float(row.sum())!r}; divide it by its sum")
     return row
 
 
@@ -161,6 +170,11 @@ def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} is no seed: {error}") from None
     raise TypeError(f"{name} must be None, a whole number, a sequence of them, a numpy SeedSequence or Generator, found {rng!r}")
+
+
+def children(parent: np.random.SeedSequence, count: int) -> list[np.random.SeedSequence]:
+    """The first children of a seed sequence, as ``spawn`` makes them, without counting them against the caller's object."""
+    return [np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, r), pool_size=parent.pool_size) for r in range(count)]
 
 
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:

@@ -32,10 +32,32 @@ from numba import carray, config, njit, prange, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
+from numba.core.dispatcher import Dispatcher
 from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
 
-__all__ = ["UNCOMPILED", "Callback", "array_at", "attach", "call", "cache_folder", "cached_files", "clear_cache", "kernel", "lapack", "method", "parallel",
-           "parallel_region", "prange", "precise", "set_threads", "threads", "user_kernel"]
+__all__ = [
+    "UNCOMPILED",
+    "Callback",
+    "array_at",
+    "attach",
+    "cache_folder",
+    "cached_files",
+    "call",
+    "carray",
+    "clear_cache",
+    "kernel",
+    "lapack",
+    "method",
+    "parallel",
+    "parallel_region",
+    "prange",
+    "precise",
+    "register_jitable",
+    "set_threads",
+    "threads",
+    "user_kernel",
+    "versions",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -62,6 +84,11 @@ def _fingerprint() -> str:
 
 
 _FINGERPRINT = _fingerprint()
+
+
+def versions() -> dict[str, str]:
+    """Of what decides the speed and the last digits of results."""
+    return {"numba": numba.__version__, "llvmlite": llvmlite.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def cache_root() -> Path:
@@ -130,7 +157,8 @@ class _Cache(FunctionCache):
         path = self._path(sig, data.codegen)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in reversed([path.parent, *path.parent.parents]):  # parents=True would ignore the mode for parents
+                folder.mkdir(mode=0o700, exist_ok=True)
             temporary.write_bytes(hashlib.sha256(blob).digest() + blob)
             os.replace(temporary, path)
         except OSError:  # a read-only or full disk: run uncached
@@ -226,6 +254,8 @@ def method(name: str, inline: bool = False) -> Callable[..., Any]:
         found = getattr(getattr(obj, "instance_class", None), name, None)
         if found is None:
             return None
+        if not isinstance(found, Dispatcher):  # a user's plain function
+            found = _JITTED.setdefault(found, user_kernel(found))
 
         def implementation(obj: Any, *args: Any) -> Any:
             return found(obj, *args)
@@ -233,6 +263,9 @@ def method(name: str, inline: bool = False) -> Callable[..., Any]:
         return implementation
 
     return generic
+
+
+_JITTED: dict[Any, Any] = {}
 
 
 def attach(**members: Any) -> Callable[[type[T]], type[T]]:
@@ -324,9 +357,9 @@ class Callback:
                 numba.get_num_threads()  # starts the threads' runtime, which a cached function needs when it is linked
                 signature = ((types.CPointer(types.int64),), types.void)
                 self._code = CFunc(self.function, signature, locals={}, options=OPTIONS | {"_nrt": True})
-                self._code._cache = _Cache(self.function)
+                self._code._cache = _Cache(self.function)  # type: ignore[attr-defined]
                 self._code.compile()
-                self._address = int(self._code.address)
+                self._address = int(self._code.address or 0)
         return self._address
 
 

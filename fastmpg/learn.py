@@ -15,7 +15,7 @@ from . import _check, _jit
 from ._check import Float
 from .evaluate import PARALLEL_WORK, Oracle
 from .loop import run_chunk
-from .models.game import Game
+from .models.game import Game, check_game
 from .policy import check_policy, random_policy, uniform_policy
 from .progress import Progress
 from .record import Record, Recorder
@@ -120,8 +120,7 @@ def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
 
 
 def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, int, Record]:
-    if not isinstance(game, Game):
-        raise TypeError(f"game must be a fastmpg game, found {type(game).__name__}")
+    check_game(game)
     if not (record is None or isinstance(record, Record)):
         raise TypeError(f"record must be a fastmpg.Record, found {record!r}")
     return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
@@ -135,7 +134,10 @@ def _label(rule: Any) -> str:
 def _trim(trace: dict[str, Any], rows: int, lead: int) -> dict[str, Any]:
     """The rows written so far; ``lead`` run axes come before them."""
     cut = (slice(None),) * lead + (slice(0, rows),)
-    return {name: value[:rows] if name == "step" else value[cut] for name, value in trace.items()}
+    views = {name: value[:rows] if name == "step" else value[cut] for name, value in trace.items()}
+    for view in views.values():
+        view.flags.writeable = False
+    return views
 
 
 def _finished(game: Game, rule: Any, run: _Run, trace: dict[str, Any], done: int, status: str) -> Result:
@@ -267,11 +269,13 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
         shapes = {k: v.shape for k, v in fields.items() if isinstance(v, np.ndarray)}
         raise ValueError(f"the rule's parameters {shapes} do not broadcast against the run axis ({runs},)") from None
     count, places = int(np.prod(shape, dtype=object)), int(shape[-1]) if shape else 1
+    if count == 0:
+        raise ValueError(f"the grid of the rule's parameters is empty: shape {shape}")
     grid = {k: np.broadcast_to(v, shape).ravel() if isinstance(v, np.ndarray) else itertools.repeat(v, count) for k, v in fields.items()}
     rules = [type(rule)(**dict(zip(grid, values, strict=True))) for values in zip(*grid.values(), strict=True)] or [rule] * count
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
-    seeds = _check.seed_sequence(rng).spawn(places)
+    seeds = _check.children(_check.seed_sequence(rng), places)
     many = policy is not None and not isinstance(policy, str | list | tuple) and np.ndim(policy) == 3
     if many and np.shape(policy)[0] != places:
         raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {np.shape(policy)}")

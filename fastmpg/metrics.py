@@ -128,7 +128,7 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     >>> import fastmpg as fm
     >>> game = fm.games.zhang_3x2()
     >>> fm.ne_gap(game, fm.uniform_policy(game))
-    array([0.38  , 0.0125])
+    array([0.38      , 0.01166667])
 
     Notes
     -----

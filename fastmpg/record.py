@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +123,8 @@ class Record:
                  tau: float | None = None) -> None:
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write ({metrics!r},)")
+        if not isinstance(metrics, Iterable):
+            raise TypeError(f"metrics must be a sequence of names, found {metrics!r}")
         self.every = _check.integer(every, "every", low=1)
         self.metrics = tuple(metrics)
         for name in self.metrics:
@@ -130,9 +133,9 @@ class Record:
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         self.steps: tuple[int, ...] | None = None
         if steps is not None:
-            listed = [_check.integer(k, "steps") for k in np.asarray(steps).ravel().tolist()]
-            if not listed or min(listed) < 0:
-                raise ValueError("steps must hold at least one step, none of them negative")
+            if np.ndim(steps) != 1 or np.size(steps) == 0:
+                raise ValueError(f"steps must be a sequence of at least one step, found {steps!r}")
+            listed = [_check.integer(k, "every entry of steps", low=0) for k in np.asarray(steps).tolist()]
             self.steps = tuple(sorted(set(listed)))
 
     @staticmethod
@@ -158,13 +161,14 @@ class Record:
         MemoryError
             If it would not fit, before anything is allocated.
         """
-        rows = self.at(steps)
+        count = steps // self.every + 1 + (steps % self.every > 0) if self.steps is None else len(self.steps)
         sizes = {"N": game.num_players, "S": game.num_states, "A": sum(game.num_actions)}
-        shapes = {name: (runs, rows.size, *(sizes[x] for x in SHAPES[name])) for name in self.metrics}
-        need = sum(8 * int(np.prod(shape, dtype=object)) for shape in shapes.values())
-        _check.budget(need, f"a trace of {rows.size} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
+        shapes = {name: (runs, count, *(sizes[x] for x in SHAPES[name])) for name in self.metrics}
+        need = sum(8 * math.prod(shape) for shape in shapes.values()) + 24 * count
+        _check.budget(need, f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
                       "record fewer steps (Record(every=...) or Record(steps=Record.log_spaced(...))) or fewer metrics")
-        return {"step": rows} | {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+        rows = self.at(steps)
+        return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
     def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, feedback: Any, tau: float) -> Recorder:
         """The trace of one run as kernels see it."""

@@ -6,7 +6,6 @@ import html
 import json
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,14 +58,11 @@ class Finished(NamedTuple):
 
 def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
-    import numba
-    import numpy
     import scipy
 
-    from . import __version__
+    from . import __version__, _jit
 
-    return {"fastmpg": __version__, "numba": numba.__version__, "numpy": numpy.__version__, "scipy": scipy.__version__,
-            "Python": platform.python_version()}
+    return {"fastmpg": __version__, **_jit.versions(), "scipy": scipy.__version__}
 
 
 def as_json(finished: Sequence[Finished]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Result:
     game: str
 
     def __post_init__(self) -> None:
-        for array in (self.policy, *self.trace.values()):
+        for array in (self.policy, *self.trace.values(), *vars_of(self.state).values()):
             array.flags.writeable = False
         object.__setattr__(self, "trace", MappingProxyType(dict(self.trace)))
 
@@ -65,8 +65,7 @@ class Result:
         """Write everything to one npz file (no pickle), whole or not at all."""
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
-        fields = self.state._asdict() if hasattr(self.state, "_asdict") else vars(self.state)
-        arrays |= {f"state/{name}": value for name, value in fields.items()}
+        arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
         meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message, "steps": self.steps,
                 "rule": self.rule, "game": self.game}
         storage.write_atomically(path, storage.pack(arrays, meta))
@@ -81,16 +80,23 @@ class Result:
             If the file is damaged, or not a saved result.
         """
         arrays, meta = storage.unpack(path)
-        if meta.get("kind") != "result" or meta.get("format") != FORMAT:
-            raise ValueError(f"{os.fspath(path)} is no saved result of this version (kind {meta.get('kind')!r}, "
-                             f"format {meta.get('format')!r})")
+        if not isinstance(meta, dict) or meta.get("kind") != "result" or meta.get("format") != FORMAT:
+            raise ValueError(f"{os.fspath(path)} is no saved result of this version of fastmpg")
         groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}}
-        for name, value in arrays.items():
-            group, _, key = name.partition("/")
-            if key:
+        try:
+            policy = arrays.pop("policy")
+            for name, value in arrays.items():
+                group, _, key = name.partition("/")
                 groups[group][key] = value
-        return cls(arrays["policy"], groups["trace"], meta["status"], meta["message"], meta["steps"],
-                   SimpleNamespace(**groups["state"]), meta["rule"], meta["game"])
+            return cls(policy, groups["trace"], meta["status"], meta["message"], meta["steps"], SimpleNamespace(**groups["state"]),
+                       meta["rule"], meta["game"])
+        except KeyError as error:
+            raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None
+
+
+def vars_of(state: Any) -> dict[str, Any]:
+    """A state's arrays by name."""
+    return state._asdict() if hasattr(state, "_asdict") else vars(state)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import _jit, storage
 
 ALL = ("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy")
 NPG = fm.rules.NaturalGradientPlay(0.2)
@@ -469,9 +469,7 @@ def test_files_of_other_kinds_are_refused(saved, tmp_path):
 
     def archive(contents, **changes):
         kept = {k: v for k, v in (meta | changes).items() if v is not None}
-        buffer = io.BytesIO()
-        np.savez(buffer, **contents, **{"meta.json": np.frombuffer(json.dumps(kept).encode(), np.uint8)})
-        return buffer.getvalue()
+        return storage.pack(contents, kept)
 
     def raw(**contents):
         buffer = io.BytesIO()
@@ -492,7 +490,7 @@ def test_files_of_other_kinds_are_refused(saved, tmp_path):
         "no status": archive(arrays, status=None),
         "no rule": archive(arrays, rule=None),
         "unknown group": archive(arrays | {"other/x": np.zeros(3)}),
-        "meta is a list": raw(**arrays, **{"meta.json": np.frombuffer(b"[]", np.uint8)}),
+        "meta is a list": storage.pack(arrays, []),
         "meta is no JSON": raw(**arrays, **{"meta.json": np.frombuffer(b"{", np.uint8)}),
     }
     wrong = []

@@ -2,7 +2,7 @@
 
 I - gamma P is strictly diagonally dominant by rows, so elimination needs no pivoting (growth at most 2). Small systems
 are solved by our own elimination inside the compiled loop, larger dense ones by scipy's LAPACK called from it by address,
-sparse ones by BiCGSTAB with a residual that certifies the answer:
+sparse ones by BiCGSTAB and Gauss-Seidel with a residual that certifies the answer:
 
     |V - V*|_inf <= |r - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
 """
@@ -122,51 +122,97 @@ def _dot(a, b):
 
 
 @kernel
+def _norm(x, transposed):
+    """1-norm if transposed, else the largest entry."""
+    total = 0.0
+    for s in range(x.size):
+        total = total + abs(x[s]) if transposed else max(total, abs(x[s]))
+    return total
+
+
+@kernel
+def _residual(pointer, index, chain, gamma, b, x, transposed, r):
+    sparse_apply(pointer, index, chain, gamma, x, transposed, r)
+    for s in range(x.size):
+        r[s] = b[s] - r[s]
+
+
+@kernel
+def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
+    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is kept.
+
+    Returns how far x[s] moved.
+    """
+    own, total = 1.0, 0.0
+    for k in range(pointer[s], pointer[s + 1]):
+        if index[k] == s:
+            own -= gamma * chain[k]
+        else:
+            total += chain[k] * x[index[k]]
+    if not transposed:
+        before = x[s]
+        x[s] = (b[s] + gamma * total) / own
+        return abs(x[s] - before)
+    step = r[s] / own
+    x[s] += step
+    r[s] = 0.0
+    for k in range(pointer[s], pointer[s + 1]):
+        if index[k] != s:
+            r[index[k]] += gamma * chain[k] * step
+    return abs(step)
+
+
+@kernel
+def _sweep(pointer, index, chain, gamma, b, x, r, target, transposed):
+    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always."""
+    _residual(pointer, index, chain, gamma, b, x, transposed, r)
+    left, moved, size = _norm(r, transposed), np.inf, 0.0
+    limit = 100 - int(80.0 / np.log(gamma)) if gamma > 0.0 else 100  # e^-80: far below rounding
+    for _ in range(limit):
+        if left <= target or moved <= 1e-16 * size:
+            break
+        moved, size = 0.0, 0.0
+        for s in range(x.size):
+            moved = max(moved, _relax(pointer, index, chain, gamma, s, x, r, transposed, b))
+        for s in range(x.size - 1, -1, -1):
+            moved = max(moved, _relax(pointer, index, chain, gamma, s, x, r, transposed, b))
+            size = max(size, abs(x[s]))
+        _residual(pointer, index, chain, gamma, b, x, transposed, r)
+        left = _norm(r, transposed)
+
+
+@kernel
 def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scratch):
-    """Solve in place for one right-hand side by BiCGSTAB, falling back on the Neumann series where it breaks down.
+    """Solve in place for one right-hand side: BiCGSTAB, and where that stalls, symmetric Gauss-Seidel, which cannot.
 
     scratch (7, S)   rhs (S,)   Returns the residual's norm: 1-norm if transposed, else the largest entry.
     Ends when that norm is at most ``tolerance`` times rhs's own, or when rounding stops all progress.
     """
     n = rhs.size
     b, x, r, shadow, p, v, t = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
-    size = 0.0
     for s in range(n):
         b[s] = rhs[s]
         x[s] = b[s]
-        size = size + abs(b[s]) if transposed else max(size, abs(b[s]))
-    best, stalled = np.inf, 0
-    rho, alpha, omega, fresh = 1.0, 1.0, 1.0, True
-    for iteration in range(20000):
-        if fresh:
-            sparse_apply(pointer, index, chain, gamma, x, transposed, r)
+    target = tolerance * _norm(b, transposed)
+    best, stalled, fresh = np.inf, 0, True
+    rho, alpha, omega = 1.0, 1.0, 1.0
+    for iteration in range(2000):
+        if fresh:  # a start, and every 50 iterations: the recursive residual drifts from the true one
+            _residual(pointer, index, chain, gamma, b, x, transposed, r)
             for s in range(n):
-                r[s] = b[s] - r[s]
                 shadow[s] = r[s]
                 p[s] = 0.0
                 v[s] = 0.0
             rho, alpha, omega, fresh = 1.0, 1.0, 1.0, False
-        norm = 0.0
-        for s in range(n):
-            norm = norm + abs(r[s]) if transposed else max(norm, abs(r[s]))
+        norm = _norm(r, transposed)
+        stalled = 0 if norm < 0.5 * best else stalled + 1
         if norm < best:
-            stalled = 0 if norm < 0.5 * best else stalled + 1
             best = norm
             for s in range(n):
                 rhs[s] = x[s]
-        else:
-            stalled += 1
-        if norm <= tolerance * size or stalled > 60:
-            break
         after = _dot(shadow, r)
-        if after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
-            for s in range(n):  # breakdown: one step of x <- b + gamma P x, then a new start
-                x[s] = rhs[s]
-            sparse_apply(pointer, index, chain, gamma, x, transposed, t)
-            for s in range(n):
-                x[s] += b[s] - t[s]
-            fresh = True
-            continue
+        if norm <= target or stalled > 40 or after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
+            break
         beta = (after / rho) * (alpha / omega)
         rho = after
         for s in range(n):
@@ -174,8 +220,7 @@ def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scrat
         sparse_apply(pointer, index, chain, gamma, p, transposed, v)
         bottom = _dot(shadow, v)
         if bottom == 0.0:
-            omega = 0.0
-            continue
+            break
         alpha = rho / bottom
         for s in range(n):
             r[s] -= alpha * v[s]
@@ -186,10 +231,7 @@ def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scrat
         for s in range(n):
             x[s] += omega * r[s]
             r[s] -= omega * t[s]
-        if iteration % 50 == 49:
-            fresh = True  # the recursive residual drifts from the true one
-    sparse_apply(pointer, index, chain, gamma, rhs, transposed, t)
-    norm = 0.0
-    for s in range(n):
-        norm = norm + abs(b[s] - t[s]) if transposed else max(norm, abs(b[s] - t[s]))
-    return norm
+        fresh = iteration % 50 == 49
+    _sweep(pointer, index, chain, gamma, b, rhs, r, target, transposed)
+    _residual(pointer, index, chain, gamma, b, rhs, transposed, r)
+    return _norm(r, transposed)

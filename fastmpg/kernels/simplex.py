@@ -92,7 +92,7 @@ def divergence(row, other):
     return total
 
 
-@kernel
+@precise
 def project_row(row, floor, out):
     """Euclidean projection of ``row`` onto {p : p >= floor, sum p = 1}; n floor <= 1.
 
@@ -104,14 +104,14 @@ def project_row(row, floor, out):
     top = row[0]  # relative to the largest entry, so that a large row loses no digits
     for a in range(1, n):
         top = max(top, row[a])
-    shift, count = -math.inf, 0
+    shift, count = -math.inf, n + 1
     while True:
         total, kept = 0.0, 0
         for a in range(n):
             if row[a] - top > shift:
                 total += row[a] - top
                 kept += 1
-        if kept == count:
+        if kept == 0 or kept >= count:  # fewer are kept in every pass, or rounding has the last word
             break
         count = kept
         shift = (total - mass) / kept

@@ -99,6 +99,12 @@ class Game(ABC):
                 f"actions {self.num_actions}, discount {self.discount:g}, {shared}>")
 
 
+def check_game(game: Any) -> None:
+    """Refuse what is no game."""
+    if not isinstance(game, Game):
+        raise TypeError(f"game must be a fastmpg game, found {type(game).__name__}")
+
+
 def reward_table(planes: Float, num_actions: tuple[int, ...]) -> Float:
     """Rewards (N or 1, S, A_0, ...), read-only, from a model's planes."""
     if planes.shape[0] == len(num_actions) > 1:

@@ -68,7 +68,8 @@ class MarkovGame(Game):
 
     def __init__(self, rewards: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
                  name: str = "Markov game", copy: bool = True, max_bytes: int | None = None) -> None:
-        ndim, shape = np.ndim(rewards), np.shape(rewards)
+        shape = _check.shape_of(rewards, "rewards")
+        ndim = len(shape)
         if ndim < 3 or shape[0] != ndim - 2:
             raise ValueError(f"rewards must have shape (N, S, A_0, ..., A_{{N-1}}) for N players, found {shape}; "
                              "for one reward shared by all use MarkovGame.identical_interest")
@@ -86,7 +87,7 @@ class MarkovGame(Game):
         transitions, discount, initial, name, copy, max_bytes
             As for :class:`MarkovGame`.
         """
-        if np.ndim(reward) < 2:
+        if len(_check.shape_of(reward, "reward")) < 2:
             raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {np.shape(reward)}")
         game = cls.__new__(cls)
         game._build(np.asarray(reward)[None], np.shape(reward), transitions, discount, initial, name, copy, max_bytes)
@@ -102,8 +103,9 @@ class MarkovGame(Game):
         sparse = sp.issparse(transitions)
         expected = (n_states * joint, n_states) if sparse else (n_states, *actions, n_states)
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
-        if np.shape(transitions) != expected:
-            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {np.shape(transitions)}")
+        found = transitions.shape if sparse else _check.shape_of(transitions, "transitions")
+        if found != expected:
+            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {found}")
         planes = np.shape(rewards)[0]
         need = 8 * planes * n_states * joint + self._transition_bytes(transitions, sparse) if copy else 0
         need += (self._sparse_work_bytes if sparse else self._dense_work_bytes)(n_states, actions, 1)
@@ -126,6 +128,8 @@ class MarkovGame(Game):
         self._frozen = True
 
     def _sparse_model(self, table: Float, transitions: Any, gamma: float, rho: Float, counts: NDArray[np.int64]) -> SparseModel:
+        if transitions.dtype.kind not in "fiub":
+            raise TypeError(f"transitions must hold real numbers, found dtype {transitions.dtype}")
         rows = sp.csr_array(transitions, dtype=np.float64, copy=True)
         rows.sum_duplicates()
         rows.sort_indices()
@@ -171,7 +175,7 @@ class MarkovGame(Game):
         """(S, A_0, ..., S), read-only; a scipy.sparse array (S * J, S), built on request, when the game is sparse."""
         if self.is_sparse:
             m = self._model
-            return sp.csr_array((m.probability.copy(), m.index, m.pointer), shape=(m.pointer.size - 1, self.num_states))
+            return sp.csr_array((m.probability.copy(), m.index.copy(), m.pointer.copy()), shape=(m.pointer.size - 1, self.num_states))
         view = self._model.transitions.reshape(self.num_states, *self.num_actions, self.num_states).view()
         view.flags.writeable = False
         return view
@@ -197,8 +201,9 @@ class MarkovGame(Game):
         plan = np.zeros(0, np.int64)
         if not UNCOMPILED:
             plan = contraction_plan(m.rewards, m.transitions, m.n_actions, m.offset, m.cut, scratch, reward, p_bar, chain)
+        lead, tail, x, y, others = scratch
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
-                         *scratch, plan)
+                         lead, tail, x, y, others, plan)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         count = self._sparse_work_bytes if self.is_sparse else self._dense_work_bytes
@@ -241,7 +246,7 @@ def _rows_sum_to_one(low: Float, total: Float, actions: tuple[int, ...]) -> None
 
     if (low < 0).any():
         row = int(np.argmin(low))
-        raise ValueError(f"transition probabilities must not be negative, found {low[row]!r} {where(row)}")
+        raise ValueError(f"transition probabilities must not be negative, found {float(low[row])!r} {where(row)}")
     off = np.abs(total - 1)
     if (off > _check.TOLERANCE).any():
         row = int(np.argmax(off))
