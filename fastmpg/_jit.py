@@ -45,6 +45,7 @@ __all__ = [
     "call",
     "carray",
     "clear_cache",
+    "inlined",
     "kernel",
     "lapack",
     "method",
@@ -66,7 +67,8 @@ T = TypeVar("T")
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 # Kernels only borrow arrays: without numba's reference counts, which are atomic and cost more than a small game's whole
 # step (1.4 us instead of 0.3), and without allocation, which the compiler then refuses.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False,
+                           "forceinline": False}  # said, since numba lets it be inherited from whoever compiles a function first
 PACKAGE = Path(__file__).parent
 UNCOMPILED = bool(config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: kernels run as Python, for coverage
 
@@ -207,6 +209,11 @@ def kernel(function: F) -> F:
     Such a function cannot allocate.
     """
     return _compile(function)
+
+
+def inlined(function: F) -> F:
+    """As :func:`kernel`, always inlined: for what runs at every step of a small game, where handing arrays over shows."""
+    return _compile(function, forceinline=True)
 
 
 def user_kernel(function: F) -> F:

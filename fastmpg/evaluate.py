@@ -16,7 +16,7 @@ import numpy as np
 from . import _jit
 from . import policy as _policy
 from ._check import Float
-from ._jit import attach, kernel
+from ._jit import attach, inlined, kernel
 from .kernels.simplex import entropy
 from .models.game import Game, contract, factor, lookahead, solve
 
@@ -50,7 +50,7 @@ def discounted_visits(model, oracle):
             oracle.visit[s] = model.initial[s]
 
 
-@kernel
+@inlined
 def finish(model, oracle, policy):
     """Values and marginalised Q from a contracted model; P^pi is left factored. Without a future, Qbar is the reward itself."""
     if oracle.wants_value:
@@ -68,7 +68,7 @@ def finish(model, oracle, policy):
             lookahead(model, oracle.work, policy, i, oracle.value[i], oracle.q_bar)
 
 
-@kernel
+@inlined
 def _observe(oracle, model, state, key, k):
     contract(model, oracle.work, state.policy)
     finish(model, oracle, state.policy)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _check
-from ._jit import kernel
+from ._jit import inlined, kernel
 from .evaluate import Oracle, discounted_visits, finish, stage_payoffs
 from .metrics import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
 from .models.game import Game, contract
@@ -46,7 +46,7 @@ class Recorder(NamedTuple):
     slope: Any
 
 
-@kernel
+@inlined
 def due(recorder, k):
     """Whether step k is the next one to write down."""
     row = recorder.cursor[0]

@@ -1,8 +1,14 @@
-"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]``."""
+"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]``.
+
+BLAS gets one thread: on these shapes NumPy is no faster with two, and their waiting would slow whatever is timed next.
+"""
 
 import argparse
+import os
 import time
 from functools import partial
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numba
 import numpy as np
@@ -34,6 +40,13 @@ def ratio(slow, fast):
     return f"{middle:5.1f}x [{low:.1f}, {high:.1f}]"
 
 
+def repeat(step, start, count):
+    """A few steps in a row, as in a run: the tables are then as warm as they get."""
+    for _ in range(count):
+        result = step(start)
+    return result
+
+
 def microseconds(times, steps=1):
     low, middle, high = np.percentile(times, [25, 50, 75]) / steps * 1e6
     return f"{middle:9.2f} us [{low:.2f}, {high:.2f}]"
@@ -45,11 +58,11 @@ def iteration(seconds):
     for size in workloads.SIZES.values():
         game = workloads.game(*size)
         start = fm.split(game, workloads.policy(game))
-        steps = max(1, 200_000 // game.work_size)
+        steps = max(5, 200_000 // game.work_size)
         rule = fm.rules.NaturalGradientPlay(0.01)
         peers = {"chains": numpy_chains, "best": numpy_natural}
         tables = (game.rewards, game.transitions, game.discount, game.initial, 0.01)
-        runs = {name: partial(module.NaturalGradient(*tables).step, start) for name, module in peers.items()}
+        runs = {name: partial(repeat, module.NaturalGradient(*tables).step, start, 5) for name, module in peers.items()}
         for n in (1, 2):
             if n <= numba.config.NUMBA_NUM_THREADS:
                 runs[f"{n} thread{'s' * (n > 1)}"] = workloads.Iterations(game, rule, steps, threads=n)
@@ -57,6 +70,7 @@ def iteration(seconds):
         for name in peers:
             assert np.allclose(runs[name]()[1], exact, atol=1e-9)
         found = interleave(runs, seconds)
+        found |= {name: found[name] / 5 for name in peers}
         print(f"{size!s:>13}  NumPy chains {microseconds(found['chains'])}  NumPy best {microseconds(found['best'])}")
         for name in runs:
             if name not in peers:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import inlined
 
 TILE = 4096  # numbers in y: 32 KiB stay in the nearer caches beside the rows that stream through
 
@@ -39,7 +39,7 @@ def scratch_sizes(num_actions, cut, width):
     return level_sizes(lead), level_sizes(tail), math.prod(lead) * width, math.prod(tail) * width, others
 
 
-@kernel
+@inlined
 def suffix_weights(row, n_actions, offset, first, last, skip, out):
     """Products of the probabilities of players d..last-1 for every d from last down to first, one level after the other.
 

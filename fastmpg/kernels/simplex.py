@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .._jit import kernel, precise
+from .._jit import inlined, kernel, precise
 
 LOG2E = 1.4426950408889634
 LN2_HIGH = 0.6931471803691238  # ln 2 in two pieces: k times the first is exact
@@ -33,7 +33,7 @@ def exp(x):
     return 0.0 if x < SMALLEST else value
 
 
-@kernel
+@inlined
 def softmax_rows(theta, offset, policy):
     """policy = exp(theta) / sum exp(theta) by player and state; theta is shifted so that each row's maximum is 0.
 

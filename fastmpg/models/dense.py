@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import UNCOMPILED, attach, call, kernel
+from .._jit import UNCOMPILED, attach, call, inlined, kernel
 from ..kernels import linear
 from ..kernels.marginal import POLICY, contract_states
 
@@ -38,7 +38,7 @@ def _contract(model, work, policy):
 
 if not UNCOMPILED:
 
-    @kernel
+    @inlined
     def _contract(model, work, policy):
         work.plan[POLICY] = policy.ctypes.data
         call(work.plan[0], (work.plan.ctypes.data,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import attach, kernel
+from .._jit import attach, inlined
 from ..kernels.marginal import contract_rewards
 
 
@@ -19,28 +19,28 @@ class StageWork(NamedTuple):
     others: Any
 
 
-@kernel
+@inlined
 def _contract(model, work, policy):
     contract_rewards(model.rewards, 0, policy[0], model.n_actions, model.offset, model.cut, work.lead, work.tail, work.x, work.y,
                      work.others, work.reward[0])
 
 
-@kernel
+@inlined
 def _factor(model, work):
     pass
 
 
-@kernel
+@inlined
 def _deviate(model, work, policy, i):
     pass
 
 
-@kernel
+@inlined
 def _solve(model, work, rhs, transposed):
     pass
 
 
-@kernel
+@inlined
 def _lookahead(model, work, policy, i, value, q):
     for c in range(model.offset[i], model.offset[i + 1]):
         q[0, c] = work.reward[0, c]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from .._jit import attach, kernel
+from .._jit import attach, inlined
 from ..evaluate import Oracle
 from ..kernels.simplex import softmax_rows
 from .state import SoftmaxState
 
 
-@kernel
+@inlined
 def _update(rule, state, feedback, k):
     policy, theta, offset = state.policy, state.theta, feedback.offset
     for s in range(policy.shape[0]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import _check
-from .._jit import attach, kernel
+from .._jit import attach, inlined
 from ..evaluate import Oracle
 from ..kernels.simplex import softmax_rows
 from .state import SoftmaxState
@@ -19,7 +19,7 @@ CLIPS = {None: 0, "raw": 1, "centred": 2}
 TINY = 1e-290  # a probability or visitation that underflowed still divides
 
 
-@kernel
+@inlined
 def _update(rule, state, feedback, k):
     policy, theta, offset = state.policy, state.theta, feedback.offset
     scale = 1.0 / (1.0 - feedback.discount)

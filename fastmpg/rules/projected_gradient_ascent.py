@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from .._jit import attach, kernel
+from .._jit import attach, inlined, kernel
 from ..evaluate import Oracle
 from ..kernels.simplex import project_row
 from .state import TableState
@@ -25,7 +25,7 @@ def ascend(policy, q_bar, offset, s, step):
         project_row(policy[s, offset[i]:offset[i + 1]], 0.0, policy[s, offset[i]:offset[i + 1]])
 
 
-@kernel
+@inlined
 def _update(rule, state, feedback, k):
     for s in range(state.policy.shape[0]):
         step = rule.eta * feedback.visit[s] / (1.0 - feedback.discount)

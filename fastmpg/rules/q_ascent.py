@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from .._jit import attach, kernel
+from .._jit import attach, inlined
 from ..evaluate import Oracle
 from .projected_gradient_ascent import ascend
 from .state import TableState
 
 
-@kernel
+@inlined
 def _update(rule, state, feedback, k):
     for s in range(state.policy.shape[0]):
         ascend(state.policy, feedback.q_bar, feedback.offset, s, rule.eta)
