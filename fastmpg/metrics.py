@@ -183,6 +183,7 @@ def nash_regret(gap: ArrayLike) -> float:
 
     Examples
     --------
+    >>> import fastmpg as fm
     >>> fm.nash_regret([[0.5, 0.25], [0.0, 0.5]])
     0.5
 

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import _jit
-from fastmpg.kernels import joint, linear, marginal, simplex
+from fastmpg.kernels import joint, linear, marginal, simplex, vector
 
 EPS = np.finfo(float).eps
 learn_module = sys.modules["fastmpg.learn"]
@@ -261,18 +261,31 @@ def test_own_action_first_and_back(rng, actions):
 def test_rows_of_numbers(rng, size):
     a, b = rng.normal(size=size), rng.normal(size=size)
     tolerance = 4 * (size + 1) * EPS * 9
-    assert_allclose(marginal.dot(a, b), a @ b, rtol=0, atol=tolerance)
+    assert_allclose(vector.dot(a, b), a @ b, rtol=0, atol=tolerance)
     out = b.copy()
-    marginal.add(0.3, a, out)
+    vector.add(0.3, a, out)
     assert_allclose(out, b + 0.3 * a, rtol=0, atol=tolerance)
-    marginal.scale(0.3, a, out)
+    vector.scale(0.3, a, out)
     assert_array_equal(out, 0.3 * a)
-    marginal.scale(0.3, out, out)
+    vector.scale(0.3, out, out)
     assert_array_equal(out, 0.3 * (0.3 * a))
     for width in (1, 3):
         rows, out = rng.normal(size=(size, width)), np.ones(width)
         marginal.add_rows(rows.ravel(), width, a, out)
         assert_allclose(out, 1 + a @ rows, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("leads", [1, 7, 8, 9, 16, 21])
+def test_long_rows_are_summed_eight_at_a_time(rng, leads):
+    """Blocks of LONG numbers and more take another path for every full eight lead actions."""
+    tail, width = marginal.LONG // 10 + 1, 10
+    plane = rng.normal(size=(leads, tail, width))
+    lead_weight, tail_weight = rng.dirichlet(np.ones(leads)), rng.dirichlet(np.ones(tail))
+    x, y = np.empty(leads * width), np.empty(tail * width)
+    marginal.sum_both(plane.ravel(), width, lead_weight, tail_weight, x, y)
+    tolerance = (leads + tail) * EPS * np.abs(plane).max()
+    assert_allclose(x, np.einsum("luw,u->lw", plane, tail_weight).ravel(), rtol=0, atol=tolerance)
+    assert_allclose(y, np.einsum("luw,l->uw", plane, lead_weight).ravel(), rtol=0, atol=tolerance)
 
 
 @every_cut

@@ -16,7 +16,7 @@ import numpy as np
 import fastmpg as fm
 from bench import workloads
 from bench.peers import numpy_chains, numpy_natural
-from fastmpg.kernels.marginal import dot
+from fastmpg.kernels.vector import dot
 from fastmpg.models.game import contract
 
 

@@ -10,6 +10,7 @@ sparse ones by BiCGSTAB and Gauss-Seidel with a residual that certifies the answ
 import numpy as np
 
 from .._jit import UNCOMPILED, call, kernel
+from .vector import dot
 
 OWN = 10**9 if UNCOMPILED else 160  # states: up to here our own elimination wins; above, LAPACK does
 PANEL = 4
@@ -114,14 +115,6 @@ def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
 
 
 @kernel
-def _dot(a, b):
-    total = 0.0
-    for s in range(a.size):
-        total += a[s] * b[s]
-    return total
-
-
-@kernel
 def _norm(x, transposed):
     """1-norm if transposed, else the largest entry."""
     total = 0.0
@@ -210,7 +203,7 @@ def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scrat
             best = norm
             for s in range(n):
                 rhs[s] = x[s]
-        after = _dot(shadow, r)
+        after = dot(shadow, r)
         if norm <= target or stalled > 40 or after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
             break
         beta = (after / rho) * (alpha / omega)
@@ -218,7 +211,7 @@ def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scrat
         for s in range(n):
             p[s] = r[s] + beta * (p[s] - omega * v[s])
         sparse_apply(pointer, index, chain, gamma, p, transposed, v)
-        bottom = _dot(shadow, v)
+        bottom = dot(shadow, v)
         if bottom == 0.0:
             break
         alpha = rho / bottom
@@ -226,8 +219,8 @@ def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scrat
             r[s] -= alpha * v[s]
             x[s] += alpha * p[s]
         sparse_apply(pointer, index, chain, gamma, r, transposed, t)
-        bottom = _dot(t, t)
-        omega = _dot(t, r) / bottom if bottom > 0.0 else 0.0
+        bottom = dot(t, t)
+        omega = dot(t, r) / bottom if bottom > 0.0 else 0.0
         for s in range(n):
             x[s] += omega * r[s]
             r[s] -= omega * t[s]

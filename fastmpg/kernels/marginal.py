@@ -17,31 +17,9 @@ import numpy as np
 
 from .._jit import Callback, array_at, carray, inlined, kernel, parallel, prange, register_jitable
 from .joint import suffix_weights
+from .vector import add, dot, scale
 
 LONG = 200  # numbers in a row from which eight rows a pass stream better from memory than four
-
-
-@inlined
-def dot(a, b):
-    """sum a b"""
-    total = 0.0
-    for e in range(a.size):
-        total += a[e] * b[e]
-    return total
-
-
-@inlined
-def scale(factor, a, out):
-    """out = factor a; ``out`` may be ``a``."""
-    for e in range(out.size):
-        out[e] = factor * a[e]
-
-
-@inlined
-def add(factor, a, out):
-    """out += factor a"""
-    for e in range(out.size):
-        out[e] += factor * a[e]
 
 
 @kernel
