@@ -7,7 +7,7 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 from . import games, metrics, rules, solvers, theory
 from ._jit import set_threads
 from ._jit import user_kernel as kernel
-from .evaluate import Evaluation, Oracle, PolicyState, evaluate
+from .evaluate import Evaluation, Oracle, evaluate
 from .learn import Snapshot, ensemble, learn
 from .metrics import nash_regret, ne_gap, qre_gap
 from .models.game import Game

@@ -69,11 +69,17 @@ def finish(model, oracle, policy):
 
 
 @inlined
-def _observe(oracle, model, state, key, k):
-    contract(model, oracle.work, state.policy)
-    finish(model, oracle, state.policy)
+def evaluate_into(model, oracle, policy):
+    """Everything that the oracle is asked for, from a checked policy."""
+    contract(model, oracle.work, policy)
+    finish(model, oracle, policy)
     if oracle.wants_visit:
         discounted_visits(model, oracle)
+
+
+@inlined
+def _observe(oracle, model, state, key, k):
+    evaluate_into(model, oracle, state.policy)
 
 
 @attach(observe=_observe)
@@ -128,23 +134,12 @@ class Oracle(NamedTuple):
                    np.zeros((1, game.num_states)), np.zeros(max(game.num_actions)))
 
 
-class PolicyState(NamedTuple):
-    """The state of a rule that keeps nothing but its policy (S, A_total)."""
-
-    policy: Any
-
-
-@kernel
-def _evaluate(model, oracle, state):
-    _observe(oracle, model, state, np.uint64(0), 0)
-
-
 def contracted(game: Game, policy: Any, *, temperature: float = 0.0, wants_visit: bool = True) -> tuple[Oracle, Float]:
     """An oracle that has evaluated a checked copy of the policy, and that copy."""
     table = _policy.check_policy(game, policy)
     oracle = Oracle.create(game, temperature=temperature, wants_visit=wants_visit)
     with _jit.parallel_region(game.work_size > PARALLEL_WORK):
-        _evaluate(game.model, oracle, PolicyState(table))
+        evaluate_into(game.model, oracle, table)
     return oracle, table
 
 

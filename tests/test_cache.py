@@ -238,8 +238,8 @@ def test_code_linked_from_the_cache_can_itself_be_cached(tmp_path):
     inner = PARALLEL.replace("STEP", "_contract(game.model, work, policy)")
     outer = PARALLEL.replace(
         "STEP",
-        "from fastmpg.evaluate import Oracle, PolicyState, _evaluate\n"
-        "oracle = Oracle.create(game, threads=2)\n_evaluate(game.model, oracle, PolicyState(policy))\nwork = oracle.work",
+        "from fastmpg.evaluate import Oracle, evaluate_into\n"
+        "oracle = Oracle.create(game, threads=2)\nevaluate_into(game.model, oracle, policy)\nwork = oracle.work",
     )
     sums = [float(run(code, tmp_path).stdout) for code in (inner, outer, outer, inner)]
     assert sums == pytest.approx([6.0] * 4, rel=1e-14)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -121,8 +119,3 @@ class NormalFormGame(Game):
         if self.shares_reward:
             return MarkovGame.identical_interest(self.rewards[0], ones, 0.0, name=self.name)
         return MarkovGame(self.rewards, ones, 0.0, name=self.name)
-
-
-def joint_actions(num_actions: tuple[int, ...]) -> int:
-    """J = prod A_i, in Python integers."""
-    return math.prod(num_actions)
