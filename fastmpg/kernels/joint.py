@@ -73,7 +73,8 @@ def own_action_first(planes, num_actions):
     """
     out = np.empty((*planes.shape[:2], math.prod(num_actions)))
     for i in range(len(num_actions)):
-        out[i] = np.moveaxis(planes[i], i + 1, 1).reshape(planes.shape[1], -1)
+        rotated = np.moveaxis(planes[i], i + 1, 1)
+        out[i].reshape(rotated.shape)[...] = rotated
     return out
 
 

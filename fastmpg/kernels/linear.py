@@ -10,7 +10,7 @@ sparse ones by BiCGSTAB and Gauss-Seidel with a residual that certifies the answ
 import numpy as np
 
 from .._jit import UNCOMPILED, call, kernel
-from .vector import dot
+from .vector import dot, gather_dot
 
 OWN = 10**9 if UNCOMPILED else 160  # states: up to here our own elimination wins; above, LAPACK does
 PANEL = 4
@@ -108,10 +108,7 @@ def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
             for k in range(pointer[s], pointer[s + 1]):
                 out[index[k]] -= weight * chain[k]
         else:
-            total = 0.0
-            for k in range(pointer[s], pointer[s + 1]):
-                total += chain[k] * x[index[k]]
-            out[s] -= gamma * total
+            out[s] -= gamma * gather_dot(chain, index, pointer[s], pointer[s + 1], x)
 
 
 @kernel

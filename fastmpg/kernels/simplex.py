@@ -6,31 +6,8 @@ probability can underflow to 0 by rounding but never become NaN.
 
 import math
 
-import numpy as np
-
 from .._jit import inlined, kernel, precise
-
-LOG2E = 1.4426950408889634
-LN2_HIGH = 0.6931471803691238  # ln 2 in two pieces: k times the first is exact
-LN2_LOW = 1.9082149292705877e-10
-SMALLEST = -708.0  # exp below this would be subnormal: flushed to 0
-
-
-@precise
-def exp(x):
-    """e^x for x <= 709 to 5e-16 relative, 0 below -708, NaN for NaN; unlike libm's it is inlined and vectorises."""
-    y = SMALLEST if x < SMALLEST else x
-    k = np.floor(y * LOG2E + 0.5) if y == y else 0.0  # NaN goes on in r, but never into an integer
-    r = (y - k * LN2_HIGH) - k * LN2_LOW
-    r2 = r * r
-    r4 = r2 * r2
-    low = (1.0 + r) + r2 * (0.5 + r * 0.16666666666666666)  # Taylor to r^13 / 13!, by pairs: short chains of operations
-    mid = (0.041666666666666664 + r * 0.008333333333333333) + r2 * (0.001388888888888889 + r * 0.0001984126984126984)
-    high = (2.48015873015873e-05 + r * 2.7557319223985893e-06) + r2 * (2.755731922398589e-07 + r * 2.505210838544172e-08)
-    tail = 2.08767569878681e-09 + r * 1.6059043836821613e-10
-    p = low + r4 * (mid + r4 * (high + r4 * tail))
-    value = p * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
-    return 0.0 if x < SMALLEST else value
+from .elementary import exp
 
 
 @inlined

@@ -1,6 +1,6 @@
 """Sums over one vector: the innermost loops of everything else."""
 
-from .._jit import inlined
+from .._jit import inlined, precise
 
 
 @inlined
@@ -24,3 +24,20 @@ def add(factor, a, out):
     """out += factor a"""
     for e in range(out.size):
         out[e] += factor * a[e]
+
+
+@precise
+def gather_dot(a, index, first, last, x):
+    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are two to four times slower."""
+    t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
+    k = first
+    while k + 4 <= last:
+        t0 += a[k] * x[index[k]]
+        t1 += a[k + 1] * x[index[k + 1]]
+        t2 += a[k + 2] * x[index[k + 2]]
+        t3 += a[k + 3] * x[index[k + 3]]
+        k += 4
+    while k < last:
+        t0 += a[k] * x[index[k]]
+        k += 1
+    return (t0 + t1) + (t2 + t3)

@@ -1,0 +1,61 @@
+"""Sampled learning: two-timescale Q-learning on the routing game, alone and in ensembles."""
+
+import numba
+
+import fastmpg as fm
+
+from . import workloads
+
+
+class TwoTimescale:
+    """Twenty thousand stages from the start; 64 runs where there are many."""
+
+    params = [[4, 8, 16], ["dense", "count"], ["single", "64 runs", "64 runs, 2 threads"]]
+    param_names = ["players", "form", "runs"]
+    rounds, repeat = 2, (5, 20, 5.0)
+    timeout = 300
+
+    def setup(self, players, form, runs):
+        if (form == "dense" and players > 8) or ("2" in runs[3:] and numba.config.NUMBA_NUM_THREADS < 2):
+            raise NotImplementedError
+        many, threads = None if runs == "single" else 64, 2 if runs.endswith("threads") else 1
+        self.simulation = workloads.Simulation(fm.games.routing(players, form=form), 1e-6, 20_000, many, threads)
+
+    def time_stages(self, players, form, runs):
+        self.simulation()
+
+
+class Players:
+    """How a stage grows with the players, by counts."""
+
+    params = [[4, 16, 100, 1000], [2, 4]]
+    param_names = ["players", "links"]
+    rounds, repeat = 2, (5, 20, 5.0)
+    timeout = 300
+
+    def setup(self, players, links):
+        game = fm.games.routing(players, links, form="count")
+        self.simulation = workloads.Simulation(game, 1e-6, max(500, 400_000 // players))
+
+    def time_stages(self, players, links):
+        self.simulation()
+
+
+class Counts:
+    """An exact iteration of a count game, with all NE-gaps."""
+
+    params = [[10, 100, 1000], [2, 3]]
+    param_names = ["players", "links"]
+    rounds, repeat = 2, (5, 20, 5.0)
+    timeout = 600
+
+    def setup(self, players, links):
+        if players == 1000 and links > 2:
+            raise NotImplementedError
+        self.iterations = workloads.Iterations(fm.games.routing(players, links, form="count"), fm.rules.NaturalGradientPlay(0.01), 3)
+
+    def time_with_gap(self, players, links):
+        self.iterations()
+
+    def peakmem_with_gap(self, players, links):
+        self.iterations()

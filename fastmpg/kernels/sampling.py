@@ -1,0 +1,51 @@
+"""Draws from probability rows by alias tables: one comparison a draw, however many outcomes (Walker 1977, Vose 1991)."""
+
+import numpy as np
+
+from .._jit import inlined, kernel
+from .._simd import gather, select
+
+
+@kernel
+def alias_tables(pointer, probability, small, large, threshold, other):
+    """Fill the tables of CSR rows: outcome c of n is kept with probability threshold[c], else replaced by other[c] of its row.
+
+    pointer (rows + 1,)   probability, threshold, other (nnz,)   small, large: scratch of the longest row's length
+    """
+    for row in range(pointer.size - 1):
+        start, n = pointer[row], pointer[row + 1] - pointer[row]
+        total = 0.0
+        for c in range(start, start + n):
+            total += probability[c]
+        n_small, n_large = 0, 0
+        for c in range(n):
+            threshold[start + c] = probability[start + c] * n / total
+            other[start + c] = c
+            if threshold[start + c] < 1.0:
+                small[n_small] = c
+                n_small += 1
+            else:
+                large[n_large] = c
+                n_large += 1
+        while n_small > 0 and n_large > 0:
+            n_small -= 1
+            poor, rich = small[n_small], large[n_large - 1]
+            other[start + poor] = rich
+            threshold[start + rich] -= 1.0 - threshold[start + poor]
+            if threshold[start + rich] < 1.0:
+                n_large -= 1
+                small[n_small] = rich
+                n_small += 1
+        for c in range(n_small):  # what rounding left over is 1 up to rounding
+            threshold[start + small[c]] = 1.0
+        for c in range(n_large):
+            threshold[start + large[c]] = 1.0
+
+
+@inlined
+def draw(u, start, n, threshold, other):
+    """The outcome among 0..n-1 that a uniform number in [0, 1) selects."""
+    x = u * n
+    c = np.int64(x)
+    kept, replaced = gather(threshold, start + c), np.int64(gather(other, start + c))  # both: a branch would be guessed wrong
+    return select(x - c < kept, c, replaced)

@@ -1,0 +1,122 @@
+"""What simulation needs of a game: a *sampler*, a NamedTuple whose class carries these static kernels.
+
+    begin(sampler, uniforms, at)                       the first state, an int64
+    step(sampler, state, actions, rewards, uniforms, at)
+                                                       the next state; fills rewards[:N]
+    row(sampler, state)                                the row of the learners' tables for a state: what players observe
+
+actions, rewards: N entries, rounded up to whole vectors   uniforms[at + d]: draw d of this step, in [0, 1)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from .._jit import attach, inlined, method
+from .._simd import LANES, aligned, gather, load, store
+from ..kernels.sampling import alias_tables, draw
+
+SMALLER = "simulate a sparse, count-based or simulator form of the game"
+begin, step, row = method("begin"), method("step"), method("row")
+
+
+@inlined
+def _joint(sampler, state, actions, rewards):
+    """Fill the rewards; return s J + j."""
+    j, n = state, sampler.n_actions.size
+    for i in range(n):
+        j = j * sampler.n_actions[i] + actions[i]
+    if sampler.shared:
+        reward = gather(sampler.rewards, j)
+        for i in range(n):
+            rewards[i] = reward
+    else:
+        for i in range(0, n, LANES):  # by vectors, as rules load them: what was stored one by one would be waited for
+            store(rewards, i, load(sampler.rewards, j * n + i))
+    return j
+
+
+@inlined
+def begin_by_law(sampler, uniforms, at):
+    total, last = 0.0, 0
+    for s in range(sampler.initial.size):
+        if sampler.initial[s] > 0.0:
+            total, last = total + sampler.initial[s], s
+            if uniforms[at] < total:
+                return s
+    return last
+
+
+@inlined
+def row_is_state(sampler, state):
+    return state
+
+
+@inlined
+def _dense_step(sampler, state, actions, rewards, uniforms, at):
+    j, n = _joint(sampler, state, actions, rewards), sampler.initial.size
+    return draw(gather(uniforms, at), j * n, n, sampler.threshold, sampler.other) if n > 1 else 0
+
+
+@attach(begin=begin_by_law, step=_dense_step, row=row_is_state)
+class DenseSampler(NamedTuple):
+    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions (N,)"""
+
+    rewards: Any
+    shared: bool
+    threshold: Any
+    other: Any
+    initial: Any
+    n_actions: Any
+
+
+@inlined
+def _sparse_step(sampler, state, actions, rewards, uniforms, at):
+    j = _joint(sampler, state, actions, rewards)
+    start = gather(sampler.pointer, j)
+    n = gather(sampler.pointer, j + 1) - start
+    return gather(sampler.index, start + draw(gather(uniforms, at), start, n, sampler.threshold, sampler.other))
+
+
+@attach(begin=begin_by_law, step=_sparse_step, row=row_is_state)
+class SparseSampler(NamedTuple):
+    """As DenseSampler, rows in CSR: pointer (S J + 1,), index (nnz,)."""
+
+    rewards: Any
+    shared: bool
+    pointer: Any
+    index: Any
+    threshold: Any
+    other: Any
+    initial: Any
+    n_actions: Any
+
+
+def joint_rewards(game: Any) -> tuple[Float, bool]:
+    """All players' rewards at a joint action side by side: (S J N,), or (S J,) when they share it."""
+    planes = game.model.rewards
+    if planes.shape[0] == 1:
+        return planes.reshape(-1), True
+    _check.budget(planes.nbytes, f"the rewards of {game!r} in the order of simulation", SMALLER)
+    table = aligned(planes.size + LANES)  # the last vector that is loaded may reach past the end
+    table[:planes.size].reshape(-1, planes.shape[0])[:] = np.moveaxis(game.rewards, 0, -1).reshape(-1, planes.shape[0])
+    return table, False
+
+
+def alias(pointer: Any, probability: Float, what: str) -> tuple[Any, Any]:
+    """Alias tables of CSR rows.
+
+    Raises
+    ------
+    MemoryError
+        If they would not fit.
+    """
+    _check.budget(12 * probability.size, f"the alias tables of {what}", SMALLER)
+    longest = int(np.diff(pointer).max()) if pointer.size > 1 else 0
+    threshold, other = np.empty(probability.size), np.empty(probability.size, np.int32)
+    alias_tables(pointer, probability, np.empty(longest, np.int64), np.empty(longest, np.int64), threshold, other)
+    return threshold, other

@@ -1,0 +1,201 @@
+"""Games given by compiled code: reset and step, no transition table at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from .._jit import attach, distinct, inlined, user_kernel
+from .game import Game
+
+MOST_ROWS = 2**26  # observations: the learners keep a row for each
+
+
+@inlined
+def hashed(state, rows):
+    """A row in [0, rows) for any 64-bit state: the mixer of splitmix64 (Steele, Lea and Flood 2014)."""
+    z = np.uint64(state) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64((z ^ (z >> np.uint64(31))) % np.uint64(rows))
+
+
+class NoModel(NamedTuple):
+    """In the place of a model."""
+
+    discount: float
+
+
+class SimulatorGame(Game):
+    """A game that can be played but not written down: the state is any 64-bit integer, and nothing is enumerated.
+
+    Parameters
+    ----------
+    reset : callable
+        ``reset(uniforms) -> state``.
+    step : callable
+        ``step(state, actions, uniforms, rewards) -> next state``; fills ``rewards`` (N,). ``actions`` (N,) are integers,
+        ``uniforms`` (draws,) independent numbers in [0, 1), the only randomness there is. Compiled by numba: plain functions of
+        numbers and arrays. Arrays that they close over are frozen at the first run.
+    num_actions : sequence of int
+        One number a player.
+    num_observations : int
+        Rows of the players' tables.
+    discount : float
+        In [0, 1).
+    observe : callable, "hash" or None
+        ``observe(state) -> row`` in [0, num_observations): what players see of a state. None: the state itself. "hash": rows
+        shared at random by the states, for state spaces too large for any table.
+    draws : int
+        Uniform numbers that a reset and a step take.
+    name : str
+    recipe : dict, optional
+        Of named games: the arguments of ``fastmpg.games.<name>`` that build this game again from a checkpoint.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit, or the functions fail, or return no integer, when they are tried once, uncompiled.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> def reset(uniforms):
+    ...     return 0
+    >>> def step(state, actions, uniforms, rewards):  # two players share a reward for meeting
+    ...     rewards[:] = 1.0 if actions[0] == actions[1] else 0.0
+    ...     return (state + actions[0]) % 3
+    >>> game = fm.SimulatorGame(reset, step, (2, 2), num_observations=3, discount=0.5)
+    >>> result = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 1000, rng=0, record=fm.Record(every=1000, metrics=("policy",)))
+    >>> result.policy.shape
+    (3, 4)
+    """
+
+    exact = False
+
+    def __init__(self, reset: Callable[..., Any], step: Callable[..., Any], num_actions: Sequence[int], num_observations: int,
+                 discount: float, *, observe: Callable[..., Any] | str | None = None, draws: int = 1, name: str = "simulator",
+                 recipe: dict[str, Any] | None = None) -> None:
+        self.num_actions = _check.num_actions(num_actions)
+        self.num_players = len(self.num_actions)
+        self.num_states = _check.integer(num_observations, "num_observations", low=1, high=MOST_ROWS)
+        self.discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        self.draws = _check.integer(draws, "draws", low=0, high=10**6)
+        self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, name, recipe
+        for what, function in (("reset", reset), ("step", step)):
+            if not callable(function):
+                raise TypeError(f"{what} must be a function, found {function!r}")
+        if not (observe is None or observe == "hash" or callable(observe)):
+            raise TypeError(f'observe must be a function, "hash" or None, found {observe!r}')
+        self._functions: Any = (reset, step, observe)
+        self._try()
+        self._frozen = True
+
+    def _try(self) -> None:
+        """One reset and one step, uncompiled, so that mistakes come with a Python traceback and not from compiled code."""
+        reset, step, observe = (getattr(each, "py_func", each) for each in self._functions)
+        uniforms, rewards = np.full(self.draws, 0.5), np.zeros(self.num_players)
+
+        def checked(what: str, value: Any) -> int:
+            if not _check.is_int(value):
+                raise TypeError(f"{what} must return an integer, found {value!r} of type {type(value).__name__}")
+            return int(value)
+
+        state = checked("reset", reset(uniforms))
+        after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
+        if not np.isfinite(rewards).all():
+            raise ValueError(f"step must fill rewards with finite numbers, found {rewards}")
+        for place in (state, after):
+            seen = place if observe is None else 0 if observe == "hash" else checked("observe", observe(place))
+            if not 0 <= seen < self.num_states:
+                raise ValueError(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
+                                 'give observe=, or observe="hash"')
+
+    def _build_sampler(self) -> Any:
+        reset, step, observe = (user_kernel(each) if callable(each) and not hasattr(each, "py_func") else each for each in self._functions)
+
+        @user_kernel
+        def begin(sampler, uniforms, at):
+            return np.int64(reset(uniforms[at:at + sampler.draws]))
+
+        @user_kernel
+        def move(sampler, state, actions, rewards, uniforms, at):
+            n = sampler.players
+            return np.int64(step(state, actions[:n], uniforms[at:at + sampler.draws], rewards[:n]))
+
+        if observe is None:
+
+            @user_kernel
+            def seen(state, rows):
+                return state
+        elif observe == "hash":
+            seen = hashed
+        else:
+
+            @user_kernel
+            def seen(state, rows):
+                return observe(state)
+
+        @user_kernel
+        def row(sampler, state):
+            found = np.int64(seen(state, sampler.rows))
+            if found < 0 or found >= sampler.rows:
+                if sampler.fault[0] == 0:
+                    sampler.fault[0], sampler.fault[1], sampler.fault[2] = 1, state, found
+                return 0
+            return found
+
+        @attach(begin=begin, step=move, row=row)
+        class UserSampler(NamedTuple):
+            players: int
+            rows: int
+            draws: int
+            fault: Any
+
+        UserSampler.__module__ = "user"  # never cached: nobody can stamp a user's functions
+        return distinct(UserSampler(self.num_players, self.num_states, self.draws, np.zeros(3, np.int64)))
+
+    def check(self) -> None:
+        """Raise what compiled code could only note down.
+
+        Raises
+        ------
+        ValueError
+            If a state was seen as a row outside of the tables.
+        """
+        fault = self.sampler().fault
+        if fault[0]:
+            fault[0] = 0
+            raise ValueError(f"state {fault[1]} was seen as row {fault[2]}, outside of the {self.num_states} observations; "
+                             'give observe=, or observe="hash"')
+
+    @property
+    def model(self) -> NoModel:
+        return NoModel(self.discount)
+
+    def workspace(self, threads: int = 1) -> Any:
+        raise TypeError(f"{self.name!r} is a simulator: it has no exact evaluation; build a game from tables, or from counts")
+
+    def workspace_bytes(self, threads: int = 1) -> int:
+        return 0
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    def payoff_range(self) -> Float:
+        """Unknown: from -inf to inf."""
+        return np.array([[-np.inf, np.inf]] * self.num_players)
+
+    def to_dense(self) -> Game:
+        """Refused: a simulator does not know its transitions."""
+        self.workspace()
+        raise AssertionError
+
+    def __repr__(self) -> str:
+        return (f"<SimulatorGame {self.name!r}: {self.num_players} players, {self.num_states} observations, actions "
+                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}, discount {self.discount:g}>")

@@ -1,0 +1,350 @@
+"""Two-timescale decentralised Q-learning: Maheshwari et al. (2022), Algorithm 1.
+
+    q_i(s, a_i) += alpha(n_i(s, a_i)) [ r_i - tau nu_i(s) + gamma sum_b pi_i(b | t) q_i(t, b) - q_i(s, a_i) ]
+    pi_i(s)     += beta(n(s)) [ softmax(q_i(s) / tau) - pi_i(s) ],     nu_i(s) = sum_a pi_i(a | s) log pi_i(a | s)
+
+with every right-hand side at its old values, t the next state, n(s) and n_i(s, a_i) the visits so far, this one included.
+
+Players are lanes: a row of the tables holds, action by action, the numbers of all players side by side. Four players or
+fewer fill half a vector, and in an ensemble two runs share one; a number goes through the same operations either way.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from .._jit import attach, kernel, precise
+from .._simd import (
+    LANES,
+    aligned,
+    any_lane,
+    bits,
+    fma,
+    gather,
+    load,
+    load_halves,
+    select,
+    spread,
+    spread_halves,
+    store,
+    store_halves,
+)
+from ..kernels.elementary import ROUND, ROUND_BITS, SMALLEST, exp, plogp, power
+from ..models.game import Game
+from ..simulate import Transition, up
+
+TABLE = 131_072  # step sizes looked up; later ones are computed, by the function that filled the table
+HALF = LANES // 2
+ABSENT = -1e300  # q of an action that a player does not have: its softmax is 0
+
+
+@precise
+def step_size(table, exponent, shift, n):
+    """The step size at the n-th visit, n a float or a vector of them."""
+    beyond = n >= float(table.size)
+    if any_lane(beyond):
+        if exponent == 0.0:
+            return gather(table, bits(select(beyond, table.size - 1.0, n) + ROUND) - ROUND_BITS)
+        return power(n + shift, -exponent)
+    return gather(table, bits(n + ROUND) - ROUND_BITS)
+
+
+@kernel
+def fill_table(exponent, shift, out):
+    """out[n] = (n + shift)^-exponent for n >= 1."""
+    for n in range(1, out.size):
+        out[n] = power(n + shift, -exponent)
+
+
+@precise
+def boltzmann(x):
+    """exp(x) for x <= 0, without computing it where every entry is 0 or so low that it gives 0."""
+    if any_lane((x < 0.0) & (x >= SMALLEST)):
+        return exp(x)
+    return select(x < SMALLEST, 0.0, x * 0.0 + 1.0)
+
+
+@precise
+def toward(x, y, share):
+    """x moved by a share of the way to y."""
+    return fma(share, y - x, x)
+
+
+@precise
+def _act(state, s, offset, uniforms, at, actions):
+    """Every player draws from its row of the policy."""
+    t = state.tables
+    depth, width = len(t.depths) or t.depth, HALF * len(t.halves) or t.width
+    row = s * t.span
+    for i in range(0, width, LANES):
+        u, total = load(uniforms, at + i), load(t.numbers, row + i)
+        chosen = select(u >= total, 1, 0)
+        for a in range(1, depth - 1):
+            total = total + load(t.numbers, row + a * width + i)
+            chosen = chosen + select(u >= total, 1, 0)
+        last = load(t.last, i)
+        store(actions, i, select(chosen > last, last, chosen))
+
+
+@precise
+def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
+    """One stage. Second halves of vectors belong to the same run's next players, or (shared) to another run."""
+    t, o = mine.tables, other.tables
+    depth, width = len(t.depths) or t.depth, HALF * len(t.halves) or t.width
+    s, next_s, s2, next_s2 = seen.state[0], seen.state[1], other_seen.state[0], other_seen.state[1]
+    mine.visits[s] += 1
+    beta = step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(mine.visits[s]))
+    if shared:
+        other.visits[s2] += other.moving
+        betas = spread_halves(beta, step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(other.visits[s2])))
+    else:
+        betas = spread(beta)
+    tau, inverse = spread_halves(rule.tau, other_rule.tau), spread_halves(rule.inverse, other_rule.inverse)
+    counts, q_table, nu_row, value_row = 2 * depth * width, depth * width, 3 * depth * width, (3 * depth + 1) * width
+    for i in range(0, width, LANES):
+        at, at2 = s * t.span + i, s2 * t.span + (0 if shared else i + HALF)
+        top = load_halves(t.numbers, at + q_table, o.numbers, at2 + q_table)
+        for a in range(1, depth):
+            q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
+            top = select(q > top, q, top)
+        total = spread(0.0)
+        for a in range(depth):
+            q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
+            e = boltzmann((q - top) * inverse)
+            store(t.scratch, LANES * a, e)
+            total = total + e
+        scale, mass, n = 1.0 / total, spread(0.0), spread(0.0)
+        k2 = 0 if shared else i + HALF
+        chosen = load_halves(seen.actions, i, other_seen.actions, k2)
+        for a in range(depth):
+            p = load_halves(t.numbers, at + a * width, o.numbers, at2 + a * width)
+            p = toward(p, load(t.scratch, LANES * a) * scale, betas)
+            store(t.scratch, LANES * (depth + a), p)
+            mass = mass + p
+            m = load_halves(t.numbers, at + counts + a * width, o.numbers, at2 + counts + a * width)
+            m = select(chosen == a, m + 1.0, m)
+            n = select(chosen == a, m, n)
+            store_halves(t.numbers, at + counts + a * width, o.numbers, at2 + counts + a * width, m)
+        alpha = step_size(rule.alpha, rule.alpha_exponent, rule.alpha_shift, n)
+        nu = load_halves(t.numbers, at + nu_row, o.numbers, at2 + nu_row)
+        future = load_halves(t.numbers, next_s * t.span + i + value_row, o.numbers, next_s2 * t.span + k2 + value_row)
+        aim = fma(future, seen.discount, load_halves(seen.rewards, i, other_seen.rewards, k2) - nu * tau)
+        mass = 2.0 - mass  # 1 / mass to second order: rows do not drift from a sum of 1
+        nu, value = spread(0.0), spread(0.0)
+        for a in range(depth):
+            p = load(t.scratch, LANES * (depth + a)) * mass
+            q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
+            q = select(chosen == a, toward(q, aim, alpha), q)
+            store_halves(t.numbers, at + a * width, o.numbers, at2 + a * width, p)
+            store_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width, q)
+            nu, value = nu + plogp(p), value + p * q
+        store_halves(t.numbers, at + nu_row, o.numbers, at2 + nu_row, nu)
+        store_halves(t.numbers, at + value_row, o.numbers, at2 + value_row, value)
+
+
+@precise
+def _update(rule, state, feedback, k):
+    if len(state.tables.halves) == 1:
+        learn_from(rule, rule, state, state.nobody, feedback, state.nobody, True)
+    else:
+        learn_from(rule, rule, state, state, feedback, feedback, False)
+
+
+@precise
+def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
+    learn_from(rule, other_rule, state, other, feedback, other_feedback, True)
+
+
+@kernel
+def _publish(state):
+    t = state.tables
+    for s in range(state.policy.shape[0]):
+        c = 0
+        for i in range(t.n_actions.size):
+            for a in range(t.n_actions[i]):
+                at = s * t.span + a * t.width + i
+                state.policy[s, c] = t.numbers[at]
+                state.q[s, c] = t.numbers[at + t.depth * t.width]
+                state.counts[s, c] = np.int64(t.numbers[at + 2 * t.depth * t.width])
+                c += 1
+
+
+class Tables(NamedTuple):
+    """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
+
+    n_actions (N,)   last (width,): each player's last action, -1 for lanes without a player
+    depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know them, or empty
+    scratch: two vectors an action
+    """
+
+    numbers: Any
+    n_actions: Any
+    last: Any
+    scratch: Any
+    depths: Any
+    halves: Any
+    depth: int
+    width: int
+    span: int
+
+    @classmethod
+    def start(cls, game: Game, policy: Float) -> Tables:
+        """Tables of a first policy, q = 0."""
+        n_actions = np.array(game.num_actions, np.int64)
+        n, depth = n_actions.size, int(n_actions.max())
+        width = HALF if n <= HALF else up(n)
+        last = aligned(up(n), -1, np.int64)
+        last[:n] = n_actions - 1
+        span = (3 * depth + 2) * width
+        numbers = aligned(policy.shape[0] * span + LANES)  # a last half row is loaded as a whole vector
+        rows = numbers[:-LANES].reshape(-1, 3 * depth + 2, width)
+        rows[:, 0] = 1.0
+        rows[:, depth + 1:2 * depth] = ABSENT
+        for i, one in enumerate(np.split(policy, game.offset[1:-1], axis=1)):
+            rows[:, :one.shape[1], i] = one
+            rows[:, depth:depth + one.shape[1], i] = 0.0
+            rows[:, 3 * depth, i] = (one * np.log(np.where(one > 0, one, 1.0))).sum(axis=1)
+        return cls(numbers, n_actions, last, aligned(2 * depth * LANES), (0,) * depth if depth <= 4 else (),
+                   (0,) * (width // HALF) if width <= LANES else (), depth, width, span)
+
+
+class Nobody(NamedTuple):
+    """Stands for the run in the second halves when a run of at most HALF players is alone: arrays of booleans, which hold nothing."""
+
+    tables: Any
+    visits: Any
+    state: Any
+    actions: Any
+    rewards: Any
+    moving: int
+
+
+class NoTables(NamedTuple):
+    """In the place of tables."""
+
+    numbers: Any
+
+
+@attach(act=_act, publish=_publish)
+class QState(NamedTuple):
+    """What the players keep.
+
+    Attributes
+    ----------
+    policy, q (S, A_total)
+    visits (S,)
+        n(s), the visits of every state.
+    counts (S, A_total)
+        n_i(s, a_i), how often each player took each action there.
+    tables, nobody, moving
+        The same tables as kernels keep them.
+    """
+
+    policy: Any
+    q: Any
+    visits: Any
+    counts: Any
+    tables: Any
+    nobody: Any
+    moving: int = 1
+
+    @classmethod
+    def start(cls, game: Game, policy: Float) -> QState:
+        """No visits yet, q = 0."""
+        none = np.zeros(0, np.bool_)
+        nobody = Nobody(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
+        counts = np.zeros(policy.shape, np.int64)
+        return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts, Tables.start(game, policy), nobody)
+
+
+@attach(update=_update, update_pair=_update_pair)
+class _Compiled(NamedTuple):
+    """The rule as kernels see it. alpha, beta: step sizes by visit; exponent 0: the last one stays."""
+
+    tau: float
+    inverse: float
+    alpha: Any
+    alpha_exponent: float
+    alpha_shift: float
+    beta: Any
+    beta_exponent: float
+    beta_shift: float
+
+
+@functools.lru_cache(maxsize=64)
+def _power_table(exponent: float, shift: float) -> Float:
+    table = aligned(TABLE)
+    fill_table(exponent, shift, table)
+    return table
+
+
+@functools.lru_cache(maxsize=64)
+def _given_table(given: tuple[float, ...]) -> Float:
+    return np.array([0.0, *given])
+
+
+def _schedule(given: Any, name: str) -> tuple[float, ...]:
+    """(exponent, offset), or the step sizes themselves, checked."""
+    table = _check.array(given, name)
+    if table.ndim != 1 or table.size < 2:
+        raise ValueError(f"{name} must be (exponent, offset), or at least three step sizes, found {given!r}")
+    if table.size == 2:
+        exponent = _check.real(table[0], f"the exponent of {name}", 0.0)
+        return exponent, _check.real(table[1], f"the offset of {name}", 0.0)
+    bad = (table <= 0) | (table > 1) | (np.diff(table, prepend=1.0) > 0)
+    if bad.any():
+        n = int(np.argmax(bad))
+        raise ValueError(f"the step sizes of {name} must lie in (0, 1] and never increase, found {float(table[n])} for visit {n + 1}")
+    return tuple(map(float, table))
+
+
+@attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair)
+class TwoTimescaleQ(NamedTuple):
+    """Every player learns Q by sampled temporal differences, and moves its policy more slowly toward the softmax of Q.
+
+    Parameters
+    ----------
+    tau : float
+        Temperature, > 0: 1e-8 is fine.
+    alpha, beta : (float, float), or sequence of float
+        Step sizes of q and of the policy at the n-th visit: (n + c)^-p from (exponent p, offset c), or a table of at least
+        three, used from its first entry on, whose last one stays.
+
+    Notes
+    -----
+    Maheshwari et al. (2022), Algorithm 1, whose experiments take alpha = (0.6, 1) and beta = (1, 1). Each player sees the state,
+    its own action and its own reward.
+    """
+
+    tau: float
+    alpha: Any = (0.6, 1.0)
+    beta: Any = (1.0, 1.0)
+
+    @property
+    def temperature(self) -> float:
+        """That of the QRE which the policies approach."""
+        return self.tau
+
+    def checked(self) -> TwoTimescaleQ:
+        """The rule with its parameters checked."""
+        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300), _schedule(self.alpha, "alpha"), _schedule(self.beta, "beta"))
+
+    def compiled(self) -> _Compiled:
+        """The rule as kernels see it: tables of step sizes."""
+        sizes: list[Any] = []
+        for given in (self.alpha, self.beta):
+            sizes += [_power_table(*given), *given] if len(given) == 2 else [_given_table(given), 0.0, 0.0]
+        return _Compiled(self.tau, 1.0 / self.tau, *sizes)
+
+    @staticmethod
+    def pairs(game: Game, one: _Compiled, other: _Compiled) -> bool:
+        """Whether two runs can share vectors."""
+        return game.num_players <= HALF and one.alpha is other.alpha and one.beta is other.beta
+
+
+TwoTimescaleQ.tables = ("alpha", "beta")  # type: ignore[attr-defined]

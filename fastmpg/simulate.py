@@ -1,0 +1,115 @@
+"""Sampled feedback: one transition at a time, of which a player sees the state, its own action and its own reward."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._jit import attach, inlined, kernel, method
+from ._simd import LANES, aligned
+from .kernels.rng import START, fill_steps, pair
+from .models.game import Game
+from .models.sampler import begin, row, step
+
+act = method("act")  # act(state, s, offset, uniforms, at, actions): every player's action in row s
+
+
+@inlined
+def act_by_policy(state, s, offset, uniforms, at, actions):
+    """Every player draws from its row of ``state.policy`` (S, A_total) with its own number uniforms[at + i]."""
+    policy = state.policy[s]
+    for i in range(offset.size - 1):
+        a, last, total = 0, offset[i + 1] - offset[i] - 1, policy[offset[i]]
+        while a < last and uniforms[at + i] >= total:
+            a += 1
+            total += policy[offset[i] + a]
+        actions[i] = a
+
+
+@inlined
+def _observe(feedback, model, state, key, k):
+    lane = k % LANES
+    if feedback.filled[0] != k - lane:
+        fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts, feedback.scratch, feedback.uniforms)
+        feedback.filled[0] = k - lane
+    at = lane * feedback.span
+    now = feedback.place[0]
+    s = row(feedback.sampler, now)
+    act(state, s, feedback.offset, feedback.uniforms, at, feedback.actions)
+    after = step(feedback.sampler, now, feedback.actions, feedback.rewards, feedback.uniforms, at + feedback.first)
+    feedback.next[0] = after
+    feedback.state[0], feedback.state[1] = s, row(feedback.sampler, after)
+
+
+@inlined
+def _proceed(feedback, k):
+    if feedback.states.size > 0:
+        at = k - feedback.origin[0]
+        feedback.states[at] = feedback.place[0]
+        for i in range(feedback.history.shape[1]):
+            feedback.history[at, i] = feedback.actions[i]
+    feedback.place[0] = feedback.next[0]
+
+
+@attach(observe=_observe, proceed=_proceed)
+class Transition(NamedTuple):
+    """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
+
+    Attributes
+    ----------
+    state : (2,)
+        Rows of the tables for the state and for the next one.
+    actions, rewards : (N,), rounded up to a multiple of LANES; actions there are -1
+    offset : (N + 1,)
+        First column of every player.
+    discount : float
+    place, next, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
+        The environment and the trajectory.
+    """
+
+    state: Any
+    actions: Any
+    rewards: Any
+    offset: Any
+    discount: float
+    place: Any
+    next: Any
+    uniforms: Any
+    starts: Any
+    scratch: Any
+    filled: Any
+    span: int
+    first: int
+    draws: int
+    sampler: Any
+    states: Any
+    history: Any
+    origin: Any
+
+    @classmethod
+    def create(cls, game: Game, **_: Any) -> Transition:
+        """The environment of one run, not yet started."""
+        players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
+        span = up(first + draws)
+        one, sampler = np.zeros(1, np.int64), game.sampler()
+        return cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount, one.copy(),
+                   one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws,
+                   sampler.alone() if hasattr(sampler, "alone") else sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+
+
+def up(count: int) -> int:
+    """Rounded up to whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+@kernel
+def start(feedback, key):
+    """Put the environment of a run in the first state of the run with this key."""
+    for block in range((feedback.draws + 1) // 2):
+        at = feedback.first + 2 * block
+        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block), np.uint64(START))
+    feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
+    feedback.filled[0] = -1
+
+
