@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _check, _jit
+from . import _check
+from . import checkpoint as _checkpoint
 from ._check import Float
-from .evaluate import PARALLEL_WORK, Oracle
-from .loop import run_chunk
+from .checkpoint import Keeper
+from .job import Job, leaves, run_key
 from .models.game import Game, check_game
 from .policy import check_policy, random_policy, uniform_policy
 from .progress import Progress
-from .record import Record, Recorder
+from .record import Record
 from .result import Diverged, Interrupted, Result
-from .rules.state import TableState
-
-CHUNK_SECONDS = 0.1  # how long compiled code runs before Python hears Ctrl-C, shows progress and calls back
 
 
 class Snapshot(NamedTuple):
@@ -41,67 +39,12 @@ class Snapshot(NamedTuple):
     trace: dict[str, Any]
 
 
-class _Run(NamedTuple):
-    """One run ready to go: everything the loop takes."""
-
-    rule: Any
-    model: Any
-    state: Any
-    feedback: Any
-    recorder: Recorder
-    steps: int
-    threaded: bool
-
-    def advance(self, first: int, last: int, steps: int | None = None) -> None:
-        """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
-        with _jit.parallel_region(self.threaded):
-            run_chunk(self.rule, self.model, self.state, self.feedback, self.recorder, np.uint64(0), first, last,
-                      self.steps if steps is None else steps)
-
-    def chunks(self, first: int = 0, total: int | None = None) -> Iterator[int]:
-        """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
-        count, total = 1, self.steps + 1 if total is None else total
-        while first < total:
-            last = min(total, first + count)
-            began = time.perf_counter()
-            self.advance(first, last)
-            spent = time.perf_counter() - began
-            count = max(1, int(count * min(10.0, CHUNK_SECONDS / max(spent, 1e-9))))
-            first = last
-            yield first
-
-    def chunks_between(self, steps: list[int], seen: Callable[[int], bool]) -> Iterator[int]:
-        """As :meth:`chunks`, calling ``seen(k)`` at every listed step k, recorded and not yet updated, until it returns true."""
-        first = 0
-        for k in steps:
-            yield from self.chunks(first, k)
-            first = k
-            self.advance(k, k + 1, k)
-            if seen(k):
-                return
-        yield from self.chunks(first)
-
-
 def _checked_rule(rule: Any) -> Any:
     if isinstance(rule, type):
         raise TypeError(f"rule must be an instance, found the class {rule.__name__}; write {rule.__name__}(...)")
     if not (isinstance(rule, tuple) and hasattr(rule, "_fields") and hasattr(type(rule), "update")):
         raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}; see fastmpg.rules")
     return rule.checked() if hasattr(rule, "checked") else rule
-
-
-def _prepare(game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any], run: int,
-             threads: int | None) -> _Run:
-    kind = type(rule)
-    feedback_type = getattr(kind, "feedback", Oracle)
-    state = getattr(kind, "state", TableState).start(game, policy)
-    tau = float(getattr(rule, "temperature", 0.0))
-    feedback = feedback_type.create(game, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
-                                    wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads)
-    recorder = record.recorder(game, trace, run, feedback, tau)
-    numbers = rule.compiled() if hasattr(rule, "compiled") else rule
-    return _Run(numbers, game.model, state, feedback, recorder, steps,
-                game.work_size > PARALLEL_WORK if threads is None else threads > 1)
 
 
 def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
@@ -131,35 +74,80 @@ def _label(rule: Any) -> str:
     return f"{type(rule).__name__}({parts})"
 
 
-def _trim(trace: dict[str, Any], rows: int, lead: int) -> dict[str, Any]:
-    """The rows written so far; ``lead`` run axes come before them."""
-    cut = (slice(None),) * lead + (slice(0, rows),)
-    views = {name: value[:rows] if name == "step" else value[cut] for name, value in trace.items()}
-    for view in views.values():
-        view.flags.writeable = False
-    return views
+def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, throw: bool, said: str = "") -> Result:
+    """What a job leaves behind; ``shape``: the run axes, None for a single run."""
+    job.publish()
+    lead = shape or ()
+    rows = job.rows
 
+    def shaped(values: Any) -> Any:
+        stacked = np.stack(values)
+        return stacked.reshape(*lead, *stacked.shape[1:])
 
-def _finished(game: Game, rule: Any, run: _Run, trace: dict[str, Any], done: int, status: str) -> Result:
-    made = min(done, run.steps)
-    if not np.isfinite(run.state.policy).all():
+    names = [name for name in leaves(job.runs[0].state) if "." not in name]
+    state = {name: shaped([getattr(run.state, name) for run in job.runs]) for name in names}
+    trace = {name: value[:rows] if name == "step" else value[:, :rows].reshape(*lead, rows, *value.shape[2:])
+             for name, value in job.trace.items()}
+    trajectory = None
+    if job.writer is not None:
+        trajectory = job.writer.close(job.made, [run.feedback.place[0] for run in job.runs])
+        if job.writer.folder is None:
+            trajectory.reshape(lead)
+    bad = int((~np.isfinite(state["policy"])).any(axis=(-2, -1)).sum())
+    if bad:
         status = "diverged"
-    message = {"done": f"all {run.steps} steps were made", "stopped": f"the callback ended the run after step {made}",
-               "interrupted": f"interrupted after {made} of {run.steps} steps",
-               "diverged": f"the policy held NaN after {made} steps: try a smaller step size, or clip"}[status]
-    return Result(run.state.policy, trace, status, message, made, run.state, _label(rule), game.name)
-
-
-def _throw(result: Result, throw: bool) -> Result:
-    if throw and result.status in ("interrupted", "diverged"):
-        error: Interrupted | Diverged = (Interrupted if result.status == "interrupted" else Diverged)(result.message)
+    count, what = len(job.runs), "the policy" if shape is None else f"in {bad} of {len(job.runs)} runs the policy"
+    of = "" if shape is None else f" of {count} runs"
+    message = {"done": f"all {job.steps} steps{of} were made", "stopped": f"the callback ended the run after step {job.made}",
+               "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
+               "diverged": f"{what} held NaN after {job.made} steps: try a smaller step size, or clip"}[status]
+    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made, SimpleNamespace(**state),
+                    label, job.game.name, trajectory)
+    if throw and status in ("interrupted", "diverged"):
+        error: Interrupted | Diverged = (Interrupted if status == "interrupted" else Diverged)(result.message)
         error.result = result
         raise error
     return result
 
 
+def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool, label: str) -> str:
+    """Run a job to its end, or until it is told to stop; its status."""
+    status = "done"
+
+    def show(k: int) -> bool:
+        nonlocal status
+        job.publish()
+        rows = job.rows
+        trace = {name: value[:rows] if name == "step" else value[0, :rows] for name, value in job.trace.items()}
+        for view in trace.values():
+            view.flags.writeable = False
+        if callback is not None and callback(Snapshot(k, job.runs[0].state.policy.copy(), trace)):
+            status = "stopped"
+        return status == "stopped"
+
+    count = len(job.runs)
+    with job, Progress(count * (job.steps + 1), label, progress) as bar:
+        try:
+            job.compile()
+            if keeper is not None:
+                keeper.save(job, "running")
+            before = 0
+            for after in job.chunks() if callback is None else job.chunks_between(show):
+                bar.advance(count * (after - before))
+                before = after
+                if keeper is not None:
+                    keeper.save_if_due(job)
+        except KeyboardInterrupt:
+            status = "interrupted"
+        if keeper is not None:
+            with job.signals.undivided(quiet=True):
+                keeper.save(job, status)
+    return status
+
+
 def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = None, record: Record | None = None,
-          callback: Callable[[Snapshot], Any] | None = None, progress: bool = False, throw: bool = True) -> Result:
+          callback: Callable[[Snapshot], Any] | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False,
+          throw: bool = True) -> Result:
     """Run a learning rule on a game.
 
     Parameters
@@ -172,11 +160,14 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     policy : array_like (S, A_total), list of (S, A_i), "uniform" or "random", optional
         Where to start; uniform by default. It is copied.
     rng : None, int, SeedSequence or Generator
-        For policy="random".
+        Of sampled rules and of policy="random".
     record : Record, optional
         What to write down; NE-gap and value at every step by default.
     callback : callable, optional
         Called with a :class:`Snapshot` after every recorded step; a true return value ends the run.
+    checkpoint : path, optional
+        A file to keep up to date with all that :func:`resume` needs, from the first second on: at kill -9 at most the last
+        seconds are made again; Ctrl-C and SIGTERM write it before the run ends.
     progress : bool
         Show a bar on a terminal.
     throw : bool
@@ -204,36 +195,141 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     array([0.38    , 0.003457])
     """
     rule, steps, record = _check_inputs(game, rule, steps, record)
+    record = _streamed(record, checkpoint)
     start = _initial(game, rule, policy, rng)
-    trace = record.allocate(game, steps, 1)
-    run = _prepare(game, rule, steps, start, record, trace, 0, None)
-    one = {name: value if name == "step" else value[0] for name, value in trace.items()}
-    status, done = "done", 0
+    job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True)
+    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, record, None), game)
+    status = _drive(job, keeper, callback, progress, type(rule).__name__)
+    return _finish(job, None, _label(rule), status, throw)
 
-    def show(k: int) -> bool:
-        nonlocal status, done
-        done = k
-        if callback is not None and callback(Snapshot(k, run.state.policy.copy(), _trim(one, int(run.recorder.cursor[0]), 0))):
-            status = "stopped"
-        return status == "stopped"
 
+def _streamed(record: Record, checkpoint: Any) -> Record:
+    """A trajectory of a run with checkpoints goes to files, of which a checkpoint holds the names alone."""
+    if record.trajectory is True and checkpoint is not None:
+        return record.replace(trajectory=f"{os.fspath(checkpoint)}.trajectory")
+    return record
+
+
+def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A rule and a record as JSON and arrays."""
+    fields = rule._asdict()
+    arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items() if isinstance(value, np.ndarray | list)}
+    plain = {name: value for name, value in fields.items() if f"rule/{name}" not in arrays}
+    kind = type(rule)
+    return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}, "record": record.options(),
+            "shape": None if shape is None else list(shape)}, arrays
+
+
+def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
+    told = meta["rule"]
+    if not told["module"].startswith(f"{__package__}.rules."):
+        if given is None:
+            raise ValueError(f"{told['name']} is a rule of {told['module']}, which checkpoints do not import: give it, "
+                             "resume(path, rule=...)")
+        if type(given).__qualname__ != told["name"]:
+            raise ValueError(f"the rule of this checkpoint is a {told['name']}, found {given!r}")
+        return given
+    kind = getattr(importlib.import_module(told["module"]), told["name"])
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
+    rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("rule/")})
+    if given is not None and _label(given) != _label(rule):
+        raise ValueError(f"the rule of this checkpoint is {_label(rule)}, found {_label(given)}")
+    return rule
+
+
+def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game | None = None, rule: Any = None,
+           callback: Callable[[Snapshot], Any] | None = None, progress: bool = False, throw: bool = True,
+           threads: int | None = None) -> Result:
+    """Go on from a checkpoint, bit for bit as if the run had never stopped, and keep the checkpoint up to date.
+
+    Parameters
+    ----------
+    path : path
+        What was given to ``checkpoint``.
+    steps : int, optional
+        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned as it is.
+    game, rule : optional
+        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the package.
+    callback, progress, throw, threads
+        As for :func:`learn` and :func:`ensemble`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no checkpoint.
+    ValueError
+        If the checkpoint and the one before it are damaged, or what is given is not what ran, or ``steps`` lie behind.
+
+    Warns
+    -----
+    CheckpointWarning
+        If the newest checkpoint was damaged, and the one before it was used; the result's message says so too.
+
+    Examples
+    --------
+    >>> import tempfile, fastmpg as fm
+    >>> path = tempfile.mkdtemp() + "/run.ckpt"
+    >>> half = fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(eta=5.0), 50, checkpoint=path)
+    >>> whole = fm.resume(path, steps=100)
+    >>> bool((whole.policy == fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(eta=5.0), 100).policy).all())
+    True
+    """
+    arrays, meta, said = _checkpoint.load(path)
+    made, target = meta["k"], meta["steps"] if steps is None else _check.integer(steps, "steps", low=0)
+    if target < made:
+        raise ValueError(f"steps must be at least the {made} that were made, found {target}")
+    world = _checkpoint.load_game(path, arrays, meta, game)
+    whole_rule = _rule_of(arrays, meta, rule)
+    shape = None if meta["shape"] is None else tuple(meta["shape"])
+    rules = [_checked_rule(one) for one in (_spread(whole_rule, shape or ())[0] if shape is not None else [whole_rule])]
+    record = Record(**meta["record"])
+    start = uniform_policy(world)
+    keys = list(arrays["keys"])
+    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None)
+    job.restore(arrays, made, meta["segments"])
+    label = _label(whole_rule)
+    if meta["status"] == "done" and target == meta["steps"]:
+        for run in job.runs:
+            run.recorder.cursor[0] = job.trace["step"].size
+        for name, value in job.trace.items():
+            if name != "step":
+                value[...] = arrays[f"trace/{name}"]
+        return _finish(job, shape, label, "done", throw, said)
+    keeper = Keeper(path, *_described(whole_rule, record, shape), world)
+    status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
+    return _finish(job, shape, label, status, throw, said)
+
+
+def _spread(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...]]:
+    """The rules of all places when the arrays among a rule's parameters broadcast against the run axis, and their shape."""
+    whole = getattr(type(rule), "tables", ())  # parameters that are sequences by themselves
+    fields = {k: np.asarray(v) if isinstance(v, np.ndarray | list) and k not in whole else v for k, v in rule._asdict().items()}
+    arrays = {k: v for k, v in fields.items() if isinstance(v, np.ndarray) and k not in whole}
     try:
-        with Progress(steps + 1, type(rule).__name__, progress) as bar:
-            for after in run.chunks() if callback is None else run.chunks_between(trace["step"].tolist(), show):
-                bar.advance(after - done)
-                done = after
-    except KeyboardInterrupt:
-        status = "interrupted"
-    return _throw(_finished(game, rule, run, _trim(one, int(run.recorder.cursor[0]), 0), done, status), throw)
+        shape = np.broadcast_shapes(*(v.shape for v in arrays.values()), lead)
+    except ValueError:
+        shapes = {k: v.shape for k, v in arrays.items()}
+        raise ValueError(f"the rule's parameters {shapes} do not broadcast against the run axis {lead}") from None
+    count = int(np.prod(shape, dtype=object))
+    if count == 0:
+        raise ValueError(f"the grid of the rule's parameters is empty: shape {shape}")
+    grid = {k: np.broadcast_to(v, shape).ravel() if k in arrays else itertools.repeat(v, count) for k, v in fields.items()}
+    rules = [type(rule)(**dict(zip(grid, values, strict=True))) for values in zip(*grid.values(), strict=True)] or [rule] * count
+    return rules, tuple(map(int, shape))
 
 
 def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
-             record: Record | None = None, progress: bool = False, throw: bool = True, threads: int | None = None) -> Result:
+             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,
+             threads: int | None = None) -> Result:
     """Run a rule many times side by side, over seeds and over a grid of its parameters.
 
     Parameters
     ----------
-    game, rule, steps, record, progress, throw
+    game, rule, steps, record, checkpoint, progress, throw
         As for :func:`learn`. The rule's parameters may be arrays: they broadcast against each other and against the run
         axis (runs,), as numpy arrays do. tau of shape (8, 1) with runs=20 makes 8 x 20 runs.
     runs : int, optional
@@ -262,17 +358,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
         runs = _check.integer(runs, "runs", low=1)
     if isinstance(rule, type) or not hasattr(rule, "_asdict"):
         _checked_rule(rule)
-    fields = {k: np.asarray(v) if isinstance(v, np.ndarray | list) else v for k, v in rule._asdict().items()}
-    try:
-        shape = np.broadcast_shapes(*(v.shape for v in fields.values() if isinstance(v, np.ndarray)), () if runs is None else (runs,))
-    except ValueError:
-        shapes = {k: v.shape for k, v in fields.items() if isinstance(v, np.ndarray)}
-        raise ValueError(f"the rule's parameters {shapes} do not broadcast against the run axis ({runs},)") from None
-    count, places = int(np.prod(shape, dtype=object)), int(shape[-1]) if shape else 1
-    if count == 0:
-        raise ValueError(f"the grid of the rule's parameters is empty: shape {shape}")
-    grid = {k: np.broadcast_to(v, shape).ravel() if isinstance(v, np.ndarray) else itertools.repeat(v, count) for k, v in fields.items()}
-    rules = [type(rule)(**dict(zip(grid, values, strict=True))) for values in zip(*grid.values(), strict=True)] or [rule] * count
+    rules, shape = _spread(rule, () if runs is None else (runs,))
+    count, places = len(rules), int(shape[-1]) if shape else 1
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
     seeds = _check.children(_check.seed_sequence(rng), places)
@@ -280,45 +367,9 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     if many and np.shape(policy)[0] != places:
         raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {np.shape(policy)}")
     starts = [_initial(game, checked[0][0], policy[r] if many else policy, seeds[r]) for r in range(places)]
-    trace = what.allocate(game, total, count)
-    workers = _check.integer(threads, "threads", low=1) if threads is not None else _jit.threads()
-    if game.workspace_bytes() * workers > _check.free_bytes() // 2:
-        workers = 1
-    kernel_threads = None if workers == 1 or count == 1 else 1
-    stop = threading.Event()
-
-    def work(r: int) -> tuple[_Run, int]:
-        run, done = _prepare(game, checked[r][0], total, starts[r % places], what, trace, r, kernel_threads), 0
-        for after in run.chunks():
-            bar.advance(after - done)
-            done = after
-            if stop.is_set():
-                break
-        return run, done
-
-    status = "done"
-    with Progress(count * (total + 1), f"{count} runs", progress) as bar, ThreadPoolExecutor(min(workers, count)) as pool:
-        futures = [pool.submit(work, r) for r in range(count)]
-        try:
-            outcomes = [future.result() for future in futures]
-        except KeyboardInterrupt:
-            status = "interrupted"
-            stop.set()
-            for future in futures:
-                future.cancel()
-            outcomes = [future.result() for future in futures if not future.cancelled()]
-            if len(outcomes) < count:  # runs that never began: their rows stay NaN
-                spare = _prepare(game, checked[0][0], total, starts[0], what, trace, count - 1, 1)
-                blank = type(spare.state)(*(np.full_like(x, np.nan) for x in spare.state))
-                outcomes += [(spare._replace(state=blank), 0)] * (count - len(outcomes))
-    states = [run.state for run, _ in outcomes]
-    stacked = type(states[0])(*(np.stack(arrays).reshape(*shape, *arrays[0].shape) for arrays in zip(*states, strict=True)))
-    made = min(min(done for _, done in outcomes), total)
-    bad = int((~np.isfinite(stacked.policy)).any(axis=(-2, -1)).sum())
-    if status == "done" and bad:
-        status = "diverged"
-    message = {"done": f"all {total} steps of {count} runs were made", "interrupted": "interrupted: some runs are not complete",
-               "diverged": f"in {bad} of {count} runs the policy held NaN: try a smaller step size, or clip"}[status]
-    shaped = {name: value if name == "step" else value.reshape(*shape, *value.shape[1:]) for name, value in trace.items()}
-    label = _label(type(rule)(**fields))
-    return _throw(Result(stacked.policy, shaped, status, message, made, stacked, label, game.name), throw)
+    keys = [run_key(seed) for seed in seeds]
+    order = [r % places for r in range(count)]
+    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order], threads, single=False)
+    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape), game)
+    status = _drive(job, keeper, None, progress, f"{count} runs")
+    return _finish(job, shape, _label(rule), status, throw)

@@ -5,10 +5,24 @@
 
 from __future__ import annotations
 
-from ._jit import kernel, method
+from ._jit import inlined, kernel, method
 from .record import due, write
 
-observe, update = method("observe", inline=True), method("update", inline=True)
+
+@inlined
+def _nothing(obj):
+    pass
+
+
+@inlined
+def _stay(feedback, k):
+    pass
+
+
+observe, update = method("observe"), method("update")
+proceed = method("proceed", default=_stay)  # the environment moves on
+publish = method("publish", default=_nothing)  # a state that keeps its tables in another order writes them out
+update_pair = method("update_pair")
 
 
 @kernel
@@ -17,6 +31,31 @@ def run_chunk(rule, model, state, feedback, recorder, key, first, last, steps):
     for k in range(first, last):
         observe(feedback, model, state, key, k)
         if due(recorder, k):
-            write(recorder, model, state.policy)
+            publish(state)
+            write(recorder, model, state)
         if k < steps:
             update(rule, state, feedback, k)
+            proceed(feedback, k)
+
+
+@kernel
+def run_pair(rules, model, states, feedbacks, recorders, keys, first, last, steps):
+    """The same for two runs at once, of rules that can move two (``update_pair``)."""
+    for k in range(first, last):
+        observe(feedbacks[0], model, states[0], keys[0], k)
+        observe(feedbacks[1], model, states[1], keys[1], k)
+        if due(recorders[0], k):
+            publish(states[0])
+            write(recorders[0], model, states[0])
+            publish(states[1])
+            write(recorders[1], model, states[1])
+        if k < steps:
+            update_pair(rules[0], rules[1], states[0], states[1], feedbacks[0], feedbacks[1], k)
+            proceed(feedbacks[0], k)
+            proceed(feedbacks[1], k)
+
+
+@kernel
+def bring_up(state):
+    """Publish, for readers outside the loop."""
+    publish(state)

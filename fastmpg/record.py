@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _check
-from ._jit import inlined, kernel
+from ._jit import UNCOMPILED, address_of, attach, field, inlined, invoke, kernel, method
 from .evaluate import Oracle, discounted_visits, finish, stage_payoffs
 from .metrics import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
 from .models.game import Game, contract
@@ -18,32 +19,14 @@ from .models.game import Game, contract
 # The trace's arrays after their leading axis of K recorded steps, by the letters of the game's sizes.
 SHAPES: dict[str, tuple[str, ...]] = {
     "ne_gap": ("N",), "qre_gap": ("N",), "value": ("N",), "c": (), "mismatch": (), "grad_norm": (), "policy": ("S", "A"),
+    "q": ("S", "A"), "counts": ("S", "A"), "visits": ("S",),
 }
+TABLES = ("q", "counts", "visits")  # recorded from the state of rules that keep them
+EXACT = tuple(name for name in SHAPES if name not in (*TABLES, "policy"))  # need a model of the game
 READY, VALUES, NOTHING = 0, 1, 2  # what the feedback has computed of an exact evaluation at temperature 0
 
 
-class Recorder(NamedTuple):
-    """A run's trace as kernels see it: metrics that are not recorded have length 0.
-
-    steps (K,) ascending   cursor (1,) next row   ne_gap, qre_gap, value (K, N)   c, mismatch, grad_norm (K,)
-    policy (K, S, A_total)   tau: temperature of the QRE-gap   known: READY, VALUES or NOTHING
-    oracle: exact evaluation at temperature 0   soft (N, S), slope (S, A_total): scratch
-    """
-
-    steps: Any
-    cursor: Any
-    ne_gap: Any
-    qre_gap: Any
-    value: Any
-    c: Any
-    mismatch: Any
-    grad_norm: Any
-    policy: Any
-    tau: float
-    known: int
-    oracle: Any
-    soft: Any
-    slope: Any
+q_of, counts_of, visits_of = (field(name) for name in TABLES)
 
 
 @inlined
@@ -53,19 +36,54 @@ def due(recorder, k):
     return row < recorder.steps.size and recorder.steps[row] == k
 
 
+@inlined
+def _copy(table, out, row):
+    if out.shape[0] > 0:
+        for s in range(out.shape[1]):
+            for c in range(out.shape[2]):
+                out[row, s, c] = table[s, c]
+
+
 @kernel
-def write(recorder, model, policy):
-    """Fill the next row of the trace from a policy."""
-    row, oracle = recorder.cursor[0], recorder.oracle
+def _copy_tables(recorder, policy, q, counts, visits):
+    row = recorder.cursor[0]
     recorder.cursor[0] += 1
-    if recorder.policy.shape[0] > 0:
-        for s in range(policy.shape[0]):
-            for c in range(policy.shape[1]):
-                recorder.policy[row, s, c] = policy[s, c]
+    _copy(policy, recorder.policy, row)
+    _copy(q, recorder.q, row)
+    _copy(counts, recorder.counts, row)
+    if recorder.visits.shape[0] > 0:
+        for s in range(visits.size):
+            recorder.visits[row, s] = visits[s]
+
+
+@inlined
+def _write_tables(recorder, model, state):
+    """``q`` and the others stand for themselves where a state keeps them, and are not looked at where it does not."""
+    policy = state.policy
+    _copy_tables(recorder, policy, q_of(state, policy), counts_of(state, policy), visits_of(state, recorder.steps))
+
+
+@attach(write=_write_tables)
+class TableRecorder(NamedTuple):
+    """What needs no model: steps (K,) ascending   cursor (1,) next row   policy, q, counts (K, S, A_total)   visits (K, S)
+
+    What is not recorded has length 0, here and in :class:`Recorder`.
+    """
+
+    steps: Any
+    cursor: Any
+    policy: Any
+    q: Any
+    counts: Any
+    visits: Any
+
+
+@kernel
+def write_exact(recorder, model, policy, row):
+    """The metrics that need a model, whatever the rule: compiled once a model."""
+    oracle = recorder.oracle
     wants_gap, wants_soft = recorder.ne_gap.shape[0] > 0, recorder.qre_gap.shape[0] > 0
     wants_visit = recorder.mismatch.size > 0 or recorder.grad_norm.size > 0
-    if not (wants_gap or wants_soft or wants_visit or recorder.value.shape[0] > 0 or recorder.c.size > 0):
-        return
     if recorder.known == NOTHING:
         contract(model, oracle.work, policy)
     if recorder.known != READY:
@@ -95,6 +113,54 @@ def write(recorder, model, policy):
         gaps(model, oracle, policy, recorder.tau, recorder.soft, recorder.qre_gap[row])
 
 
+def _write(recorder, model, state):
+    row = recorder.cursor[0]
+    _write_tables(recorder.tables, model, state)
+    if recorder.exact:
+        write_exact(recorder, model, state.policy, row)
+
+
+if not UNCOMPILED:
+
+    @inlined
+    def _write(recorder, model, state):
+        row = recorder.cursor[0]
+        _write_tables(recorder.tables, model, state)
+        if recorder.exact:
+            invoke(recorder.address, (recorder, model, state.policy, row))
+
+
+@attach(write=_write)
+class Recorder(NamedTuple):
+    """A run's trace as kernels see it.
+
+    steps, cursor: as in ``tables``   ne_gap, qre_gap, value (K, N)   c, mismatch, grad_norm (K,)
+    tau: temperature of the QRE-gap   known: READY, VALUES or NOTHING   exact: whether there is such a metric
+    address: of :func:`write_exact`
+    oracle: exact evaluation at temperature 0   soft (N, S), slope (S, A_total): scratch
+    """
+
+    steps: Any
+    cursor: Any
+    tables: TableRecorder
+    ne_gap: Any
+    qre_gap: Any
+    value: Any
+    c: Any
+    mismatch: Any
+    grad_norm: Any
+    tau: float
+    known: int
+    exact: bool
+    address: int
+    oracle: Any
+    soft: Any
+    slope: Any
+
+
+write = method("write")  # write(recorder, model, state): fill the next row of the trace
+
+
 class Record:
     """What :func:`learn` writes down.
 
@@ -104,11 +170,14 @@ class Record:
         Record every so many steps, from step 0 (the initial policy) on; the last step is always recorded.
     metrics : sequence of str
         Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
-        "policy" (K, S, A_total).
+        "policy" (K, S, A_total); of rules that keep them "q" and "counts" (K, S, A_total), how often each player took each
+        action in each state, and "visits" (K, S).
     steps : sequence of int, optional
         Explicit steps instead of ``every``; see :meth:`log_spaced`.
     tau : float, optional
         Temperature of "qre_gap"; by default that of the rule.
+    trajectory : bool or path
+        Of sampled rules: keep all states and actions, in memory (True) or as files in a folder; see :class:`Trajectory`.
 
     Examples
     --------
@@ -120,7 +189,7 @@ class Record:
     """
 
     def __init__(self, every: int = 1, metrics: Sequence[str] = ("ne_gap", "value"), *, steps: Sequence[int] | ArrayLike | None = None,
-                 tau: float | None = None) -> None:
+                 tau: float | None = None, trajectory: bool | str | os.PathLike[str] = False) -> None:
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write ({metrics!r},)")
         if not isinstance(metrics, Iterable):
@@ -131,12 +200,47 @@ class Record:
             if name not in SHAPES:
                 raise ValueError(f"there is no metric {name!r}; choose from {', '.join(SHAPES)}")
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
+        if not isinstance(trajectory, bool | str | os.PathLike):
+            raise TypeError(f"trajectory must be True, False or a folder to write to, found {trajectory!r}")
+        self.trajectory: bool | str = trajectory if isinstance(trajectory, bool) else os.fspath(trajectory)
         self.steps: tuple[int, ...] | None = None
         if steps is not None:
             if np.ndim(steps) != 1 or np.size(steps) == 0:
                 raise ValueError(f"steps must be a sequence of at least one step, found {steps!r}")
             listed = [_check.integer(k, "every entry of steps", low=0) for k in np.asarray(steps).tolist()]
             self.steps = tuple(sorted(set(listed)))
+
+    def options(self) -> dict[str, Any]:
+        """What to build the same record from."""
+        return {"every": self.every, "metrics": list(self.metrics), "steps": None if self.steps is None else list(self.steps),
+                "tau": self.tau, "trajectory": self.trajectory}
+
+    def replace(self, **options: Any) -> Record:
+        """The same with other options."""
+        return Record(**(self.options() | options))
+
+    def check(self, game: Game, rule: type, sampled: bool, moves: bool) -> None:
+        """Refuse what this rule on this game cannot give; ``moves``: its feedback follows one trajectory.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A sentence that says what to do instead.
+        """
+        if not game.exact:
+            if not sampled:
+                raise TypeError(f"{rule.__name__} needs exact values, which {game!r}, a simulator, does not have: "
+                                "use a sampled rule, or build the game from tables or counts")
+            exact = [name for name in self.metrics if name in EXACT]
+            if exact:
+                raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {', '.join(sorted(set(SHAPES) - set(EXACT)))}")
+        kept = getattr(getattr(rule, "state", None), "_fields", ())
+        missing = [name for name in self.metrics if name in TABLES and name not in kept]
+        if missing:
+            raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave {'them' if missing[1:] else 'it'} out of metrics")
+        if self.trajectory and not moves:
+            why = "plays rollouts that do not continue each other" if sampled else "learns from expectations"
+            raise ValueError(f"{rule.__name__} {why}: there is no trajectory to record")
 
     @staticmethod
     def log_spaced(last: int, count: int) -> NDArray[np.int64]:
@@ -170,11 +274,11 @@ class Record:
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
-    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, feedback: Any, tau: float) -> Recorder:
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, feedback: Any, tau: float) -> Recorder | TableRecorder:
         """The trace of one run as kernels see it."""
-        width = sum(game.num_actions)
         empty = {0: np.zeros(0), 1: np.zeros((0, 0)), 2: np.zeros((0, 0, 0))}
         fields = {name: trace[name][run] if name in trace else empty[len(shape)] for name, shape in SHAPES.items()}
+        tables = TableRecorder(trace["step"], np.zeros(1, np.int64), *(fields.pop(name) for name in TableRecorder._fields[2:]))
         known = NOTHING
         if isinstance(feedback, Oracle):
             known = READY if feedback.temperature == 0.0 else VALUES
@@ -184,13 +288,18 @@ class Record:
                 q_bar = feedback.q_bar if game.discount == 0.0 else other(feedback.q_bar)
                 oracle = feedback._replace(temperature=0.0, wants_value=True, value=other(feedback.value), q_bar=q_bar,
                                            visit=other(feedback.visit), shared=game.shares_reward)
+        elif not set(self.metrics) & set(EXACT):
+            return tables
         else:
             oracle = Oracle.create(game)
-        return Recorder(steps=trace["step"], cursor=np.zeros(1, np.int64), tau=float(self.tau if self.tau is not None else tau),
-                        known=known, oracle=oracle, soft=np.zeros((game.num_players, game.num_states)),
-                        slope=np.zeros((game.num_states, width)), **fields)
+        exact = bool(set(self.metrics) & set(EXACT))
+        made = Recorder(steps=tables.steps, cursor=tables.cursor, tables=tables, tau=float(self.tau if self.tau is not None else tau),
+                        known=known, exact=exact, address=0, oracle=oracle, soft=np.zeros((game.num_players, game.num_states)),
+                        slope=np.zeros((game.num_states, sum(game.num_actions))), **fields)
+        return made._replace(address=address_of(write_exact, made, game.model, np.zeros((1, 1)), 0)) if exact else made
 
     def __repr__(self) -> str:
         when = f"every={self.every}" if self.steps is None else f"steps=<{len(self.steps)} of 0..{self.steps[-1]}>"
         tau = "" if self.tau is None else f", tau={self.tau:g}"
-        return f"Record({when}, metrics={self.metrics!r}{tau})"
+        path = f", trajectory={self.trajectory!r}" if self.trajectory else ""
+        return f"Record({when}, metrics={self.metrics!r}{tau}{path})"

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import storage
 from ._check import Float
+from .trajectory import Trajectory
 
 FORMAT = 1
 
@@ -34,6 +35,8 @@ class Result:
         The rule's last state, such as ``state.theta``.
     rule, game : str
         What ran on what.
+    trajectory : Trajectory or None
+        All states and actions, if they were recorded.
     """
 
     policy: Float
@@ -44,6 +47,7 @@ class Result:
     state: Any
     rule: str
     game: str
+    trajectory: Any = None
 
     def __post_init__(self) -> None:
         for array in (self.policy, *self.trace.values(), *vars_of(self.state).values()):
@@ -62,12 +66,16 @@ class Result:
         return ", ".join(parts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one npz file (no pickle), whole or not at all."""
+        """Write everything to one npz file (no pickle), whole or not at all; a streamed trajectory stays in its folder."""
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
         arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
         meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message, "steps": self.steps,
-                "rule": self.rule, "game": self.game}
+                "rule": self.rule, "game": self.game, "trajectory": None}
+        if self.trajectory is not None:
+            meta["trajectory"] = self.trajectory.folder and os.fspath(self.trajectory.folder)
+            if self.trajectory.folder is None:
+                arrays |= {"trajectory/states": self.trajectory.states, "trajectory/actions": self.trajectory.actions}
         storage.write_atomically(path, storage.pack(arrays, meta))
 
     @classmethod
@@ -82,14 +90,16 @@ class Result:
         arrays, meta = storage.unpack(path)
         if not isinstance(meta, dict) or meta.get("kind") != "result" or meta.get("format") != FORMAT:
             raise ValueError(f"{os.fspath(path)} is no saved result of this version of fastmpg")
-        groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}}
+        groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}, "trajectory": {}}
         try:
             policy = arrays.pop("policy")
             for name, value in arrays.items():
                 group, _, key = name.partition("/")
                 groups[group][key] = value
+            steps, folder = groups["trajectory"], meta.get("trajectory")
+            trajectory = Trajectory(**steps, folder=folder) if steps or folder else None
             return cls(policy, groups["trace"], meta["status"], meta["message"], meta["steps"], SimpleNamespace(**groups["state"]),
-                       meta["rule"], meta["game"])
+                       meta["rule"], meta["game"], trajectory)
         except KeyError as error:
             raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None
 

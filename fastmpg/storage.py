@@ -21,19 +21,24 @@ META = "meta.json"
 SEAL = 64  # hexadecimal digits of a SHA-256
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file so that, whatever happens, its name holds either the old content or the new, never a part."""
+def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | None = None) -> Path:
+    """Write a file so that, whatever happens, its name holds either the old content or the new, never a part.
+
+    ``keep``: where the old content stays. It gets this second name before the new content takes the first, so that the
+    newest whole file never goes without its own name; a file system without hard links renames it, and has none for a moment.
+    """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary, second = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
     try:
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and target.exists():
+            _rename_a_copy(target, second, keep)
         os.replace(temporary, target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
         raise
     with contextlib.suppress(OSError):  # not every system lets a folder be opened
         folder = os.open(target.parent, os.O_RDONLY)
@@ -44,7 +49,21 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
     return target
 
 
-def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
+def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:
+    """Let ``keep`` name what ``target`` names; without hard links, instead of ``target``."""
+    try:
+        second.unlink(missing_ok=True)
+        os.link(target, second)
+    except OSError:
+        os.replace(target, keep)
+        return
+    try:
+        os.replace(second, keep)
+    finally:
+        second.unlink(missing_ok=True)  # it stays where both named one file already, after a death just before the new one came
+
+
+def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compress: bool = True) -> bytes:
     """An npz archive of the arrays, with ``meta`` as JSON in it; never a pickle.
 
     Its zip comment is the SHA-256 of everything before the comment, directory included: numpy reads the file as any npz,
@@ -55,7 +74,7 @@ def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
             raise TypeError(f"{name} holds Python objects, which are not stored")
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
-    np.savez_compressed(buffer, **{META: text}, **dict(arrays))  # type: ignore[arg-type]
+    (np.savez_compressed if compress else np.savez)(buffer, **{META: text}, **dict(arrays))  # type: ignore[arg-type]
     body = buffer.getvalue()[:-2]  # the last two bytes are the length of the comment, 0 so far
     return body + SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode()
 

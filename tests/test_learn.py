@@ -238,21 +238,20 @@ def test_ctrl_c_is_heard_soon(game):
 
 
 def test_ctrl_c_in_an_ensemble(game):
-    """Runs that began keep their rows, rows that were not reached are NaN, and the exception carries the result."""
+    """All runs move on together: the result is a whole one, of the steps that were made, and the exception carries it."""
     fm.learn(game, NPG, 1)
     timer, began = interrupt_after(0.5), time.monotonic()
     try:
         with pytest.raises(fm.Interrupted) as caught:
-            fm.ensemble(game, NPG, 10**9, runs=4, threads=1, record=fm.Record(every=10**8), policy="random")
+            fm.ensemble(game, NPG, 10**9, runs=4, threads=1, record=fm.Record(every=10**4), policy="random")
     finally:
         timer.cancel()
     assert time.monotonic() - began < 10
     result = caught.value.result
-    assert result.status == "interrupted" and result.policy.shape == (4, 4, 5)
-    begun = np.isfinite(result.policy).all(axis=(1, 2))
-    assert begun[0] and np.isnan(result.policy[~begun]).all()
-    rows = np.isfinite(result.trace["ne_gap"]).all(axis=2)
-    assert rows[begun, 0].all() and not rows[~begun].any() and not rows[:, -1].any()
+    assert result.status == "interrupted" and result.policy.shape == (4, 4, 5) and np.isfinite(result.policy).all()
+    assert 0 < result.steps < 10**9 and result.trace["step"][-1] <= result.steps < result.trace["step"][-1] + 10**4
+    assert np.isfinite(result.trace["ne_gap"]).all()
+    assert result.trace["ne_gap"].shape[:2] == (4, result.trace["step"].size)
 
 
 @pytest.mark.parametrize(
@@ -668,3 +667,30 @@ def test_labels_name_what_ran(stage):
     assert all(part in text for part in ("GradientPlay(eta=0.25", "zhang_3x2", "1 steps", "done", "ne_gap"))
     for steps, every in itertools.product((0, 3), (1, 2)):
         assert f"{steps} steps" in repr(fm.learn(stage, NPG, steps, record=fm.Record(every)))
+
+
+def test_a_rule_defined_again_is_a_new_rule():
+    """As when a notebook's cell is run again: same name, same fields, another update, another state."""
+
+    def define(number):
+        class Kept(NamedTuple):
+            policy: Any
+            seen: Any
+
+            @classmethod
+            def start(cls, game, policy):
+                return cls(policy.copy(), np.zeros(1))
+
+        class Again(NamedTuple):
+            eta: float = 0.5
+
+            @staticmethod
+            def update(rule, state, feedback, k):
+                state.seen[0] = number * rule.eta
+
+        Again.state = Kept
+        return Again()
+
+    game = fm.games.zhang_3x2()
+    for number in (1.0, 2.0):
+        assert fm.learn(game, define(number), 2).state.seen[0] == number / 2

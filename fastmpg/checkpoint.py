@@ -1,0 +1,148 @@
+"""Checkpoints: all that a run needs to go on, in one sealed file, with the one before it kept beside.
+
+A checkpoint is written to a temporary file, flushed to the disk and renamed, after the previous one has been named
+``NAME.previous`` too: whenever the process dies, the newest one is whole. Its seal is a SHA-256 over every byte (storage.py),
+so a damaged one is never read; the previous one is then used, with a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import storage
+from .models.game import Game
+
+FORMAT = 1
+LARGE = 2**20  # bytes of a game's tables above which they go to a file of their own, written once
+SHORTEST, SHARE = 1.0, 20.0  # seconds between checkpoints: at least one, and twenty times what writing one takes
+
+
+class CheckpointWarning(UserWarning):
+    """The newest checkpoint was damaged or missing, and the one before it was used."""
+
+
+def previous(path: Path) -> Path:
+    """Where the checkpoint before the newest one is."""
+    return path.with_name(path.name + ".previous")
+
+
+def game_file(path: Path) -> Path:
+    """Where a large game's tables are."""
+    return path.with_name(path.name + ".game")
+
+
+class Keeper:
+    """Writes a job's checkpoints."""
+
+    def __init__(self, path: str | os.PathLike[str], meta: dict[str, Any], arrays: dict[str, Any], game: Game) -> None:
+        self.path = Path(path)
+        if self.path.is_dir() or not self.path.parent.is_dir():
+            raise ValueError(f"checkpoint must name a file in a folder that exists, found {os.fspath(path)!r}")
+        tables, self.fixed = game.tables(), dict(arrays)
+        self.meta = meta | {"format": FORMAT, "kind": "checkpoint", "game": game.name, "game_type": type(game).__name__,
+                            "game_digest": digest(tables) if tables else None, "recipe": game.recipe}
+        if tables and sum(each.nbytes for each in tables.values()) > LARGE:
+            storage.write_atomically(game_file(self.path), storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False))
+        elif tables:
+            self.fixed |= {f"game/{name}": value for name, value in tables.items()}
+        self.due, self.cost = 0.0, 0.0
+
+    def save(self, job: Any, status: str) -> None:
+        """Write a checkpoint now."""
+        began = time.perf_counter()
+        if job.writer is not None:
+            job.writer.flush(job.made)
+        meta = self.meta | {"k": job.made, "steps": job.steps, "status": status, "segments": job.writer.segments if job.writer else []}
+        data = storage.pack(self.fixed | job.arrays(), meta, compress=False)
+        storage.write_atomically(self.path, data, keep=previous(self.path))
+        now = time.perf_counter()
+        self.due = now + max(SHORTEST, SHARE * (now - began))
+
+    def save_if_due(self, job: Any) -> None:
+        """Write a checkpoint if the last one is old enough."""
+        if time.perf_counter() >= self.due:
+            self.save(job, "running")
+
+
+def digest(tables: dict[str, Any]) -> str:
+    """SHA-256 of a game's tables."""
+    total = hashlib.sha256()
+    for name in sorted(tables):
+        value = np.ascontiguousarray(tables[name])
+        total.update(f"{name} {value.dtype.str} {value.shape}\0".encode())
+        total.update(value.tobytes())
+    return total.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    arrays, meta = storage.unpack(path)
+    if not isinstance(meta, dict) or meta.get("kind") != "checkpoint" or meta.get("format") != FORMAT:
+        raise ValueError(f"{path} is no checkpoint of this version of fastmpg")
+    return arrays, meta
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The newest whole checkpoint, and a sentence if that is not the newest one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If all are damaged.
+    """
+    newest, older = Path(path), previous(Path(path))
+    try:
+        return *_read(newest), ""
+    except (ValueError, FileNotFoundError) as error:
+        if not older.exists():
+            raise
+        problem = error
+    try:
+        arrays, meta = _read(older)
+    except (ValueError, FileNotFoundError):
+        raise ValueError(f"{problem}, and so is the one before it, {older}") from None
+    said = f"{problem if isinstance(problem, ValueError) else f'{newest} is missing'}; went on from the one before it, at step {meta['k']}"
+    warnings.warn(said, CheckpointWarning, stacklevel=3)
+    return arrays, meta, said
+
+
+def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[str, Any], given: Game | None) -> Game:
+    """The game of a checkpoint: its own, or the given one if it is the same.
+
+    Raises
+    ------
+    ValueError
+        If the tables are damaged, or the given game is another one, or none is given and none was stored.
+    """
+    if given is not None:
+        tables = given.tables()
+        if (digest(tables) if tables else None) != meta["game_digest"] or type(given).__name__ != meta["game_type"]:
+            raise ValueError(f"{given!r} is not the game of this checkpoint, {meta['game']!r}: their tables differ")
+        return given
+    if meta["recipe"] is not None:
+        from . import games
+
+        named: Game = getattr(games, meta["game"])(**meta["recipe"])
+        return named
+    if meta["game_digest"] is None:
+        raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, game=...)")
+    tables = {name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("game/")}
+    if not tables:
+        try:
+            tables, _ = storage.unpack(game_file(Path(path)))
+        except FileNotFoundError:
+            raise ValueError(f"the game's tables, {game_file(Path(path))}, are missing: put them back, or give it, "
+                             "resume(path, game=...)") from None
+    if digest(tables) != meta["game_digest"]:
+        raise ValueError(f"{game_file(Path(path))} holds another game than the checkpoint's")
+    game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
+    game.name = meta["game"]
+    return game

@@ -1,0 +1,278 @@
+"""Runs under way: one, or an ensemble, moved on together, stopped between steps, and taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _check, _jit
+from ._check import Float
+from .evaluate import PARALLEL_WORK, Oracle
+from .loop import bring_up, run_chunk, run_pair
+from .models.game import Game
+from .record import EXACT, Record
+from .rules.state import TableState
+from .simulate import start
+from .trajectory import Writer
+
+CHUNK_SECONDS = 0.1  # how long compiled code runs before Python hears Ctrl-C, shows progress, saves and calls back
+RUN_KEY = 0x6B6579  # of the child of a run's seed sequence that keys its randomness; others seed its first policy
+
+
+def run_key(seed: np.random.SeedSequence) -> Any:
+    """The key of one run's randomness: two 32-bit words."""
+    child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, RUN_KEY))
+    return child.generate_state(2).astype(np.uint64)
+
+
+class Run(NamedTuple):
+    """One run ready to go: everything the loop takes."""
+
+    rule: Any
+    model: Any
+    state: Any
+    feedback: Any
+    recorder: Any
+    key: Any
+    steps: int
+    threaded: bool
+
+    @classmethod
+    def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any], place: int,
+                threads: int | None, key: Any = None, writer: Writer | None = None, beside: Run | None = None) -> Run:
+        """A run of a checked rule that writes to place ``place`` of the trace.
+
+        ``beside``: a run that is never moved on at the same time, whose workspace for exact feedback serves both.
+        """
+        kind = type(rule)
+        state = getattr(kind, "state", TableState).start(game, policy)
+        tau = float(getattr(rule, "temperature", 0.0))
+        wanted: Any = getattr(kind, "feedback", Oracle)
+        more = {"beside": beside.feedback} if beside is not None else {}
+        feedback: Any = wanted.create(game, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
+                                      wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads, **more)
+        if writer is not None:
+            feedback = feedback._replace(states=writer.states[place], history=writer.actions[place], origin=writer.origin)
+        key = np.zeros(2, np.uint64) if key is None else key
+        if hasattr(feedback, "place"):
+            start(feedback, key)
+        numbers = _jit.distinct(rule.compiled() if hasattr(rule, "compiled") else rule)
+        return cls(numbers, game.model, _jit.distinct(state), feedback, record.recorder(game, trace, place, feedback, tau), key, steps,
+                   game.work_size > PARALLEL_WORK if threads is None else threads > 1)
+
+    def advance(self, first: int, last: int, steps: int | None = None) -> None:
+        """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
+        with _jit.parallel_region(self.threaded):
+            run_chunk(self.rule, self.model, self.state, self.feedback, self.recorder, self.key, first, last,
+                      self.steps if steps is None else steps)
+
+
+class Pair(NamedTuple):
+    """Two runs that share vectors."""
+
+    one: Run
+    other: Run
+
+    def advance(self, first: int, last: int, steps: int | None = None) -> None:
+        """As that of a run."""
+        a, b = self
+        run_pair((a.rule, b.rule), a.model, (a.state, b.state), (a.feedback, b.feedback), (a.recorder, b.recorder), (a.key, b.key),
+                 first, last, a.steps if steps is None else steps)
+
+
+class Signals:
+    """While it is entered, Ctrl-C and SIGTERM wait for the end of what must not be torn, and then raise KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.whole, self.heard = False, False
+        self.previous: dict[int, Any] = {}
+
+    def _hear(self, number: int, frame: Any) -> None:
+        self.heard = True
+        if not self.whole:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):  # else someone else listens
+                    self.previous[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def undivided(self, quiet: bool = False) -> Iterator[None]:
+        """What happens here happens whole; ``quiet``: and nothing is raised afterwards."""
+        self.whole = True
+        try:
+            yield
+        finally:
+            self.whole = False
+        if self.heard and not quiet:
+            raise KeyboardInterrupt
+
+
+class Job:
+    """All runs of one call of learn or ensemble; step ``k`` is the next one for every run."""
+
+    def __init__(self, game: Game, rules: list[Any], steps: int, record: Record, starts: list[Float], keys: list[Any],
+                 threads: int | None, single: bool) -> None:
+        count = len(rules)
+        self.game, self.steps, self.record, self.k = game, steps, record, 0
+        kind = type(rules[0])
+        feedback = getattr(kind, "feedback", Oracle)
+        sampled = feedback is not Oracle and getattr(feedback, "sampled", hasattr(feedback, "proceed"))
+        record.check(game, kind, sampled, "history" in getattr(feedback, "_fields", ()))
+        self.trace = record.allocate(game, steps, count)
+        folder = record.trajectory if isinstance(record.trajectory, str) else None
+        self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
+        self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else _jit.threads()
+        if game.workspace_bytes() * self.workers > _check.free_bytes() // 2:
+            self.workers = 1
+        kernel_threads = None if self.workers == 1 or count == 1 else 1
+        if sampled and set(record.metrics) & set(EXACT):
+            _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}", "ask for fewer runs")
+        self.runs: list[Run] = []
+        for r in range(count):  # units take turns among the workers; every worker has one workspace for exact feedback
+            beside = self.runs[r - self.workers] if r >= self.workers and not sampled else None
+            self.runs.append(Run.prepare(game, rules[r], steps, starts[r], record, self.trace, r, kernel_threads, keys[r], self.writer,
+                                         beside))
+        self.units: list[Run | Pair] = []
+        pairs = getattr(kind, "pairs", None)
+        waiting = list(self.runs)
+        while waiting:
+            one = waiting.pop(0)
+            if pairs is not None and waiting and pairs(game, one.rule, waiting[0].rule):
+                self.units.append(Pair(one, waiting.pop(0)))
+            else:
+                self.units.append(one)
+        self.workers = min(self.workers, len(self.units))
+        self.signals = Signals()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Job:
+        self.signals.__enter__()
+        if self.workers > 1:
+            self._pool = ThreadPoolExecutor(self.workers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        self.signals.__exit__()
+
+    def _share(self, worker: int, last: int, steps: int | None) -> None:
+        for unit in self.units[worker::self.workers]:
+            unit.advance(self.k, last, steps)
+
+    def _advance(self, last: int, steps: int | None = None) -> None:
+        """All runs, steps k..last-1, whole: a signal is heard afterwards."""
+        with self.signals.undivided():
+            if self._pool is None:
+                self._share(0, last, steps)
+            else:
+                for future in [self._pool.submit(self._share, w, last, steps) for w in range(self.workers)]:
+                    future.result()
+            if steps is None or last <= steps:
+                self.k = last
+            self.game.check()
+
+    def compile(self) -> None:
+        """Compile, or load, what the runs need: interruptible, as no step is made."""
+        kinds = {type(unit): unit for unit in self.units}
+        for unit in kinds.values():
+            unit.advance(0, 0)
+        self.publish()
+
+    def chunks(self, total: int | None = None) -> Iterator[int]:
+        """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
+        count, total = 1, self.steps + 1 if total is None else total
+        while self.k < total:
+            last = min(total, self.k + count)
+            if self.writer is not None:
+                last = min(last, self.writer.until(self.k))
+            began, made = time.perf_counter(), last - self.k
+            self._advance(last)
+            spent = time.perf_counter() - began
+            count = max(1, int(made * min(10.0, CHUNK_SECONDS / max(spent, 1e-9))))
+            if self.writer is not None and self.k >= self.writer.until(self.k):
+                self.writer.flush(self.made)
+            yield self.k
+
+    def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
+        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it returns true."""
+        for k in self.trace["step"][np.searchsorted(self.trace["step"], self.k):].tolist():
+            yield from self.chunks(k)
+            self._advance(k + 1, k)
+            if seen(k):
+                return
+        yield from self.chunks()
+
+    @property
+    def made(self) -> int:
+        """Updates made."""
+        return min(self.k, self.steps)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the trace that every run has written."""
+        return min(int(run.recorder.cursor[0]) for run in self.runs)
+
+    def publish(self) -> None:
+        """Bring the public tables of every state up to date."""
+        for run in self.runs:
+            bring_up(run.state)
+
+    # ---------------------------------------------------------------------------------------------- leaving, coming back
+    def arrays(self) -> dict[str, Any]:
+        """All that a later job needs to go on from step ``made``."""
+        self.publish()
+        out = {f"trace/{name}": value[:self.rows] if name == "step" else value[:, :self.rows] for name, value in self.trace.items()}
+        for name in leaves(self.runs[0].state):
+            out[f"state/{name}"] = np.stack([leaves(run.state)[name] for run in self.runs])
+        if hasattr(self.runs[0].feedback, "place"):
+            out["place"] = np.stack([run.feedback.place for run in self.runs])
+        out["keys"] = np.stack([run.key for run in self.runs])
+        return out
+
+    def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]]) -> None:
+        """Go on at step k from what :meth:`arrays` gave."""
+        known = arrays["trace/step"]
+        rows = int(np.searchsorted(known, k))
+        kept = np.isin(self.trace["step"], known[:rows])
+        picked = np.isin(known[:rows], self.trace["step"])
+        for name, value in self.trace.items():
+            if name != "step":
+                value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
+        for r, run in enumerate(self.runs):
+            run.key[:] = arrays["keys"][r]
+            for name, leaf in leaves(run.state).items():
+                leaf[...] = arrays[f"state/{name}"][r]
+            if "place" in arrays:
+                run.feedback.place[:] = arrays["place"][r]
+                run.feedback.filled[0] = -1
+            run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
+        self.k = k
+        if self.writer is not None:
+            self.writer.restart(k, segments)
+
+
+def leaves(state: Any, prefix: str = "") -> dict[str, Any]:
+    """Every array in a state, by its path."""
+    found: dict[str, Any] = {}
+    for name, value in state._asdict().items():
+        if isinstance(value, np.ndarray):
+            found[prefix + name] = value
+        elif hasattr(value, "_asdict"):
+            found |= leaves(value, f"{prefix}{name}.")
+    return found
