@@ -1,5 +1,7 @@
 """Seeded workloads that the suites share."""
 
+import time
+
 import numpy as np
 
 import fastmpg as fm
@@ -21,19 +23,41 @@ class Iterations:
     """``steps`` iterations of a rule on a game in one compiled call, with or without the NE-gap at each."""
 
     def __init__(self, target, rule, steps, *, gap=True, threads=None):
-        from fastmpg.learn import _prepare
+        from fastmpg.job import Run
 
         record = fm.Record(every=1 if gap else steps, metrics=("ne_gap",))
         self.steps, self.start = steps, policy(target)
-        self.run = _prepare(target, rule, steps, self.start, record, record.allocate(target, steps, 1), 0, threads)
+        self.run = Run.prepare(target, rule, steps, self.start, record, record.allocate(target, steps, 1), 0, threads)
         self()  # compile, and touch the memory
 
     def __call__(self):
-        from fastmpg.loop import run_chunk
-
         r = self.run
         r.recorder.cursor[0] = 0
         r.state.policy[...] = self.start
         if hasattr(r.state, "theta"):
             np.log(self.start, out=r.state.theta)
-        run_chunk(r.rule, r.model, r.state, r.feedback, r.recorder, np.uint64(0), 0, self.steps, self.steps)
+        r.advance(0, self.steps)
+
+
+class Simulation:
+    """``steps`` stages of two-timescale Q-learning from the start, in one run or in many; a call returns its seconds."""
+
+    def __init__(self, target, tau, steps, runs=None, threads=1):
+        from fastmpg.job import Job, run_key
+
+        count = runs or 1
+        record = fm.Record(steps=[steps], metrics=("policy",))
+        keys = [run_key(seed) for seed in np.random.SeedSequence(0).spawn(count)]
+        rule = fm.rules.TwoTimescaleQ(tau).checked()
+        self.steps = steps
+        self.job = Job(target, [rule] * count, steps, record, [fm.uniform_policy(target)] * count, keys, threads, single=runs is None)
+        self.job.__enter__()
+        self.job.compile()
+        self.start = self.job.arrays()
+        self()
+
+    def __call__(self):
+        self.job.restore(self.start, 0, [])
+        began = time.perf_counter()
+        self.job._advance(self.steps)
+        return time.perf_counter() - began

@@ -117,21 +117,31 @@ class Oracle(NamedTuple):
 
     @classmethod
     def create(cls, game: Game, *, temperature: float = 0.0, wants_value: bool = True, wants_visit: bool = True,
-               threads: int | None = None) -> Oracle:
+               threads: int | None = None, beside: Oracle | None = None) -> Oracle:
         """Workspace for the exact feedback of one run.
 
-        ``threads`` defaults to as many as numba has where the game is large enough for them to pay.
+        ``threads`` defaults to as many as numba has where the game is large enough for them to pay. ``beside``: the workspace of a
+        run on the same game that never moves at the same time, to be shared.
+
+        Raises
+        ------
+        TypeError
+            If the game is a simulator.
         """
-        width, shape = sum(game.num_actions), (game.num_players, game.num_states)
+        if not game.exact:
+            game.workspace()
+        shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
+        flags: dict[str, Any] = {"temperature": float(temperature), "wants_value": bool(wants_value or game.discount > 0.0),
+                                 "wants_visit": bool(wants_visit), "shared": shared}
+        if beside is not None:
+            return beside._replace(**flags)
+        shape, columns = (game.num_players, game.num_states), (game.num_states, sum(game.num_actions))
         if threads is None:
             threads = _jit.threads() if game.work_size > PARALLEL_WORK else 1
-        shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
         work = game.workspace(threads)
-        q_bar = work.reward if game.discount == 0.0 else np.zeros((game.num_states, width))
-        return cls(np.zeros(shape), q_bar, np.zeros(game.num_states), game.offset, game.discount, float(temperature),
-                   bool(wants_value or game.discount > 0.0), bool(wants_visit), shared, work,
-                   np.zeros((game.num_states, width)), np.zeros((game.num_states, width)), np.zeros(game.num_states),
-                   np.zeros((1, game.num_states)), np.zeros(max(game.num_actions)))
+        return cls(value=np.zeros(shape), q_bar=work.reward if game.discount == 0.0 else np.zeros(columns), visit=np.zeros(game.num_states),
+                   offset=game.offset, discount=game.discount, work=work, deviation=np.zeros(columns), scratch=np.zeros(columns),
+                   best=np.zeros(game.num_states), rhs=np.zeros((1, game.num_states)), row=np.zeros(max(game.num_actions)), **flags)
 
 
 def contracted(game: Game, policy: Any, *, temperature: float = 0.0, wants_visit: bool = True) -> tuple[Oracle, Float]:

@@ -3,8 +3,10 @@
     V*(s) = max_a [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ]                         tau = 0
     V*(s) = tau log sum_a exp( [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ] / tau )    tau > 0
 
-Each round solves the chain of the present response exactly, so a handful of rounds reaches the fixed point (with tau > 0
-this is Newton's method on the soft Bellman equation). What remains is certified: |V* - V|_inf <= |TV - V|_inf/(1-gamma).
+Each round solves the chain of the present response, so a handful of rounds reaches the fixed point (with tau > 0 this is
+Newton's method on the soft Bellman equation). Large sparse chains are solved only so far that a shrinking share of the Bellman
+residual is left while the response still changes, and to rounding once it stands. What remains is certified:
+|V* - V|_inf <= |TV - V|_inf/(1-gamma).
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from . import _check, _jit
 from ._check import Float
 from ._jit import kernel
 from .evaluate import PARALLEL_WORK, Oracle, contracted
-from .kernels.simplex import entropy, exp
-from .models.game import Game, deviate, lookahead, solve
+from .kernels.elementary import exp
+from .models.game import Game, deviate, improve, lookahead
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
+ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
+SHARE = 1e-2  # of the Bellman residual that an inexact round may leave
 TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
 
 
@@ -45,11 +49,20 @@ def soft_maximum(row, tau, weights):
 
 
 @kernel
+def profile(oracle, policy, first, last):
+    """Columns first..last-1 of the policy into oracle.deviation, which :func:`respond` starts from."""
+    for s in range(policy.shape[0]):
+        for c in range(first, last):
+            oracle.deviation[s, c] = policy[s, c]
+
+
+@kernel
 def respond(model, oracle, policy, i, tau, start):
     """Player i's best response to ``policy``; needs a contracted model, and leaves P^pi overwritten.
 
     start (S,)   any value function to begin from
-    Fills oracle.best (S,) with its value and i's columns of oracle.deviation with the response.
+    oracle.deviation must hold ``policy`` but for i's columns, see :func:`profile`; these are filled with the response.
+    Fills oracle.best (S,) with its value.
     Returns the certified bound on the error of that value.
     """
     low, high = oracle.offset[i], oracle.offset[i + 1]
@@ -57,14 +70,12 @@ def respond(model, oracle, policy, i, tau, start):
     n_states = best.size
     for s in range(n_states):
         best[s] = start[s]
-        for c in range(deviation.shape[1]):
-            deviation[s, c] = policy[s, c]
     lookahead(model, oracle.work, policy, i, best, q)
     if model.discount == 0.0:
         for s in range(n_states):
             best[s] = soft_maximum(q[s, low:high], tau, deviation[s, low:high])
         return 0.0
-    residual = math.inf
+    residual, exact = math.inf, False
     weights = oracle.rhs[0]  # one number a state: the index of the present action, or unused
     for s in range(n_states):
         weights[s] = -1.0
@@ -89,21 +100,15 @@ def respond(model, oracle, policy, i, tau, start):
                 for a in range(high - low):
                     deviation[s, low + a] = fresh[a]
         if round_ > 0:
-            if tau == 0.0 and not changed:
+            if tau == 0.0 and not changed and exact:
                 return worst / (1.0 - model.discount)
-            if tau > 0.0 and (worst <= 1e-15 * size or worst >= 0.5 * residual):
+            if tau > 0.0 and (worst <= 1e-15 * size or (worst >= 0.5 * residual and worst <= ROUNDED * size)):
                 return worst / (1.0 - model.discount)
             residual = worst
-        deviate(model, oracle.work, deviation, i)
-        for s in range(n_states):
-            total = 0.0
-            for c in range(low, high):
-                if deviation[s, c] != 0.0:
-                    total += deviation[s, c] * oracle.work.reward[s, c]
-            if tau > 0.0:
-                total += tau * entropy(deviation[s, low:high])
-            oracle.best[s] = total
-        solve(model, oracle.work, oracle.best.reshape((1, n_states)), False)
+        if changed or tau > 0.0 or round_ == 0:
+            deviate(model, oracle.work, deviation, i)
+        share = 0.0 if not changed and tau == 0.0 else SHARE * (1.0 if tau > 0.0 else 0.5**round_)
+        exact = improve(model, oracle.work, deviation, i, tau, q, best, share)
         lookahead(model, oracle.work, policy, i, best, q)
     return residual / (1.0 - model.discount)
 
@@ -142,8 +147,9 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     weight = _check.real(tau, "tau", 0.0)
     oracle, table = contracted(game, policy, wants_visit=False)
     with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+        profile(oracle, table, 0, table.shape[1])
         respond(game.model, oracle, table, i, weight, oracle.value[i])
     return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best.copy()
 
 
-__all__ = ["Oracle", "best_response", "respond", "soft_maximum"]
+__all__ = ["Oracle", "best_response", "profile", "respond", "soft_maximum"]

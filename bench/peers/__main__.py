@@ -1,4 +1,5 @@
-"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]``.
+"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read] [simulate]
+[counts]``.
 
 BLAS gets one thread: on these shapes NumPy is no faster with two, and their waiting would slow whatever is timed next.
 """
@@ -15,7 +16,7 @@ import numpy as np
 
 import fastmpg as fm
 from bench import workloads
-from bench.peers import numpy_chains, numpy_natural
+from bench.peers import numba_two_timescale, numpy_chains, numpy_natural
 from fastmpg.kernels.vector import dot
 from fastmpg.models.game import contract
 
@@ -29,8 +30,9 @@ def interleave(functions, seconds):
     while time.perf_counter() - began < seconds or len(next(iter(times.values()))) < 7:
         for name, function in functions.items():
             start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
+            seconds_inside = function()
+            whole = time.perf_counter() - start
+            times[name].append(seconds_inside if isinstance(seconds_inside, float) else whole)
     return {name: np.array(values) for name, values in times.items()}
 
 
@@ -128,11 +130,86 @@ def static(seconds):
         print(f"3x4x5 static game, {steps} steps in one run, an iteration: {name} {microseconds(times, steps)}{extra}")
 
 
+def simulate(seconds):
+    """Two-timescale Q-learning on the routing game S2, against a straightforward numba version; then how it grows with the players."""
+    steps, tau = 20_000, 1e-6
+    print(f"two-timescale Q-learning, routing game, tau {tau:g}, {steps} steps a run: ns a step of all players")
+    for players in (4, 8):
+        game = fm.games.routing(players)
+        tables = (np.ascontiguousarray(game.rewards.reshape(players, 4, -1)), np.ascontiguousarray(game.transitions.reshape(4, -1, 4)))
+        plain = partial(numba_two_timescale.run, *tables, np.array(game.num_actions), game.offset, game.discount, tau, 0.6, 1.0, 1.0, steps)
+        runs = {"plain numba": partial(plain, 0), "single": workloads.Simulation(game, tau, steps),
+                "single, by counts": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps),
+                "64 runs": workloads.Simulation(game, tau, steps, 64)}
+        if numba.config.NUMBA_NUM_THREADS > 1:
+            runs["64 runs, 2 threads"] = workloads.Simulation(game, tau, steps, 64, 2)
+        found = interleave({name: _timed(run) for name, run in runs.items()}, seconds)
+        found = {name: value / (64 if "64" in name else 1) for name, value in found.items()}
+        for name, value in found.items():
+            low, middle, high = np.percentile(value, [25, 50, 75]) / steps * 1e9
+            more = "" if name == "plain numba" else f"   plain/ours {ratio(found['plain numba'], value)}"
+            spread, rate = f"{middle:8.1f} [{low:.1f}, {high:.1f}]", f"{1e3 / middle:6.1f} million steps a second"
+            print(f"{players:>6} players  {name:>18} {spread}   {rate}{more}")
+        if "64 runs, 2 threads" in found:
+            print(f"{'':>14}  one thread / two {ratio(found['64 runs'], found['64 runs, 2 threads'])}")
+    print("ns a player-step, single run, by counts")
+    for players in (4, 8, 16, 100, 1000):
+        steps_here = max(500, 400_000 // players)
+        found = interleave({"run": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps_here)}, seconds / 5)["run"]
+        low, middle, high = np.percentile(found, [25, 50, 75]) / steps_here / players * 1e9
+        print(f"{players:>6} players  {middle:6.2f} [{low:.2f}, {high:.2f}]")
+
+
+def counts(seconds):
+    """Routing by counts, one natural-gradient iteration with all NE-gaps: how it grows with players and links."""
+    from fastmpg._check import gib
+    from fastmpg.models.markov import dense_bytes
+
+    print("natural-gradient iteration with all NE-gaps, routing by counts, all policies distinct; bytes against those of the dense model")
+    grown = {}
+    for links, crowd in ((2, (10, 30, 100, 300, 1000)), (3, (10, 30, 100)), (4, (10, 20, 50))):
+        for players in crowd:
+            game = fm.games.routing(players, links, form="count")
+            steps = max(1, int(0.02 / 1e-9 / max(1, game.work_size)) if game.work_size < 10**6 else 1)
+            many = [n for n in (1, 2) if n <= numba.config.NUMBA_NUM_THREADS]
+            runs = {n: workloads.Iterations(game, fm.rules.NaturalGradientPlay(0.01), steps, threads=n) for n in many}
+            found = {n: times / steps for n, times in interleave(runs, seconds / 5).items()}
+            own = game.nbytes + game.workspace_bytes(2)
+            dense = dense_bytes(game.num_states, game.num_actions, players)
+            grown[links, players] = np.median(found[many[-1]])
+            line = "   ".join(f"{n} thread{'s' * (n > 1)} {microseconds(times)}" for n, times in found.items())
+            print(f"{players:>6} players, {links} links  {line}   {gib(own):>9}, dense {gib(dense)}")
+    return grown
+
+
+def draw_counts(grown, path):
+    """The growth as a figure."""
+    from fastmpg import plot
+
+    sheet, axes = plot.figure(size=(5.6, 4.0), title="routing by counts: one iteration with all NE-gaps")
+    for links in sorted({key[0] for key in grown}):
+        crowd = sorted(key[1] for key in grown if key[0] == links)
+        axes[0, 0].loglog(crowd, [1e3 * grown[links, n] for n in crowd], "o-", label=f"{links} links")
+    axes[0, 0].set_xlabel("players")
+    axes[0, 0].set_ylabel("milliseconds")
+    axes[0, 0].legend()
+    plot.save(sheet, path)
+    print(path)
+
+
+def _timed(function):
+    """Its own seconds where it tells them."""
+    return function if isinstance(function, workloads.Simulation) else (lambda: function() and None)
+
+
 if __name__ == "__main__":
-    parts = {"iteration": iteration, "read": read, "static": static}
+    parts = {"iteration": iteration, "read": read, "static": static, "simulate": simulate, "counts": counts}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="per comparison")
+    parser.add_argument("--plot", metavar="FILE", help="draw what `counts` finds")
     options = parser.parse_args()
     for part in options.part or parts:
-        parts[part](options.seconds)
+        outcome = parts[part](options.seconds)
+        if part == "counts" and options.plot:
+            draw_counts(outcome, options.plot)

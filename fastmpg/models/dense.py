@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import UNCOMPILED, attach, call, inlined, kernel
-from ..kernels import linear
+from .._jit import UNCOMPILED, attach, call, inlined
 from ..kernels.marginal import POLICY, contract_states
+from .chain import CHAIN
 
 
 class DenseWork(NamedTuple):
@@ -44,45 +44,7 @@ if not UNCOMPILED:
         call(work.plan[0], (work.plan.ctypes.data,))
 
 
-@kernel
-def _factor(model, work):
-    linear.system(work.chain, model.discount, work.lu)
-    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
-
-
-@kernel
-def _deviate(model, work, policy, i):
-    n_states = work.chain.shape[0]
-    for s in range(n_states):
-        row = work.lu[s]
-        for t in range(n_states):
-            row[t] = 0.0
-        for c in range(model.offset[i], model.offset[i + 1]):
-            weight = model.discount * policy[s, c]
-            if weight != 0.0:
-                for t in range(n_states):
-                    row[t] -= weight * work.p_bar[s, c, t]
-        row[s] += 1.0
-    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
-
-
-@kernel
-def _solve(model, work, rhs, transposed):
-    linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
-
-
-@kernel
-def _lookahead(model, work, policy, i, value, q):
-    n_states = value.size
-    for s in range(n_states):
-        for c in range(model.offset[i], model.offset[i + 1]):
-            total = 0.0
-            for t in range(n_states):
-                total += work.p_bar[s, c, t] * value[t]
-            q[s, c] = work.reward[s, c] + model.discount * total
-
-
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@attach(contract=_contract, **CHAIN)
 class DenseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)
 

@@ -7,22 +7,43 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
     deviate(model, work, policy, i)                  the same with player i's columns of ``policy`` in place of its own
     solve(model, work, rhs, transposed)              rhs (R, S) <- (I - gamma P)^-1 rhs, or its transpose
     lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t), i's columns c
+    improve(model, work, policy, i, tau, q, value, share)
+                                                     value <- that of the deviation, given q, its lookahead; only so far, if the
+                                                     model likes, that ``share`` of its Bellman residual is left; whether it is exact
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._check import Float
-from .._jit import method
+from .._jit import kernel, method
 from ..kernels.joint import natural_order
+from ..kernels.simplex import entropy
 
 contract, factor, deviate = method("contract"), method("factor"), method("deviate")
 solve, lookahead = method("solve"), method("lookahead")
+
+
+@kernel
+def _improve(model, work, policy, i, tau, q, value, share):
+    for s in range(value.size):
+        total = 0.0
+        for c in range(model.offset[i], model.offset[i + 1]):
+            if policy[s, c] != 0.0:
+                total += policy[s, c] * work.reward[s, c]
+        if tau > 0.0:
+            total += tau * entropy(policy[s, model.offset[i]:model.offset[i + 1]])
+        value[s] = total
+    solve(model, work, value.reshape((1, value.size)), False)
+    return True
+
+
+improve = method("improve", default=_improve)
 
 
 class Game(ABC):
@@ -52,6 +73,12 @@ class Game(ABC):
     name: str
     _frozen = False
 
+    kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        Game.kinds[cls.__name__] = cls
+
     def __setattr__(self, name: str, value: Any) -> None:
         if self._frozen and name != "name":
             raise AttributeError(f"{type(self).__name__} is immutable: build a new game to change {name}")
@@ -70,6 +97,15 @@ class Game(ABC):
     def workspace_bytes(self, threads: int = 1) -> int:
         """What :meth:`workspace` would allocate."""
 
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Arrays from which :meth:`from_tables` builds the same game, bit for bit; none if it is made of functions."""
+        return {}
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> Game:
+        """The game that gave these :meth:`tables`."""
+        raise NotImplementedError
+
     @property
     @abstractmethod
     def nbytes(self) -> int:
@@ -83,6 +119,25 @@ class Game(ABC):
     def payoff_range(self) -> Float:
         """Smallest and largest reward of every player: (N, 2)."""
 
+    recipe: dict[str, Any] | None = None  # arguments of the function of fastmpg.games that builds it, where there are no tables
+    exact = True  # whether values and gaps can be computed
+    draws = 1  # uniform numbers that the environment takes for one step
+
+    def sampler(self) -> Any:
+        """What simulation needs (see models/sampler.py); built once."""
+        if self._sampler is None:
+            object.__setattr__(self, "_sampler", self._build_sampler())
+        return self._sampler
+
+    _sampler: Any = None
+
+    @abstractmethod
+    def _build_sampler(self) -> Any:
+        """The sampler."""
+
+    def check(self) -> None:  # noqa: B027
+        """Raise what kernels could only note down while they simulated."""
+
     @property
     def offset(self) -> NDArray[np.int64]:
         """First column of every player in a policy (S, A_total), and A_total last."""
@@ -95,8 +150,13 @@ class Game(ABC):
 
     def __repr__(self) -> str:
         shared = "identical interest" if self.shares_reward else "own rewards"
-        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
-                f"actions {self.num_actions}, discount {self.discount:g}, {shared}>")
+        counts = self.num_actions
+        if len(counts) <= 10:
+            actions = f"actions {counts}"
+        else:
+            actions = f"{counts[0]} actions each" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)} actions"
+        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, {actions}, "
+                f"discount {self.discount:g}, {shared}>")
 
 
 def check_game(game: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from ..kernels.joint import cut_players, own_action_first, scratch_sizes
 from ..kernels.marginal import contraction_plan
 from .dense import DenseModel, DenseWork
 from .game import Game, reward_table
-from .sparse import DIRECT, SparseModel, SparseWork
+from .moves import rewards_of, rows_of
+from .rows import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
+from .sampler import DenseSampler, SparseSampler, alias, joint_rewards
+from .sparse import Layout, SparseModel
 
 INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"
 
@@ -24,6 +28,12 @@ INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-ba
 def dense_bytes(num_states: int, num_actions: tuple[int, ...], planes: int) -> int:
     """Bytes of a dense game's tables, as a Python integer."""
     return 8 * num_states * math.prod(num_actions) * (planes + num_states)
+
+
+def place(row: int, actions: tuple[int, ...]) -> str:
+    """Which state and joint action row s J + j is."""
+    s, j = divmod(row, math.prod(actions))
+    return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
 
 
 class MarkovGame(Game):
@@ -46,6 +56,11 @@ class MarkovGame(Game):
         Whether to copy the tables (default). Without copies the caller must leave them as they are.
     max_bytes : int, optional
         Refuse to build past this size; by default, what the machine has free.
+    dtype : str
+        "float64", or "float32" to store sparse transitions in single precision (a quarter less memory with ten next states a
+        row, no faster); all arithmetic stays in double. Rows are adjusted at their largest entry to sum to 1 within 2^-25, so
+        that values move by at most 1e-7 gamma / (1 - gamma) of the largest one. Measured with rewards in [0, 1], in units of
+        1 / (1 - gamma): 1e-8 at gamma = 0.95, 8e-8 at 0.999.
 
     Raises
     ------
@@ -67,98 +82,144 @@ class MarkovGame(Game):
     """
 
     def __init__(self, rewards: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 name: str = "Markov game", copy: bool = True, max_bytes: int | None = None) -> None:
+                 name: str = "Markov game", copy: bool = True, max_bytes: int | None = None, dtype: str = "float64") -> None:
         shape = _check.shape_of(rewards, "rewards")
         ndim = len(shape)
         if ndim < 3 or shape[0] != ndim - 2:
             raise ValueError(f"rewards must have shape (N, S, A_0, ..., A_{{N-1}}) for N players, found {shape}; "
                              "for one reward shared by all use MarkovGame.identical_interest")
-        self._build(rewards, shape[1:], transitions, discount, initial, name, copy, max_bytes)
+        self._build(rewards, shape[1:], transitions, discount, initial, name, copy, max_bytes, dtype)
 
     @classmethod
     def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
                            name: str = "identical-interest Markov game", copy: bool = True,
-                           max_bytes: int | None = None) -> MarkovGame:
+                           max_bytes: int | None = None, dtype: str = "float64") -> MarkovGame:
         """A game in which every player receives the same reward, stored once.
 
         Parameters
         ----------
         reward : array_like (S, A_0, ..., A_{N-1})
-        transitions, discount, initial, name, copy, max_bytes
+        transitions, discount, initial, name, copy, max_bytes, dtype
             As for :class:`MarkovGame`.
         """
         if len(_check.shape_of(reward, "reward")) < 2:
             raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {np.shape(reward)}")
         game = cls.__new__(cls)
-        game._build(np.asarray(reward)[None], np.shape(reward), transitions, discount, initial, name, copy, max_bytes)
+        game._build(np.asarray(reward)[None], np.shape(reward), transitions, discount, initial, name, copy, max_bytes, dtype)
+        return game
+
+    @classmethod
+    def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any, discount: float,
+                   initial: ArrayLike | None = None, *, width: int = 1024, shared: bool = False, name: str = "Markov game",
+                   dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
+        """A sparse game from a function of state and joint action; no dense table is ever formed.
+
+        Parameters
+        ----------
+        num_states : int
+        num_actions : sequence of int
+            One number a player.
+        moves : callable
+            ``moves(state, actions) -> next state``, or ``moves(state, actions, next_states, probabilities) -> count``, which
+            fills that many entries of both arrays, in any order; equal states add up. Compiled by numba and called twice for
+            every state and joint action: a plain function of numbers and arrays that remembers nothing.
+        rewards : array_like (N, S, A_0, ...), or callable
+            A table, or ``reward(state, actions, out)``, compiled, that fills ``out`` (N,).
+        discount, initial, name, dtype, max_bytes
+            As for :class:`MarkovGame`.
+        width : int
+            Room in ``next_states`` and ``probabilities``: the most next states that ``moves`` may write for one joint action.
+        shared : bool
+            Whether all players receive one reward: ``rewards`` is then (S, A_0, ...), or fills ``out`` (1,).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for :class:`MarkovGame`; what is wrong with a row comes with its state and joint action.
+        MemoryError
+            If the tables would not fit.
+
+        Examples
+        --------
+        >>> import fastmpg as fm
+        >>> def moves(state, actions):  # two players push a token around a ring of six places
+        ...     return (state + actions[0] - actions[1]) % 6
+        >>> def reward(state, actions, out):
+        ...     out[0], out[1] = 1.0 if state == 2 else 0.0, 1.0 if state == 4 else 0.0
+        >>> game = fm.MarkovGame.from_moves(6, (2, 2), moves, reward, discount=0.9)
+        >>> game.transitions.nnz
+        24
+        >>> fm.evaluate(game, fm.uniform_policy(game)).value[:, 0].round(3)
+        array([1.105, 1.105])
+        """
+        actions, states = _check.num_actions(num_actions), _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
+        table = rewards
+        if callable(rewards):
+            table = rewards_of(rewards, states, actions, 1 if shared else len(actions), max_bytes)
+            table = table[0] if shared else table
+        expected = (*(() if shared else (len(actions),)), states, *actions)
+        if _check.shape_of(table, "rewards") != expected:
+            raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}, found {np.shape(table)}")
+        room = _check.integer(width, "width", low=1, high=2**24)
+        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, dtype_name(dtype))
+        game = cls.__new__(cls)
+        planes = np.asarray(table)[None] if shared else table
+        game._build(planes, (states, *actions), rows, discount, initial, name, not callable(rewards), max_bytes, dtype)
         return game
 
     def _build(self, rewards: ArrayLike, sizes: tuple[int, ...], transitions: Any, discount: float,
-               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None) -> None:
+               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str) -> None:
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
         if n_states == 0 or 0 in actions:
             raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and actions {actions}")
         joint = math.prod(actions)
         gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
-        sparse = sp.issparse(transitions)
+        ready = isinstance(transitions, Rows)
+        sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
+        if not sparse and single == "float32":
+            raise ValueError('dtype="float32" is for sparse transitions, found dense ones; give them as scipy.sparse rows (S*J, S)')
         expected = (n_states * joint, n_states) if sparse else (n_states, *actions, n_states)
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
-        found = transitions.shape if sparse else _check.shape_of(transitions, "transitions")
+        found = expected if ready else transitions.shape if sparse else _check.shape_of(transitions, "transitions")
         if found != expected:
             raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {found}")
         planes = np.shape(rewards)[0]
-        need = 8 * planes * n_states * joint + self._transition_bytes(transitions, sparse) if copy else 0
-        need += (self._sparse_work_bytes if sparse else self._dense_work_bytes)(n_states, actions, 1)
-        _check.budget(need, f"a {'sparse' if sparse else 'dense'} game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
+        if sparse:
+            rows = transitions if ready else canonical(transitions)
+            layout = Layout(n_states, actions, len(actions) - 1, int(rows.pointer[-1]), 0, 1)
+            refuse_large(planes, joint, layout, single, max_bytes, rows.held(single))
+        else:
+            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy else 0
+            need += self._dense_work_bytes(n_states, actions, 1)
+            _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
-        table = _check.array(rewards, "rewards", copy=copy)
-        table = own_action_first(table, actions) if planes == len(actions) > 1 else table.reshape(planes, n_states, joint)
+        several = planes == len(actions) > 1
+        table = _check.array(rewards, "rewards", copy=copy and not several)
+        table = own_action_first(table, actions) if several else table.reshape(planes, n_states, joint)
         rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
         self.num_players, self.num_states, self.num_actions = len(actions), n_states, actions
         self.discount, self.name, self.shares_reward = gamma, name, planes == 1
         counts = np.array(actions, np.int64)
         if sparse:
-            self._model: Any = self._sparse_model(table, transitions, gamma, rho, counts)
+            built = build(rows, table, actions, gamma, rho, self.offset, single, copy, max_bytes, self._where)
+            self._model: Any = built[0]
+            self._layout = built[1]
         else:
             moves = _check.array(transitions, "transitions", copy=copy).reshape(n_states, joint, n_states)
-            _rows_sum_to_one(moves.min(axis=-1).ravel(), moves.sum(axis=-1).ravel(), actions)
+            _check.rows_sum_to_one(moves.min(axis=-1).ravel(), moves.sum(axis=-1).ravel(), self._where)
             self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states))
         self.initial = rho.view()
         self.initial.flags.writeable = False
         self._frozen = True
 
-    def _sparse_model(self, table: Float, transitions: Any, gamma: float, rho: Float, counts: NDArray[np.int64]) -> SparseModel:
-        if transitions.dtype.kind not in "fiub":
-            raise TypeError(f"transitions must hold real numbers, found dtype {transitions.dtype}")
-        rows = sp.csr_array(transitions, dtype=np.float64, copy=True)
-        rows.sum_duplicates()
-        rows.sort_indices()
-        probability = _check.array(rows.data, "transitions.data", copy=False)
-        low = np.zeros(rows.shape[0])
-        lengths = np.diff(rows.indptr)
-        filled = lengths > 0
-        if probability.size:
-            low[filled] = np.minimum.reduceat(probability, rows.indptr[:-1][filled])
-        _rows_sum_to_one(low, np.asarray(rows.sum(axis=1)).ravel(), self.num_actions)
-        state = np.repeat(np.arange(rows.shape[0]) // math.prod(self.num_actions), lengths)
-        pattern, slot = np.unique(state * self.num_states + rows.indices, return_inverse=True)
-        pointer = np.searchsorted(pattern, np.arange(self.num_states + 1) * self.num_states)
-        return SparseModel(table, rows.indptr.astype(np.int64), rows.indices.astype(np.int64), probability,
-                           slot.astype(np.int64), pointer.astype(np.int64), (pattern % self.num_states).astype(np.int64), gamma,
-                           rho, counts, self.offset, cut_players(self.num_actions, 1))
-
-    @staticmethod
-    def _transition_bytes(transitions: Any, sparse: bool) -> int:
-        return 24 * int(transitions.nnz) if sparse else 8 * math.prod(np.shape(transitions))
+    def _where(self, row: int) -> str:
+        """Which state and joint action row s J + j is."""
+        return place(row, self.num_actions)
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
         scratch = sum(scratch_sizes(actions, cut_players(actions, n_states), n_states))
         return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
-
-    @staticmethod
-    def _sparse_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
-        return 8 * (n_states * (sum(actions) + 8) + math.prod(actions) + sum(scratch_sizes(actions, cut_players(actions, 1), 1)))
 
     @property
     def is_sparse(self) -> bool:
@@ -174,8 +235,7 @@ class MarkovGame(Game):
     def transitions(self) -> Any:
         """(S, A_0, ..., S), read-only; a scipy.sparse array (S * J, S), built on request, when the game is sparse."""
         if self.is_sparse:
-            m = self._model
-            return sp.csr_array((m.probability.copy(), m.index.copy(), m.pointer.copy()), shape=(m.pointer.size - 1, self.num_states))
+            return to_csr(self._model, self.num_states)
         view = self._model.transitions.reshape(self.num_states, *self.num_actions, self.num_states).view()
         view.flags.writeable = False
         return view
@@ -186,15 +246,13 @@ class MarkovGame(Game):
 
     def workspace(self, threads: int = 1) -> Any:
         m, actions, n_states = self._model, self.num_actions, self.num_states
-        _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", INSTEAD)
+        instead = "its tables fit, but the scratch does not: free memory, or build a smaller game" if self.is_sparse else INSTEAD
+        _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", instead)
+        if self.is_sparse:
+            return self._layout.workspace(m, threads)
         routines = np.array([lapack("dgetrf"), lapack("dgetrs")])
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
-        if self.is_sparse:
-            side = n_states if n_states <= DIRECT else 0
-            return SparseWork(reward, np.zeros(m.chain_index.size), np.zeros((side, side)), np.zeros(side, np.int32), routines, scalars,
-                              np.zeros((7, 0 if side else n_states)), np.zeros(math.prod(actions)),
-                              *(np.zeros(n) for n in scratch_sizes(actions, m.cut, 1)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
         scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
@@ -206,9 +264,9 @@ class MarkovGame(Game):
                          lead, tail, x, y, others, plan)
 
     def workspace_bytes(self, threads: int = 1) -> int:
-        count = self._sparse_work_bytes if self.is_sparse else self._dense_work_bytes
-        extra = 8 * self._model.chain_index.size if self.is_sparse else 0
-        return count(self.num_states, self.num_actions, min(threads, self.num_states)) + extra
+        if self.is_sparse:
+            return self._layout.bytes(threads)
+        return self._dense_work_bytes(self.num_states, self.num_actions, min(threads, self.num_states))
 
     @property
     def nbytes(self) -> int:
@@ -218,6 +276,35 @@ class MarkovGame(Game):
         table = self._model.rewards.reshape(self._model.rewards.shape[0], -1)
         both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
         return np.broadcast_to(both, (self.num_players, 2)).copy()
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        m = self._model
+        if self.is_sparse:
+            rows = self.transitions
+            moves = {"pointer": m.pointer, "index": rows.indices, "probability": rows.data}
+        else:
+            moves = {"transitions": self.transitions}
+        return {"rewards": self.rewards, "discount": np.array(self.discount), "initial": self.initial} | moves
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> MarkovGame:
+        rewards = tables["rewards"]
+        moves: Any = tables.get("transitions")
+        if moves is None:
+            moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)
+        rest = (moves, float(tables["discount"]), tables["initial"])
+        single = "float32" if isinstance(moves, Rows) and moves.probability.dtype == np.float32 else "float64"
+        several = rewards.shape[0] == rewards.ndim - 2 > 1
+        return cls(rewards, *rest, dtype=single) if several else cls.identical_interest(rewards[0], *rest, dtype=single)
+
+    def _build_sampler(self) -> Any:
+        m = self._model
+        if self.is_sparse:
+            index = self.transitions.indices.astype(np.int64)
+            chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
+            return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
+        rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states
+        return DenseSampler(*joint_rewards(self), *alias(rows, m.transitions.reshape(-1), repr(self)), m.initial, m.n_actions)
 
     def to_dense(self) -> MarkovGame:
         """The same game with dense transitions; itself when it has them already.
@@ -235,20 +322,3 @@ class MarkovGame(Game):
         build = MarkovGame.identical_interest if self.shares_reward else MarkovGame
         rewards = self.rewards[0] if self.shares_reward else self.rewards
         return build(rewards, moves, self.discount, self.initial, name=self.name)
-
-
-def _rows_sum_to_one(low: Float, total: Float, actions: tuple[int, ...]) -> None:
-    """Every row's smallest entry and sum, rows in order s J + j."""
-
-    def where(row: int) -> str:
-        s, j = divmod(row, math.prod(actions))
-        return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
-
-    if (low < 0).any():
-        row = int(np.argmin(low))
-        raise ValueError(f"transition probabilities must not be negative, found {float(low[row])!r} {where(row)}")
-    off = np.abs(total - 1)
-    if (off > _check.TOLERANCE).any():
-        row = int(np.argmax(off))
-        raise ValueError(f"transition probabilities must sum to 1, found {float(total[row])!r} {where(row)}; "
-                         "divide each row by its sum (for an absorbing state, let it lead to itself)")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
 from ..kernels.joint import cut_players, own_action_first, scratch_sizes
 from .game import Game, reward_table
+from .sampler import DenseSampler, joint_rewards
 from .stage import StageModel, StageWork
 
 
@@ -101,6 +102,17 @@ class NormalFormGame(Game):
 
     def workspace_bytes(self, threads: int = 1) -> int:
         return 8 * (sum(self.num_actions) + sum(scratch_sizes(self.num_actions, self._model.cut, 1)))
+
+    def tables(self) -> dict[str, NDArray[np.float64]]:
+        return {"payoffs": self.payoffs}
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, NDArray[np.float64]]) -> NormalFormGame:
+        payoffs = tables["payoffs"]
+        return cls(payoffs) if payoffs.shape[0] == payoffs.ndim - 1 > 1 else cls.identical_interest(payoffs[0])
+
+    def _build_sampler(self) -> DenseSampler:
+        return DenseSampler(*joint_rewards(self), np.zeros(0), np.zeros(0, np.int32), self._model.initial, self._model.n_actions)
 
     @property
     def nbytes(self) -> int:

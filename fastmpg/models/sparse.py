@@ -1,66 +1,129 @@
 """Sparse transitions: CSR rows s J + j, never densified.
 
-The chain P^pi keeps the pattern "all states that any joint action in s can lead to"; ``slot`` sends every stored
-transition to its place there. What player i sees of the future is read from the rows again for each value function, so
-that no table larger than the game is ever formed. Chains of few states are solved densely, others by BiCGSTAB with a
-certified residual.
+An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern of the
+chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every player's
+marginal transitions behind; else rows are read again for each value function, and nothing larger than the game is formed.
+Chains of few states are solved densely, others iteratively with a certified residual, see :mod:`fastmpg.kernels.krylov`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
-from .._jit import attach, kernel
-from ..kernels import linear
-from ..kernels.joint import suffix_weights
-from ..kernels.marginal import contract_own, contract_rewards
+import numpy as np
+
+from .._jit import UNCOMPILED, attach, call, inlined, kernel, lapack
+from ..kernels import krylov, linear
+from ..kernels.joint import scratch_sizes
+from ..kernels.rows import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plan
+from ..kernels.simplex import entropy
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
-TOLERANCE = 1e-14  # relative residual at which the iteration ends; rounding usually ends it first
+MARGINAL = 2  # marginal transitions are kept where they hold at most this many numbers for every stored transition
+
+
+class Factors(NamedTuple):
+    """Incomplete factors of a chain, states in the order of elimination (see :func:`.krylov.factor`).
+
+    order, place (S,): that order and its inverse   here (S,) scratch   start (S + 1,), middle (S,): rows and their diagonals
+    column, value: the entries; a diagonal is kept inverted
+    """
+
+    order: Any
+    place: Any
+    here: Any
+    start: Any
+    middle: Any
+    column: Any
+    value: Any
 
 
 class SparseWork(NamedTuple):
-    """reward (S, A_total)   chain (nnz of the pattern,)   lu (S, S) or (0, 0)   plane (J,)   krylov (7, S)"""
+    """reward (S, A_total)   chain (pattern,)   p_bar (A_total pattern,) or (0,)   lu (S, S) or (0, 0)
+
+    packed (S + 1,), column (pattern,): the chain without its zeros   correction (1, S)   krylov (shares, VECTORS, S)
+    residual (N,)   numbers (2,) and system: arguments of the iterative solver, see :func:`.krylov.solve_plan`
+    lead, tail, x, y, others, near, plane: scratch of the passes over P, one row for every share of the states
+    plan: the passes' addresses and their arguments' (empty when uncompiled)
+    """
 
     reward: Any
     chain: Any
+    p_bar: Any
     lu: Any
     pivot: Any
     routines: Any
     scalars: Any
+    packed: Any
+    column: Any
+    factors: Any
+    correction: Any
     krylov: Any
-    plane: Any
+    residual: Any
+    numbers: Any
+    system: Any
     lead: Any
     tail: Any
     x: Any
     y: Any
     others: Any
+    near: Any
+    plane: Any
+    plan: Any
 
 
-@kernel
-def _mix(model, work, policy):
-    """P^pi into the chain."""
-    j = 0
-    for s in range(policy.shape[0]):
-        lead_top = suffix_weights(policy[s], model.n_actions, model.offset, 0, model.cut, -1, work.lead)
-        tail_top = suffix_weights(policy[s], model.n_actions, model.offset, model.cut, model.n_actions.size, -1, work.tail)
-        for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
-            work.chain[k] = 0.0
-        for l in range(lead_top, work.lead.size):
-            for u in range(tail_top, work.tail.size):
-                weight = work.lead[l] * work.tail[u]
-                if weight != 0.0:
-                    for k in range(model.pointer[j], model.pointer[j + 1]):
-                        work.chain[model.slot[k]] += weight * model.probability[k]
-                j += 1
+def _pass(what, model, work, policy):
+    contract_states(what, model.rewards, model.pointer, model.probability, model.slot, model.chain_pointer, policy, model.n_actions,
+                    model.offset, model.cut, 0, policy.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0],
+                    work.reward, work.p_bar, work.chain)
+
+
+def _lookahead(model, work, policy, i, value, q):
+    look_states(i, model.pointer, model.probability, model.slot, model.chain_pointer, model.chain_index, model.discount, policy,
+                model.n_actions, model.offset, 0, policy.shape[0], work.plane[0], work.others[0], work.near[0], work.reward, work.p_bar,
+                value, q)
+
+
+if not UNCOMPILED:
+
+    @inlined
+    def _pass(what, model, work, policy):
+        work.plan[WHAT], work.plan[POLICY] = what, policy.ctypes.data
+        call(work.plan[0], (work.plan.ctypes.data,))
+
+    @kernel
+    def _lookahead(model, work, policy, i, value, q):
+        work.plan[PLAYER], work.plan[POLICY], work.plan[VALUE], work.plan[Q] = i, policy.ctypes.data, value.ctypes.data, q.ctypes.data
+        call(work.plan[1], (work.plan.ctypes.data,))
 
 
 @kernel
 def _contract(model, work, policy):
-    for s in range(policy.shape[0]):
-        contract_rewards(model.rewards, s, policy[s], model.n_actions, model.offset, model.cut, work.lead, work.tail, work.x, work.y,
-                         work.others, work.reward[s])
-    _mix(model, work, policy)
+    _pass(ALL, model, work, policy)
+
+
+def _iterate(work, rhs, transposed, share):
+    krylov.solve_some(work.packed, work.column, work.chain, work.numbers[0], work.factors, rhs, 0, rhs.shape[0], transposed, share,
+                      work.krylov[0], work.residual)
+
+
+def _prepare(work):
+    krylov.factor(work.packed, work.column, work.chain, work.numbers[0], work.factors)
+
+
+if not UNCOMPILED:
+
+    @inlined
+    def _iterate(work, rhs, transposed, share):
+        d = work.system
+        work.numbers[1] = share
+        d[krylov.COUNT], d[krylov.TRANSPOSED], d[krylov.RHS] = rhs.shape[0], transposed, rhs.ctypes.data
+        call(d[0], (d.ctypes.data,))
+
+    @inlined
+    def _prepare(work):
+        call(work.system[krylov.FACTOR], (work.system.ctypes.data,))
 
 
 @kernel
@@ -74,11 +137,28 @@ def _factor(model, work):
             for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
                 work.lu[s, model.chain_index[k]] -= model.discount * work.chain[k]
         linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+    else:
+        krylov.pack(model.chain_pointer, model.chain_index, work.chain, work.packed, work.column)
+        _prepare(work)
 
 
 @kernel
 def _deviate(model, work, policy, i):
-    _mix(model, work, policy)
+    if work.p_bar.size == 0:
+        _pass(CHAIN, model, work, policy)
+    else:
+        columns = policy.shape[1]
+        for s in range(policy.shape[0]):
+            first, last = model.chain_pointer[s], model.chain_pointer[s + 1]
+            width, out = last - first, work.chain[first:last]
+            for e in range(width):
+                out[e] = 0.0
+            for c in range(model.offset[i], model.offset[i + 1]):
+                weight = policy[s, c]
+                if weight != 0.0:
+                    row = work.p_bar[columns * first + c * width:columns * first + (c + 1) * width]
+                    for e in range(width):
+                        out[e] += weight * row[e]
     _factor(model, work)
 
 
@@ -87,43 +167,41 @@ def _solve(model, work, rhs, transposed):
     if work.lu.shape[0] > 0:
         linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
     else:
-        for i in range(rhs.shape[0]):
-            linear.sparse_solve(model.chain_pointer, model.chain_index, work.chain, model.discount, rhs[i], transposed,
-                                TOLERANCE, work.krylov)
+        _iterate(work, rhs, transposed, 0.0)
 
 
 @kernel
-def _lookahead(model, work, policy, i, value, q):
-    n, after = model.n_actions[i], 1
-    for d in range(i + 1, model.n_actions.size):
-        after *= model.n_actions[d]
-    others = work.plane.size // n
-    row = 0
-    for s in range(policy.shape[0]):
-        for l in range(others // after):
-            for a in range(n):
-                for u in range(after):
-                    total = 0.0
-                    for k in range(model.pointer[row], model.pointer[row + 1]):
-                        total += model.probability[k] * value[model.index[k]]
-                    work.plane[a * others + l * after + u] = total
-                    row += 1
-        contract_own(work.plane, i, policy[s], model.n_actions, model.offset, work.others, q[s])
+def _improve(model, work, policy, i, tau, q, value, share):
+    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need not be exact."""
+    rhs = work.correction if work.lu.shape[0] == 0 else value.reshape((1, value.size))
+    direct, table = work.lu.shape[0] > 0, work.reward if work.lu.shape[0] > 0 else q
+    for s in range(value.size):
+        total = 0.0 if direct else -value[s]
         for c in range(model.offset[i], model.offset[i + 1]):
-            q[s, c] = work.reward[s, c] + model.discount * q[s, c]
+            if policy[s, c] != 0.0:
+                total += policy[s, c] * table[s, c]
+        if tau > 0.0:
+            total += tau * entropy(policy[s, model.offset[i]:model.offset[i + 1]])
+        rhs[0, s] = total
+    if direct:
+        _solve(model, work, rhs, False)
+        return True
+    _iterate(work, rhs, False, share)
+    for s in range(value.size):
+        value[s] += rhs[0, s]
+    return share == 0.0
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, improve=_improve)
 class SparseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)
 
-    pointer (S J + 1,), index, probability: P(t | s, j) in CSR   slot: place in the chain
-    chain_pointer (S + 1,), chain_index: the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
+    pointer (S J + 1,), slot, probability: P(t | s, j) in CSR, by the place of t in the union of next states
+    chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
     """
 
     rewards: Any
     pointer: Any
-    index: Any
     probability: Any
     slot: Any
     chain_pointer: Any
@@ -133,3 +211,71 @@ class SparseModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
+
+
+def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
+    """Bytes of a sparse game's tables, as a Python integer."""
+    return 8 * (planes * n_states * joint + n_states * joint + 1 + 2 * n_states + 1) + entries * (item + 4) + 4 * pattern
+
+
+class Layout(NamedTuple):
+    """Sizes of a workspace, from numbers that are known before any table is."""
+
+    n_states: int
+    actions: tuple[int, ...]
+    cut: int
+    entries: int
+    pattern: int
+    widest: int
+
+    @property
+    def marginal(self) -> bool:
+        """Whether every player's marginal transitions are kept."""
+        return sum(self.actions) * self.pattern <= MARGINAL * self.entries
+
+    @property
+    def side(self) -> int:
+        """Of the dense factors."""
+        return self.n_states if self.n_states <= DIRECT else 0
+
+    @property
+    def factor_entries(self) -> int:
+        """Room for the incomplete factors."""
+        return 0 if self.side else min(self.pattern + self.n_states, (krylov.WIDTH + 1) * self.n_states)
+
+    @property
+    def scratch(self) -> tuple[int, ...]:
+        """Lengths of lead, tail, x, y, others and near."""
+        return *scratch_sizes(self.actions, self.cut, self.widest if self.marginal else 1), self.widest
+
+    def bytes(self, threads: int) -> int:
+        """What :meth:`workspace` allocates."""
+        shares, columns, solver = min(threads, self.n_states), sum(self.actions), 0
+        if not self.side:
+            solvers = min(threads, len(self.actions))
+            solver = self.n_states * (8 * (krylov.VECTORS * solvers + 1) + 36) + 12 * self.factor_entries + 4 * self.pattern
+        numbers = self.n_states * columns + self.pattern * (1 + columns * self.marginal) + self.side**2
+        return 8 * (numbers + shares * (sum(self.scratch) + math.prod(self.actions))) + solver
+
+    def workspace(self, model: SparseModel, threads: int) -> SparseWork:
+        """Scratch arrays."""
+        n, side = self.n_states, self.side
+        shares, rest = 1 if UNCOMPILED else min(threads, n), 0 if side else n
+        reward, chain = np.zeros((n, sum(self.actions))), np.zeros(self.pattern)
+        p_bar = np.zeros(sum(self.actions) * self.pattern if self.marginal else 0)
+        lead, tail, x, y, others, near = scratch = [np.zeros((shares, size)) for size in self.scratch]
+        plane, numbers = np.zeros((shares, math.prod(self.actions))), np.array([model.discount, 0.0])
+        plan = np.zeros(0, np.int64)
+        if not UNCOMPILED:
+            plan = rows_plan(model, numbers, scratch, plane, reward, p_bar, chain)
+        order, where, here = (np.zeros(rest, np.int32) for _ in range(3))
+        factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
+                          np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
+        packed, column = np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32)
+        spare = np.zeros((1 if UNCOMPILED else min(threads, len(self.actions)), krylov.VECTORS, rest))
+        residual, system = np.zeros(len(self.actions)), np.zeros(0, np.int64)
+        if not (UNCOMPILED or side):
+            system = krylov.solve_plan(numbers, packed, column, chain, factors, spare, residual)
+        return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
+                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), packed, column, factors,
+                          np.zeros((1, rest)), spare, residual, numbers, system, lead, tail, x, y, others, near, plane, plan)

@@ -18,7 +18,7 @@ from ..evaluate import PARALLEL_WORK, Oracle, finish
 from ..metrics import gaps
 from ..models.game import Game, contract
 from ..policy import check_policy, uniform_policy
-from ..respond import respond
+from ..respond import profile, respond
 
 __all__ = ["RoundRobin", "round_robin"]
 
@@ -32,6 +32,7 @@ def _round(model, oracle, policy, always):
     for i in range(oracle.value.shape[0]):
         contract(model, oracle.work, policy)
         finish(model, oracle, policy)
+        profile(oracle, policy, 0, policy.shape[1])
         respond(model, oracle, policy, i, 0.0, oracle.value[i])
         size, gain = 1e-300, 0.0
         for s in range(policy.shape[0]):

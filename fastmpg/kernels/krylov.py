@@ -1,0 +1,328 @@
+"""Large sparse chains: (I - gamma P) x = b, or its transpose, by preconditioned BiCGSTAB inside iterative refinement.
+
+I - gamma P is an M-matrix, so that an incomplete factorisation without fill exists and is stable (Meijerink and van der Vorst
+1977). Where most states have one likely successor, states are eliminated after it: chains that are nearly deterministic, which
+defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped to the diagonal halves the
+iterations on regular grids, and multiplies them by eight on random chains.)
+
+Every solution ends with a residual that is computed afresh, and is corrected until that is rounding:
+
+    |V - V*|_inf <= |b - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
+
+Where the iteration fails to halve the residual, the slow but sure one of :mod:`.linear` goes on from there.
+"""
+
+import numpy as np
+
+from .._jit import Callback, array_at, carray, kernel, parallel, prange, register_jitable
+from .linear import sparse_apply, sparse_solve
+from .vector import add, dot, gather_dot
+
+WIDTH = 64  # entries of a row from which only the larger ones enter the factors
+LIKELY = 0.4  # mean probability of the likeliest successor from which states are ordered by it
+VECTORS = 10  # of scratch
+EPS = 2.220446049250313e-16
+INNER = 1e-9  # reduction that one call of BiCGSTAB is asked for: its own residual drifts from the true one beyond
+MOST, PATIENCE = 2000, 500  # iterations of one call, and of one that does not halve its residual
+
+
+@kernel
+def norm(x, transposed):
+    """1-norm if transposed, else the largest entry; NaN if there is one."""
+    total = 0.0
+    for s in range(x.size):
+        size = abs(x[s])
+        if transposed:
+            total += size
+        elif not size <= total:
+            total = size
+    return total
+
+
+@kernel
+def pack(pointer, index, chain, packed, column):
+    """Leave the zeros out: a deviation to one action may use a small part of the pattern. chain is packed in place.
+
+    packed (S + 1,)   column (pattern,)
+    """
+    end, first = 0, pointer[0]
+    packed[0] = 0
+    for s in range(packed.size - 1):
+        last = pointer[s + 1]
+        for k in range(first, last):
+            if chain[k] != 0.0:
+                chain[end], column[end] = chain[k], index[k]
+                end += 1
+        first = last
+        packed[s + 1] = end
+
+
+@kernel
+def order_states(pointer, index, chain, order, place, stack):
+    """The order of elimination: by likeliest successors first where these decide, else as the states are numbered.
+
+    order, place (S,) int32, inverse to each other   stack (S,) int32
+    """
+    n, mass = order.size, 0.0
+    for s in range(n):
+        best, where = 0.0, np.int64(s)
+        for k in range(pointer[s], pointer[s + 1]):
+            if chain[k] > best:
+                best, where = chain[k], np.int64(index[k])
+        mass += best
+        order[s] = where
+        place[s] = -1
+    if mass < LIKELY * n:
+        for s in range(n):
+            order[s] = s
+            place[s] = s
+        return
+    count = 0
+    for first in range(n):
+        depth, s = 0, first
+        while place[s] == -1:
+            place[s] = -2
+            stack[depth] = s
+            depth += 1
+            s = order[s]
+        while depth > 0:
+            depth -= 1
+            place[stack[depth]] = count
+            count += 1
+    for s in range(n):
+        order[place[s]] = s
+
+
+@kernel
+def factor(pointer, index, chain, gamma, factors):
+    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/sparse.py."""
+    order, place, here, start, middle, column, value = factors
+    n = order.size
+    order_states(pointer, index, chain, order, place, here)
+    for s in range(n):
+        here[s] = -1
+    end = 0
+    for i in range(n):
+        s = order[i]
+        start[i] = end
+        filled = 0
+        for k in range(pointer[s], pointer[s + 1]):
+            filled += chain[k] > 0.0
+        low = 0.0 if filled <= WIDTH else 1.0 / WIDTH
+        own = 1.0
+        for k in range(pointer[s], pointer[s + 1]):
+            p, t = chain[k], np.int64(index[k])
+            if t == s:
+                own -= gamma * p
+            elif p > low:
+                c, at = place[t], end
+                while at > start[i] and column[at - 1] > c:
+                    column[at], value[at] = column[at - 1], value[at - 1]
+                    at -= 1
+                column[at], value[at] = c, -gamma * p
+                end += 1
+        at = end
+        while at > start[i] and column[at - 1] > i:
+            column[at], value[at] = column[at - 1], value[at - 1]
+            at -= 1
+        column[at], value[at] = i, own
+        middle[i] = at
+        end += 1
+        for k in range(start[i], end):
+            here[column[k]] = k
+        for k in range(start[i], at):
+            j = column[k]
+            share = value[k] * value[middle[j]]
+            value[k] = share
+            for m in range(middle[j] + 1, start[j + 1] if j + 1 < i else start[i]):
+                to = here[column[m]]
+                if to >= 0:
+                    value[to] -= share * value[m]
+        for k in range(start[i], end):
+            here[column[k]] = -1
+        value[at] = 1.0 / value[at]
+    start[n] = end
+
+
+@kernel
+def precondition(factors, r, transposed, z, out):
+    """out = M^-1 r, or its transpose, M the factors' product.    z (S,) scratch; ``out`` may be ``r``"""
+    order, _, _, start, middle, column, value = factors
+    n = order.size
+    if not transposed:
+        for i in range(n):
+            z[i] = r[order[i]] - gather_dot(value, column, start[i], middle[i], z)
+        for i in range(n - 1, -1, -1):
+            z[i] = (z[i] - gather_dot(value, column, middle[i] + 1, start[i + 1], z)) * value[middle[i]]
+            out[order[i]] = z[i]
+    else:
+        for i in range(n):
+            z[i] = r[order[i]]
+        for i in range(n):
+            total = z[i] * value[middle[i]]
+            z[i] = total
+            for k in range(middle[i] + 1, start[i + 1]):
+                z[column[k]] -= value[k] * total
+        for i in range(n - 1, -1, -1):
+            total = z[i]
+            out[order[i]] = total
+            for k in range(start[i], middle[i]):
+                z[column[k]] -= value[k] * total
+
+
+@kernel
+def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, scratch):
+    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the iterations.
+
+    Right-preconditioned, so that the residual that it watches is that of the system itself.
+    """
+    n = r.size
+    shadow, p, v, t, y, hat, z = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
+    for s in range(n):
+        shadow[s], p[s], v[s], x[s] = r[s], 0.0, 0.0, 0.0
+    rho, alpha, omega = 1.0, 1.0, 1.0
+    best, since = np.inf, 0
+    for iteration in range(MOST):
+        left = norm(r, transposed)
+        since = 0 if left < 0.5 * best else since + 1
+        best = min(best, left)
+        after = dot(shadow, r)
+        if left <= target or since > PATIENCE or after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
+            return iteration
+        beta = (after / rho) * (alpha / omega)
+        rho = after
+        for s in range(n):
+            p[s] = r[s] + beta * (p[s] - omega * v[s])
+        precondition(factors, p, transposed, z, y)
+        sparse_apply(pointer, index, chain, gamma, y, transposed, v)
+        bottom = dot(shadow, v)
+        if bottom == 0.0:
+            return iteration
+        alpha = rho / bottom
+        add(-alpha, v, r)
+        add(alpha, y, x)
+        if norm(r, transposed) <= target:
+            return iteration + 1
+        precondition(factors, r, transposed, z, hat)
+        sparse_apply(pointer, index, chain, gamma, hat, transposed, t)
+        bottom = dot(t, t)
+        omega = dot(t, r) / bottom if bottom > 0.0 else 0.0
+        add(omega, hat, x)
+        add(-omega, t, r)
+    return MOST
+
+
+@kernel
+def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
+    """Solve in place for one right-hand side, to rounding, or to a residual of ``share`` times rhs's own norm.
+
+    rhs (S,)   scratch (VECTORS, S)   Returns the residual's norm, computed afresh: 1-norm if transposed, else the largest entry.
+    """
+    n = rhs.size
+    b, r, step, more = scratch[0], scratch[1], scratch[2], scratch[3:]
+    for s in range(n):
+        b[s] = rhs[s]
+        r[s] = rhs[s]
+        rhs[s] = 0.0
+    whole = norm(b, transposed)
+    left = whole
+    for _ in range(50):
+        target = max(share * whole, 2.0 * EPS * (whole + 2.0 * norm(rhs, transposed)))
+        if left <= target:
+            return left
+        bicgstab(pointer, index, chain, gamma, factors, r, transposed, max(0.3 * target, INNER * left), step, more)
+        add(1.0, step, rhs)
+        sparse_apply(pointer, index, chain, gamma, rhs, transposed, r)
+        for s in range(n):
+            r[s] = b[s] - r[s]
+        now = norm(r, transposed)
+        if now <= 0.5 * left:
+            left = now
+            continue
+        if now < left and now <= 100.0 * target:
+            return now
+        for s in range(n):  # not NaN - NaN: from the vector itself
+            if not abs(step[s]) < np.inf:
+                rhs[s] = 0.0
+            else:
+                rhs[s] -= step[s]
+        sparse_apply(pointer, index, chain, gamma, rhs, transposed, r)
+        for s in range(n):
+            r[s] = b[s] - r[s]
+        left = norm(r, transposed)
+        if left > 100.0 * target:
+            for s in range(n):
+                step[s] = r[s]
+            sparse_solve(pointer, index, chain, gamma, step, transposed, max(1e-16, target / left), more)
+            add(1.0, step, rhs)
+            sparse_apply(pointer, index, chain, gamma, rhs, transposed, r)
+            for s in range(n):
+                r[s] = b[s] - r[s]
+            left = norm(r, transposed)
+        return left
+    return left
+
+
+# ---------------------------------------------------------------------------------------------------------- by address
+@kernel
+def solve_some(pointer, index, chain, gamma, factors, rhs, low, high, transposed, share, scratch, residual):
+    """Right-hand sides low..high-1 with one share's scratch (VECTORS, S).    rhs (R, S)   residual (R,)"""
+    for i in range(low, high):
+        residual[i] = solve(pointer, index, chain, gamma, factors, rhs[i], transposed, share, scratch)
+
+
+@parallel
+def solve_parallel(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch, residual):
+    """Every right-hand side by one thread."""
+    count, shares = rhs.shape[0], scratch.shape[0]
+    for b in prange(shares):
+        solve_some(pointer, index, chain, gamma, factors, rhs, count * b // shares, count * (b + 1) // shares, transposed, share,
+                   scratch[b], residual)
+
+
+STATES, ENTRIES, ROOM, SHARES, COUNT, TRANSPOSED, RHS = 1, 2, 3, 4, 5, 6, 7  # sizes, and what changes from call to call
+NUMBERS, FACTOR = 8, 22
+LENGTH = 23
+
+
+@register_jitable
+def _matrix(d):
+    """pointer, index, chain and factors from their sizes and addresses."""
+    n = d[STATES]
+    return (array_at(d[10], n + 1, np.int64), array_at(d[11], d[ENTRIES], np.uint32), array_at(d[12], d[ENTRIES], np.float64),
+            array_at(d[NUMBERS], 2, np.float64)[0],
+            (array_at(d[13], n, np.int32), array_at(d[14], n, np.int32), array_at(d[15], n, np.int32), array_at(d[16], n + 1, np.int64),
+             array_at(d[17], n, np.int64), array_at(d[18], d[ROOM], np.uint32), array_at(d[19], d[ROOM], np.float64)))
+
+
+def _solve(address):
+    d = carray(address, LENGTH)
+    pointer, index, chain, gamma, factors = _matrix(d)
+    count, shares, transposed = d[COUNT], min(d[SHARES], d[COUNT]), d[TRANSPOSED] != 0
+    share = array_at(d[NUMBERS], 2, np.float64)[1]
+    rhs, residual = array_at(d[RHS], (count, d[STATES]), np.float64), array_at(d[21], count, np.float64)
+    scratch = array_at(d[20], (shares, VECTORS, d[STATES]), np.float64)
+    if shares == 1:
+        solve_some(pointer, index, chain, gamma, factors, rhs, 0, count, transposed, share, scratch[0], residual)
+    else:
+        solve_parallel(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch, residual)
+
+
+def _factor(address):
+    d = carray(address, LENGTH)
+    pointer, index, chain, gamma, factors = _matrix(d)
+    factor(pointer, index, chain, gamma, factors)
+
+
+solve_by_address, factor_by_address = Callback(_solve), Callback(_factor)
+
+
+def solve_plan(numbers, packed, column, chain, factors, scratch, residual):
+    """Sizes and addresses for both by address; the caller keeps the arrays alive. numbers (2,): gamma, and the share to leave.
+
+    scratch (shares, VECTORS, S)   residual (R,)
+    """
+    sizes = [scratch.shape[2], chain.size, factors[5].size, scratch.shape[0], 0, 0, 0]
+    tables = [packed, column, chain, *factors, scratch, residual]
+    return np.array([solve_by_address.address, *sizes, numbers.ctypes.data, 0, *(each.ctypes.data for each in tables),
+                     factor_by_address.address], np.int64)

@@ -1,0 +1,241 @@
+"""Sparse transitions from compiled functions, one state and joint action at a time, and from independent factors."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _check
+from .._jit import user_kernel
+from ..kernels import pattern
+from ..kernels.pattern import merge
+from .rows import Rows
+
+GUARD = 64  # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
+MANY, NEGATIVE, OUTSIDE, OFF = 1, 2, 3, 4  # what can be wrong with a row
+
+
+def _next_joint(actions, n_actions):
+    """The joint action after this one, the last player's digit first."""
+    d = n_actions.size - 1
+    while d >= 0:
+        actions[d] += 1
+        if actions[d] < n_actions[d]:
+            return
+        actions[d] = 0
+        d -= 1
+
+
+_next_joint = user_kernel(_next_joint)
+
+
+def arguments(function: Callable[..., Any], name: str, allowed: dict[int, str]) -> int:
+    """How many arguments a user's function takes."""
+    if not callable(function):
+        raise TypeError(f"{name} must be a function, found {function!r}")
+    count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
+    if count not in allowed:
+        raise TypeError(f"{name} must take {' or '.join(allowed.values())}, found {count} arguments")
+    return count
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """A user's function as a kernel."""
+    return function if hasattr(function, "py_func") else user_kernel(function)
+
+
+def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], width: int, where: Callable[[int], str],
+            limit: int | None, dtype: str) -> Rows:
+    """Canonical rows from ``moves``; see :meth:`fastmpg.MarkovGame.from_moves`."""
+    forms = {2: "(state, actions)", 4: "(state, actions, next_states, probabilities)"}
+    several = arguments(moves, "moves", forms) == 4
+    move, joint = compiled(moves), math.prod(n_actions)
+    counts = np.array(n_actions, np.int64)
+    what = f"the rows of {n_states} states and {joint} joint actions"
+    _check.budget(8 * n_states * joint, what, "a game of fewer states or joint actions would fit", limit)
+    pointer = np.zeros(n_states * joint + 1, np.int64)
+    fault, found = np.zeros(2, np.int64), np.zeros(1)
+
+    @user_kernel
+    def one(state, actions, columns, chances, order, into, values, room, fault, found):
+        if not several:
+            into[0], values[0] = move(state, actions), 1.0
+            count = 1
+        else:
+            count = move(state, actions, columns, chances)
+            if count < 0 or count > room:
+                fault[1], found[0] = MANY, count
+                return 0
+            total = 0.0
+            for e in range(count):
+                if not chances[e] >= 0.0:
+                    fault[1], found[0] = NEGATIVE, chances[e]
+                    return 0
+                if columns[e] < 0 or columns[e] >= n_states:
+                    fault[1], found[0] = OUTSIDE, columns[e]
+                    return 0
+                total += chances[e]
+            if not abs(total - 1.0) <= _check_tolerance:
+                fault[1], found[0] = OFF, total
+                return 0
+            count = merge(columns, chances, count, order, into, values)
+        if into[0] < 0 or into[0] >= n_states:
+            fault[1], found[0] = OUTSIDE, into[0]
+            return 0
+        return count
+
+    _check_tolerance = _check.TOLERANCE
+
+    @user_kernel
+    def drive(counts, pointer, index, probability, columns, chances, order, into, values, room, fault, found):
+        actions = np.zeros(counts.size, np.int64)
+        fill = index.size > 0
+        for row in range(pointer.size - 1):
+            count = one(row // joint, actions, columns, chances, order, into, values, room, fault, found)
+            if fault[1] != 0:
+                fault[0] = row
+                return
+            if fill:
+                if pointer[row] + count != pointer[row + 1]:
+                    fault[0], fault[1] = row, -1
+                    return
+                for e in range(count):
+                    index[pointer[row] + e] = into[e]
+                    probability[pointer[row] + e] = values[e]
+            else:
+                pointer[row + 1] = pointer[row] + count
+            _next_joint(actions, counts)
+
+    room = width + GUARD
+    scratch = (np.zeros(room, np.int64), np.zeros(room), np.zeros(room), np.zeros(room, np.int64), np.zeros(room))
+    index, probability = np.zeros(0, np.int32), np.zeros(0, dtype)
+    for _ in range(2):
+        drive(counts, pointer, index, probability, *scratch, width, fault, found)
+        if fault[1]:
+            row, value = int(fault[0]), float(found[0])
+            raise ValueError({
+                -1: f"moves gave another number of next states the second time it was asked {where(row)}; it must not remember anything",
+                MANY: f"moves must return between 0 and width = {width} next states, found {value:g} {where(row)}; give a larger width",
+                NEGATIVE: f"moves must give probabilities of at least 0, found {value!r} {where(row)}",
+                OUTSIDE: f"moves must lead to states 0 to {n_states - 1}, found {value:.0f} {where(row)}",
+                OFF: f"probabilities of moves must sum to 1, found {value!r} {where(row)}"}[int(fault[1])])
+        if index.size == 0:
+            entries = int(pointer[-1])
+            need = (4 + np.dtype(dtype).itemsize) * entries
+            _check.budget(need, f"{what} with {entries} transitions", "a game of fewer states or joint actions would fit", limit)
+            index, probability = np.empty(entries, np.int32), np.empty(entries, dtype)
+    return Rows(pointer, index, probability, True)
+
+
+def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], planes: int,
+               limit: int | None) -> NDArray[np.float64]:
+    """Rewards (planes, S, A_0, ...) from ``reward(state, actions, out)``."""
+    arguments(reward, "rewards", {3: "(state, actions, out)"})
+    give, joint = compiled(reward), math.prod(n_actions)
+    _check.budget(8 * planes * n_states * joint, f"the rewards of {n_states} states and {joint} joint actions",
+                  "a game of fewer states or joint actions would fit, or one whose players share a reward", limit)
+    table = np.zeros((planes, n_states, joint))
+
+    @user_kernel
+    def drive(counts, out, table):
+        actions = np.zeros(counts.size, np.int64)
+        for s in range(table.shape[1]):
+            for j in range(table.shape[2]):
+                give(s, actions, out)
+                for i in range(table.shape[0]):
+                    table[i, s, j] = out[i]
+                _next_joint(actions, counts)
+
+    drive(np.array(n_actions, np.int64), np.zeros(planes), table)
+    return table.reshape(planes, n_states, *n_actions)
+
+
+def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *, max_bytes: int | None = None) -> Any:
+    """Transitions of a state made of independent factors: P(x' | x, a) = prod_l P_l(x'_l | x_l, a).
+
+    State (x_0, ..., x_{L-1}) has number sum_l x_l prod_{m > l} X_m: factor 0 is the slowest.
+
+    Parameters
+    ----------
+    factors : sequence of array_like (X_l, A_0, ..., A_{N-1}, X_l)
+        The local transitions of every factor. An axis of length 1 in the place of an A_i says that player i's action does not
+        matter to this factor.
+    num_actions : sequence of int
+        One number a player.
+    max_bytes : int, optional
+        Refuse to build past this size; by default, what the machine has free.
+
+    Returns
+    -------
+    scipy.sparse.csr_array (S * J, S)
+        Sorted rows s * J + j, for :class:`fastmpg.MarkovGame`. Entries of 0 are left out.
+
+    Raises
+    ------
+    ValueError
+        If a factor has another shape, or a row that is no distribution, with the factor, local state and joint action.
+    MemoryError
+        If the rows would not fit, before they are built.
+
+    Examples
+    --------
+    Two lamps, each with a switch of its own that works with probability 0.9:
+
+    >>> import numpy as np, fastmpg as fm
+    >>> lamp = np.array([[[1, 0], [0.1, 0.9]], [[0, 1], [0.9, 0.1]]])  # (X, A, X): action 1 switches
+    >>> moves = fm.product_transitions([lamp[:, :, None], lamp[:, None]], (2, 2))
+    >>> moves.shape, moves.nnz
+    ((16, 4), 36)
+    >>> moves.toarray()[3].round(2)  # both switch, from both off
+    array([0.01, 0.09, 0.09, 0.81])
+    """
+    actions = _check.num_actions(num_actions)
+    joint = math.prod(actions)
+    if len(factors) == 0:
+        raise ValueError("factors must hold at least one table of local transitions")
+    _check.budget(8 * joint * len(factors), f"{joint} joint actions", "fewer of them would fit", max_bytes)
+    sizes, places, starts, bounds, index, chances = [], [], [], [np.zeros(1, np.int64)], [], []
+    rows = entries = 0
+    for l, factor in enumerate(factors):
+        table = _check.array(factor, f"factors[{l}]", copy=False)
+        good = table.ndim == len(actions) + 2 and table.shape[0] == table.shape[-1] > 0
+        if not good or any(n not in (1, a) for n, a in zip(table.shape[1:-1], actions, strict=True)):
+            raise ValueError(f"factors[{l}] must have shape (X, A_0, ..., X) with actions {actions}, or 1 in the place of those that do "
+                             f"not matter, found {table.shape}")
+        local = np.arange(math.prod(table.shape[1:-1])).reshape(table.shape[1:-1])
+        flat = table.reshape(-1, table.shape[0])
+        if (flat < 0).any() or (np.abs(flat.sum(axis=1) - 1) > _check.TOLERANCE).any():
+            bad = int(np.argmax(np.maximum(-flat.min(axis=1), np.abs(flat.sum(axis=1) - 1))))
+            x, *a = (int(each) for each in np.unravel_index(bad, table.shape[:-1]))
+            raise ValueError(f"factors[{l}] must hold distributions, found {flat[bad].tolist()} at local state {x} and joint action "
+                             f"{tuple(a)}")
+        sizes.append((table.shape[0], local.size))
+        places.append(np.broadcast_to(local, actions).reshape(-1))
+        starts.append(rows)
+        filled = sp.csr_array(flat)
+        bounds.append(entries + filled.indptr[1:].astype(np.int64))
+        index.append(filled.indices.astype(np.int64))
+        chances.append(filled.data)
+        rows, entries = rows + flat.shape[0], entries + filled.nnz
+    n_states = math.prod(x for x, _ in sizes)
+    what = f"a product of {n_states} states and {joint} joint actions"
+    per_action = np.ones(joint, object)
+    for size, place, ends, before in zip(sizes, places, bounds[1:], bounds, strict=False):
+        filled_rows = np.diff(ends, prepend=before[-1]).reshape(size)
+        per_action *= filled_rows.sum(axis=0).astype(object)[place]
+    total = sum(per_action.tolist())
+    small = total < 2**31
+    need = (12 if small else 16) * (total + n_states * joint)
+    _check.budget(need, f"{what} with {total} transitions", "fewer or smaller factors would fit", max_bytes)
+    shared = np.array(places, np.int64), np.array(starts, np.int64), np.concatenate(bounds)
+    shape, pointer = np.array(sizes, np.int64), np.zeros(n_states * joint + 1, np.int64)
+    pattern.product_counts(*shared, shape, pointer)
+    columns, values = np.empty(total, np.int32 if small else np.int64), np.empty(total)
+    pattern.product_fill(*shared, np.concatenate(index), np.concatenate(chances), shape, pointer, columns, values)
+    return sp.csr_array((values, columns, pointer.astype(columns.dtype)), shape=(n_states * joint, n_states))

@@ -1,0 +1,288 @@
+"""Polymatrix games: a player's payoff is a sum over its neighbours on a graph. No joint action is formed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _check
+from .._check import Float
+from .._jit import attach, inlined, kernel, lapack
+from .._simd import gather
+from ..kernels import linear
+from ..kernels.sampling import draw
+from .game import Game
+from .markov import MarkovGame, dense_bytes
+from .sampler import alias, begin_by_law, row_is_state
+
+INSTEAD = "use fewer states, or leave pairs without payoffs out"
+
+
+class PolymatrixWork(NamedTuple):
+    """reward (S, A_total)   lu, pivot, routines, scalars: factors of the chain, which no policy changes"""
+
+    reward: Any
+    lu: Any
+    pivot: Any
+    routines: Any
+    scalars: Any
+
+
+@kernel
+def _contract(model, work, policy):
+    for s in range(policy.shape[0]):
+        for i in range(model.n_actions.size):
+            low, n = model.offset[i], model.n_actions[i]
+            for a in range(n):
+                work.reward[s, low + a] = model.solo[s, low + a]
+            for e in range(model.edges[i], model.edges[i + 1]):
+                k = model.other[e]
+                m, base = model.n_actions[k], model.offset[k]
+                start = model.start[e] + s * n * m
+                for a in range(n):
+                    total = 0.0
+                    for b in range(m):
+                        total += model.payoffs[start + a * m + b] * policy[s, base + b]
+                    work.reward[s, low + a] += total
+
+
+@kernel
+def _factor(model, work):
+    if work.lu.shape[0] > 0:
+        linear.system(model.transitions, model.discount, work.lu)
+        linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+
+
+@inlined
+def _deviate(model, work, policy, i):
+    pass
+
+
+@kernel
+def _solve(model, work, rhs, transposed):
+    if work.lu.shape[0] > 0:
+        linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
+
+
+@kernel
+def _lookahead(model, work, policy, i, value, q):
+    for s in range(value.size):
+        total = 0.0
+        if model.discount > 0.0:
+            for t in range(value.size):
+                total += model.transitions[s, t] * value[t]
+        for c in range(model.offset[i], model.offset[i + 1]):
+            q[s, c] = work.reward[s, c] + model.discount * total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+class PolymatrixModel(NamedTuple):
+    """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
+
+    other, start (edges,): the neighbour and where the table begins   solo (S, A_total)   transitions (S, S)   discount   initial
+    """
+
+    payoffs: Any
+    edges: Any
+    other: Any
+    start: Any
+    solo: Any
+    transitions: Any
+    discount: float
+    initial: Any
+    n_actions: Any
+    offset: Any
+
+
+@inlined
+def _step(sampler, state, actions, rewards, uniforms, at):
+    m = sampler.model
+    for i in range(m.n_actions.size):
+        total = m.solo[state, m.offset[i] + actions[i]]
+        for e in range(m.edges[i], m.edges[i + 1]):
+            k = m.other[e]
+            total += gather(m.payoffs, m.start[e] + (state * m.n_actions[i] + actions[i]) * m.n_actions[k] + actions[k])
+        rewards[i] = total
+    n = m.initial.size
+    return draw(gather(uniforms, at), state * n, n, sampler.threshold, sampler.other) if n > 1 else 0
+
+
+@attach(begin=begin_by_law, step=_step, row=row_is_state)
+class PolymatrixSampler(NamedTuple):
+    """The model, with alias tables of its transitions."""
+
+    model: Any
+    threshold: Any
+    other: Any
+    initial: Any
+
+
+class PolymatrixGame(Game):
+    """A game in which every player's payoff is a sum of payoffs against single others.
+
+    Parameters
+    ----------
+    payoffs : mapping of (int, int) to array_like (A_i, A_k) or (S, A_i, A_k)
+        payoffs[i, k]: what player i receives from the pair's actions, its own first. Pairs that are not named give nothing.
+    num_actions : sequence of int
+        One number a player.
+    transitions : array_like (S, S), optional
+        The states' law of motion, which nobody influences; one state by default.
+    discount : float
+        In [0, 1).
+    initial : array_like (S,), optional
+        Law of the first state; uniform by default.
+    solo : list of array_like (A_i,) or (S, A_i), optional
+        What players receive for their own actions alone.
+    name : str
+
+    Raises
+    ------
+    ValueError, TypeError
+        What is wrong and where.
+    MemoryError
+        If the tables would not fit.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> pennies = [[1, -1], [-1, 1]]
+    >>> game = fm.PolymatrixGame({(0, 1): pennies, (1, 2): pennies, (2, 0): pennies}, (2, 2, 2))
+    >>> fm.evaluate(game, [[[1, 0]], [[1, 0]], [[0.5, 0.5]]]).value.ravel()
+    array([1., 0., 0.])
+    """
+
+    def __init__(self, payoffs: Mapping[tuple[int, int], ArrayLike], num_actions: Any, transitions: ArrayLike | None = None,
+                 discount: float = 0.0, initial: ArrayLike | None = None, *, solo: Any = None, name: str = "polymatrix game") -> None:
+        actions = _check.num_actions(num_actions)
+        if not isinstance(payoffs, Mapping):
+            raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write {{(0, 1): table, ...}}")
+        moves = np.ones((1, 1)) if transitions is None else _check.array(transitions, "transitions")
+        if moves.ndim != 2 or moves.shape[0] != moves.shape[1] or moves.shape[0] == 0:
+            raise ValueError(f"transitions must have shape (S, S), found {moves.shape}: no player influences them")
+        _check.rows_sum_to_one(moves.min(axis=-1), moves.sum(axis=-1), lambda row: f"in state {row}")
+        n_states, n_players = moves.shape[0], len(actions)
+        gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        for pair in payoffs:
+            if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_check.is_int, pair))):
+                raise TypeError(f"payoffs must map pairs of players to tables, found the key {pair!r}")
+            if pair[0] == pair[1] or not all(0 <= x < n_players for x in pair):
+                raise ValueError(f"payoffs must name two different players below {n_players}, found {pair}")
+        need = 8 * n_states * (sum(actions[i] * actions[k] for i, k in payoffs) + 2 * sum(actions) + 3 * n_states)
+        _check.budget(need, f"a polymatrix game of {len(payoffs)} ordered pairs and {n_states} states", INSTEAD)
+        pairs = sorted((int(i), int(k)) for i, k in payoffs)
+        flat = np.empty(n_states * sum(actions[i] * actions[k] for i, k in pairs))
+        start, at = np.empty(len(pairs), np.int64), 0
+        for e, (i, k) in enumerate(pairs):
+            table = _check.array(payoffs[i, k], f"payoffs[{i}, {k}]", copy=False)
+            full = (n_states, actions[i], actions[k])
+            if table.shape not in (full, full[1:]):
+                raise ValueError(f"payoffs[{i}, {k}] must have shape (A_{i}, A_{k}) = {full[1:]}, or with states in front {full}, "
+                                 f"found {table.shape}")
+            start[e] = at
+            flat[at:at + math.prod(full)] = np.broadcast_to(table, full).ravel()
+            at += math.prod(full)
+        alone = np.zeros((n_states, sum(actions)))
+        self.num_players, self.num_states, self.num_actions = n_players, n_states, actions
+        self.discount, self.name, self.shares_reward = gamma, name, False
+        if solo is not None:
+            if len(solo) != n_players:
+                raise ValueError(f"solo must have one table per player, {n_players}, found {len(solo)}")
+            for i, (low, high) in enumerate(zip(self.offset[:-1], self.offset[1:], strict=True)):
+                row = _check.array(solo[i], f"solo[{i}]")
+                if row.shape not in ((high - low,), (n_states, high - low)):
+                    raise ValueError(f"solo[{i}] must have shape ({high - low},) or {(n_states, int(high - low))}, found {row.shape}")
+                alone[:, low:high] = row
+        rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
+        owners = np.array([i for i, _ in pairs], np.int64)
+        edges, others = np.searchsorted(owners, np.arange(n_players + 1)), np.array([k for _, k in pairs], np.int64)
+        self._model = PolymatrixModel(flat, edges, others, start, alone, moves, gamma, rho, np.array(actions, np.int64), self.offset)
+        self.initial = rho.view()
+        self.initial.flags.writeable = False
+        self._frozen = True
+
+    @property
+    def payoffs(self) -> dict[tuple[int, int], Float]:
+        """Every pair's table (S, A_i, A_k), read-only."""
+        m, found = self._model, {}
+        for i in range(self.num_players):
+            for e in range(m.edges[i], m.edges[i + 1]):
+                k = int(m.other[e])
+                shape = (self.num_states, self.num_actions[i], self.num_actions[k])
+                found[i, k] = m.payoffs[m.start[e]:m.start[e] + math.prod(shape)].reshape(shape)
+                found[i, k].flags.writeable = False
+        return found
+
+    @property
+    def model(self) -> PolymatrixModel:
+        return self._model
+
+    def workspace(self, threads: int = 1) -> PolymatrixWork:
+        side = self.num_states if self.discount > 0.0 else 0
+        return PolymatrixWork(np.zeros(self._model.solo.shape), np.zeros((side, side)), np.zeros(side, np.int32),
+                              np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32))
+
+    def workspace_bytes(self, threads: int = 1) -> int:
+        return 8 * self.num_states * (sum(self.num_actions) + self.num_states + 2)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(int(getattr(table, "nbytes", 0)) for table in self._model)
+
+    def payoff_range(self) -> Float:
+        """Bounds: sums of the tables' own smallest and largest entries."""
+        bounds = np.zeros((self.num_players, self.num_states, 2))
+        m = self._model
+        for i in range(self.num_players):
+            own = m.solo[:, m.offset[i]:m.offset[i + 1]]
+            bounds[i] = np.stack([own.min(axis=1), own.max(axis=1)], axis=1)
+        for (i, _), table in self.payoffs.items():
+            bounds[i] += np.stack([table.min(axis=(1, 2)), table.max(axis=(1, 2))], axis=1)
+        return np.stack([bounds[..., 0].min(axis=1), bounds[..., 1].max(axis=1)], axis=1)
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        m = self._model
+        pairs = np.array([(i, k) for i, k in self.payoffs], np.int64).reshape(-1, 2)
+        return {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions, "discount": np.array(m.discount),
+                "initial": m.initial, "num_actions": m.n_actions}
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> PolymatrixGame:
+        actions, n_states = tuple(map(int, tables["num_actions"])), tables["transitions"].shape[0]
+        given, at = {}, 0
+        for i, k in tables["pairs"].tolist():
+            shape = (n_states, actions[i], actions[k])
+            given[i, k] = tables["payoffs"][at:at + math.prod(shape)].reshape(shape)
+            at += math.prod(shape)
+        solo = np.split(tables["solo"], np.cumsum(actions)[:-1], axis=1)
+        return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo)
+
+    def _build_sampler(self) -> PolymatrixSampler:
+        m, n = self._model, self.num_states
+        return PolymatrixSampler(m, *alias(np.arange(n + 1) * n, m.transitions.reshape(-1), repr(self)), m.initial)
+
+    def to_dense(self) -> MarkovGame:
+        """The same game with tables over joint actions.
+
+        Raises
+        ------
+        MemoryError
+            If they would not fit, with their size.
+        """
+        actions, n_states = self.num_actions, self.num_states
+        _check.budget(2 * dense_bytes(n_states, actions, self.num_players), f"the dense form of {self!r}", "keep the polymatrix form")
+        rewards = np.zeros((self.num_players, n_states, *actions))
+        for i in range(self.num_players):
+            shape = [n_states] + [1] * self.num_players
+            shape[1 + i] = actions[i]
+            rewards[i] += self._model.solo[:, self.offset[i]:self.offset[i + 1]].reshape(shape)
+        for (i, k), table in self.payoffs.items():
+            shape = [n_states] + [1] * self.num_players
+            shape[1 + i], shape[1 + k] = actions[i], actions[k]
+            rewards[i] += (table if i < k else table.transpose(0, 2, 1)).reshape(shape)
+        moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states), (n_states, *actions, n_states))
+        return MarkovGame(rewards, moves, self.discount, self.initial, name=self.name)

@@ -1,0 +1,144 @@
+"""From scipy.sparse rows, or arrays of them, to a :class:`~.sparse.SparseModel`, with little memory beside the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .. import _check
+from .._check import Float
+from ..kernels import pattern
+from ..kernels.joint import cut_players
+from .sparse import Layout, SparseModel, table_bytes
+
+DTYPES = {"float64": 8, "float32": 4}
+SINGLE = 1e-6  # by which sums of single-precision probabilities may miss 1
+LARGEST = 2**31  # states that 32-bit indices tell apart
+
+
+class Rows(NamedTuple):
+    """Canonical CSR rows: pointer int64, index int32 or int64, probability; ``own``: whether they may be overwritten."""
+
+    pointer: NDArray[np.int64]
+    index: Any
+    probability: NDArray[Any]
+    own: bool
+
+    @property
+    def spare(self) -> bool:
+        """Whether a game's 32-bit places may be written over the index."""
+        return self.own and self.index.dtype == np.int32
+
+    def held(self, dtype: str) -> int:
+        """Bytes that a game's tables will take over."""
+        kept = self.probability.nbytes if self.own and self.probability.dtype == dtype else 0
+        return self.pointer.nbytes + kept + (self.index.nbytes if self.spare else 0)
+
+
+def canonical(transitions: Any, own: bool = False) -> Rows:
+    """The rows of a scipy.sparse matrix, sorted and without duplicates (which add up as in scipy)."""
+    if transitions.dtype.kind not in "fiub":
+        raise TypeError(f"transitions must hold real numbers, found dtype {transitions.dtype}")
+    if transitions.format != "csr":
+        transitions, own = sp.csr_array(transitions), True
+    pointer = np.array(transitions.indptr, np.int64)
+    if transitions.indices.size < pointer[-1]:
+        raise ValueError(f"transitions hold {transitions.indices.size} indices where the row pointer needs {pointer[-1]}")
+    if not pattern.is_canonical(pointer, transitions.indices):
+        transitions = sp.csr_array(transitions, dtype=np.float64, copy=not own)
+        transitions.has_canonical_format = transitions.has_sorted_indices = False
+        transitions.sum_duplicates()
+        pointer, own = np.array(transitions.indptr, np.int64), True
+    count = int(pointer[-1])
+    return Rows(pointer, transitions.indices[:count], transitions.data[:count], own)
+
+
+def dtype_name(value: Any) -> str:
+    """ "float64" or "float32"."""
+    try:
+        name = np.dtype(value).name
+    except TypeError:
+        name = repr(value)
+    if name not in DTYPES:
+        raise ValueError(f'dtype must be "float64" or "float32", found {name}')
+    return name
+
+
+def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float, offset: NDArray[np.int64], dtype: str,
+          copy: bool, max_bytes: int | None, where: Callable[[int], str]) -> tuple[SparseModel, Layout]:
+    """The model of rows over states and joint actions, and the layout of its workspace.
+
+    Raises
+    ------
+    ValueError
+        If a row is no distribution.
+    MemoryError
+        If the tables, or the workspace of one evaluation, would not fit.
+    """
+    planes, n_states, joint = rewards.shape
+    entries = int(rows.pointer[-1])
+    if n_states >= LARGEST:
+        raise ValueError(f"a sparse game has fewer than {LARGEST} states, found {n_states}")
+    if entries and not 0 <= int(rows.index.min()) <= int(rows.index.max()) < n_states:
+        raise ValueError(f"transitions lead to states {int(rows.index.min())} to {int(rows.index.max())}, but there are {n_states}")
+    check(rows.pointer, rows.probability, where)
+    mark, chain_pointer = np.zeros(n_states, np.int32), np.zeros(n_states + 1, np.int64)
+    pattern.count_unions(rows.pointer, rows.index, joint, mark, chain_pointer)
+    union, widest = int(chain_pointer[-1]), int(np.diff(chain_pointer).max())
+    marginal = Layout(n_states, actions, 0, entries, union, widest).marginal
+    layout = Layout(n_states, actions, cut_players(actions, max(1, union // n_states) if marginal else 1), entries, union, widest)
+    refuse_large(planes, joint, layout, dtype, max_bytes, rewards.nbytes + rows.held(dtype))
+
+    slot = rows.index.view(np.uint32) if rows.spare else np.empty(entries, np.uint32)
+    chain_index = np.empty(union, np.uint32)
+    pattern.fill_unions(rows.pointer, rows.index, joint, mark, chain_pointer, chain_index, slot)
+    probability = np.array(rows.probability, dtype, copy=True if copy and not rows.own else None)
+    if dtype == "float32":
+        if probability is rows.probability:
+            probability = probability.copy() if not rows.own else probability
+        pattern.settle_single(rows.pointer, probability)
+    counts = np.array(actions, np.int64)
+    return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts, offset,
+                       layout.cut), layout
+
+
+def check(pointer: NDArray[np.int64], probability: NDArray[Any], where: Callable[[int], str]) -> None:
+    """Refuse rows that are no distributions."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = float(probability.sum(dtype=np.float64)) if probability.size else 0.0
+    if not np.isfinite(total):
+        bad = np.flatnonzero(~np.isfinite(probability))
+        if bad.size:
+            row = int(np.searchsorted(pointer, bad[0], side="right")) - 1
+            raise ValueError(f"transitions must be finite, found {float(probability[bad[0]])} {where(row)}")
+    worst, number = np.zeros(2, np.int64), np.zeros(2)
+    pattern.worst_rows(pointer, probability, worst, number)
+    _check.rows_sum_to_one(number[:1], np.ones(1), lambda _: where(int(worst[0])))
+    if probability.dtype != np.float32 or abs(number[1] - 1.0) > SINGLE:
+        _check.rows_sum_to_one(np.zeros(1), number[1:], lambda _: where(int(worst[1])))
+
+
+def refuse_large(planes: int, joint: int, layout: Layout, dtype: str, limit: int | None, held: int) -> None:
+    """Say what a game needs, and what would fit, before it is built; ``held``: the bytes of it that are taken already."""
+    tables = table_bytes(layout.n_states, joint, planes, layout.entries, layout.pattern, DTYPES[dtype])
+    work = layout.bytes(1)
+    have = _check.free_bytes() + held if limit is None else limit
+    states = layout.n_states * have // (tables + work)
+    advice = f"that is tables of {_check.gib(tables)} and a workspace of {_check.gib(work)}; about {states} states like these would fit"
+    if dtype == "float64" and layout.entries:
+        advice += f'; the sparse rows with dtype="float32" need {_check.gib(4 * layout.entries)} less'
+    what = f"a sparse game of {layout.n_states} states, {joint} joint actions and {layout.entries} transitions"
+    _check.budget(tables + work, what, advice + "; a count-based model has no joint actions", limit, held)
+
+
+def to_csr(model: SparseModel, n_states: int) -> Any:
+    """scipy.sparse rows (S J, S), a copy."""
+    fits = model.slot.size < 2**31
+    index = np.empty(model.slot.size, np.int32 if fits else np.int64)
+    pattern.columns_of(model.pointer, model.slot, model.rewards.shape[2], model.chain_pointer, model.chain_index, index)
+    pointer = model.pointer.astype(index.dtype)
+    return sp.csr_array((model.probability.copy(), index, pointer), shape=(model.pointer.size - 1, n_states))
