@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -22,6 +22,8 @@ TOLERANCE = 1e-8  # by which probabilities may miss a sum of 1 (float64 sums of 
 
 def gib(size: int) -> str:
     """A byte count for people."""
+    if size.bit_length() > 1000:  # no float holds it
+        return f"about 10^{int(size.bit_length() * 0.30103)} bytes"
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= scale:
             number = size / scale
@@ -52,9 +54,9 @@ def free_bytes() -> int:
     return free
 
 
-def budget(need: int, what: str, instead: str, limit: int | None = None) -> None:
-    """Refuse to go on when ``need`` bytes exceed ``limit`` (default: what the machine has free)."""
-    have = free_bytes() if limit is None else limit
+def budget(need: int, what: str, instead: str, limit: int | None = None, held: int = 0) -> None:
+    """Refuse to go on when ``need`` bytes, of which ``held`` are taken already, exceed ``limit`` (default: what the machine has free)."""
+    have = free_bytes() + held if limit is None else limit
     if need > have:
         raise MemoryError(f"{what} needs {gib(need)}, but {gib(have)} {'are free' if limit is None else 'are allowed'}; {instead}")
 
@@ -133,6 +135,18 @@ def distribution(value: ArrayLike, name: str, size: int) -> Float:
     if abs(row.sum() - 1) > TOLERANCE:
         raise ValueError(f"{name} must sum to 1, found {float(row.sum())!r}; divide it by its sum")
     return row
+
+
+def rows_sum_to_one(low: Float, total: Float, where: Callable[[int], str]) -> None:
+    """Rows of transition probabilities, given by every row's smallest entry and sum; ``where`` says which row one is."""
+    if (low < 0).any():
+        row = int(np.argmin(low))
+        raise ValueError(f"transition probabilities must not be negative, found {float(low[row])!r} {where(row)}")
+    off = np.abs(total - 1)
+    if (off > TOLERANCE).any():
+        row = int(np.argmax(off))
+        raise ValueError(f"transition probabilities must sum to 1, found {float(total[row])!r} {where(row)}; "
+                         "divide each row by its sum (for an absorbing state, let it lead to itself)")
 
 
 def is_int(value: Any) -> TypeGuard[int]:

@@ -33,11 +33,14 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
-from numba.extending import get_cython_function_address, intrinsic, overload, register_jitable
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import get_cython_function_address, intrinsic, register_jitable
 
 __all__ = [
     "UNCOMPILED",
     "Callback",
+    "address_of",
     "array_at",
     "attach",
     "cache_folder",
@@ -45,7 +48,10 @@ __all__ = [
     "call",
     "carray",
     "clear_cache",
+    "distinct",
+    "field",
     "inlined",
+    "invoke",
     "kernel",
     "lapack",
     "method",
@@ -70,16 +76,21 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False,
                            "forceinline": False}  # said, since numba lets it be inherited from whoever compiles a function first
 PACKAGE = Path(__file__).parent
+# Files and folders that hold no kernel and that no file with kernels imports (a test sees to it): editing them recompiles nothing.
+PLAIN = {"cli.py", "__main__.py", "report.py", "plot.py", "theory.py", "progress.py", "storage.py", "trajectory.py", "checkpoint.py",
+         "result.py", "learn.py", "job.py", "experiments", "games"}
 UNCOMPILED = bool(config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: kernels run as Python, for coverage
 
 
 # ---------------------------------------------------------------------------------------------------------- cache
 def _fingerprint() -> str:
-    """Hash of everything that decides what the compiled code does."""
+    """Hash of all that decides what compiled code does."""
     digest = hashlib.sha256()
     for version in (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version()):
         digest.update(version.encode() + b"\0")
     for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] in PLAIN:
+            continue
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
@@ -140,8 +151,12 @@ class _Cache(FunctionCache):
         name = f"{self._py_func.__qualname__}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nb"
         return cache_folder() / name.replace("<", "").replace(">", "")
 
+    def _cacheable(self) -> bool:
+        """What a function closes over is not part of its name."""
+        return bool(self._enabled) and self._py_func.__closure__ is None
+
     def _load_overload(self, sig: Any, target_context: Any) -> Any:
-        if not (self._enabled and all(map(_own, getattr(sig, "args", sig)))):
+        if not (self._cacheable() and all(map(_own, getattr(sig, "args", sig)))):
             return None
         try:
             blob = self._path(sig, target_context.codegen()).read_bytes()
@@ -153,7 +168,7 @@ class _Cache(FunctionCache):
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         own = all(map(_own, data.signature.args))
-        if not (self._enabled and own and self._impl.check_cachable(data)):
+        if not (self._cacheable() and own and self._impl.check_cachable(data)):
             return
         blob = self._cache_file._dump(self._impl.reduce(data))
         path = self._path(sig, data.codegen)
@@ -235,8 +250,8 @@ def user_kernel(function: F) -> F:
 
 
 def precise(function: F) -> F:
-    """As :func:`kernel` for arithmetic that must not be reordered (two-piece constants, compensated sums)."""
-    return _compile(function, fastmath={"contract"})
+    """As :func:`inlined` for arithmetic that rounds as it is written: the same bits wherever it is inlined or vectorised."""
+    return _compile(function, fastmath=False, forceinline=True)
 
 
 def parallel(function: F) -> F:
@@ -244,32 +259,61 @@ def parallel(function: F) -> F:
     return _compile(function, parallel=True, _nrt=True)
 
 
-def method(name: str, inline: bool = False) -> Callable[..., Any]:
+def method(name: str, default: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """A generic function that runs the static kernel ``name`` of the NamedTuple class of its first argument.
 
-    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``inline`` is for
-    what runs at every step of a small game: handing a game's NamedTuples over costs as much as a step.
+    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``default`` is the kernel
+    of classes that have none.
     """
 
     def generic(obj: Any, *args: Any) -> Any:
-        return getattr(type(obj), name)(obj, *args)
+        return getattr(type(obj), name, default)(obj, *args)  # type: ignore[misc]
 
     generic.__name__ = generic.__qualname__ = name
 
-    @overload(generic, strict=False, jit_options={"forceinline": True} if inline else {})
-    def resolve(obj: Any, *args: Any) -> Any:
-        found = getattr(getattr(obj, "instance_class", None), name, None)
-        if found is None:
-            return None
-        if not isinstance(found, Dispatcher):  # a user's plain function
+    def kernel_of(obj: Any) -> Any:
+        found = getattr(getattr(obj, "instance_class", None), name, default)
+        if found is not None and not isinstance(found, Dispatcher):  # a user's plain function
             found = _JITTED.setdefault(found, user_kernel(found))
+        return found
 
-        def implementation(obj: Any, *args: Any) -> Any:
-            return found(obj, *args)
+    class Template(AbstractTemplate):  # type: ignore[misc]
+        """Types a call as one of the kernel itself: an overload would be a function around it, compiled on its own."""
 
-        return implementation
+        def generic(self, args: Any, kws: Any) -> Any:
+            found = kernel_of(args[0])
+            if found is None:
+                return None
+            template, _, given, named = found.get_call_template(args, kws)
+            return template(self.context).apply(given, named)
+
+    Template.key = generic
+    infer_global(generic, types.Function(Template))
+
+    @lower_builtin(generic, types.VarArg(types.Any))
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        target = context.get_function(types.Dispatcher(kernel_of(sig.args[0])), sig)
+        context.add_linking_libs(getattr(target, "libs", ()))
+        return target(builder, args)
 
     return generic
+
+
+def field(name: str) -> Callable[..., Any]:
+    """A generic function of a NamedTuple and a stand-in: the field ``name``, or the stand-in where there is no such field."""
+
+    if UNCOMPILED:
+        return lambda obj, other: getattr(obj, name, other)
+
+    @intrinsic
+    def get(typingctx: Any, obj: Any, other: Any) -> Any:
+        fields = getattr(obj, "instance_class", obj)._fields
+        if name not in fields:
+            return other(obj, other), lambda context, builder, signature, args: args[1]
+        place = fields.index(name)
+        return obj.types[place](obj, other), lambda context, builder, signature, args: builder.extract_value(args[0], place)
+
+    return get
 
 
 _JITTED: dict[Any, Any] = {}
@@ -284,6 +328,26 @@ def attach(**members: Any) -> Callable[[type[T]], type[T]]:
         return cls
 
     return decorate
+
+
+_SEEN: dict[tuple[str, tuple[str, ...]], list[type]] = {}
+
+
+def distinct(value: Any) -> Any:
+    """A NamedTuple that compiled code cannot take for one of another class.
+
+    numba's dispatchers tell NamedTuples apart by the names of class and fields alone: a class that is defined a second time, as
+    in a notebook, would go on running the first one's kernels. The second one becomes a subclass with a name of its own.
+    """
+    kind = type(value)
+    classes = _SEEN.setdefault((kind.__name__, kind._fields), [])
+    for place, each in enumerate(classes):
+        if each is kind or each.__bases__ == (kind,):
+            return value if place == 0 else each(*value)
+    if classes:
+        kind = type(f"{kind.__name__}_{len(classes)}", (kind,), {"__slots__": (), "__module__": kind.__module__})
+    classes.append(kind)
+    return value if len(classes) == 1 else kind(*value)
 
 
 # -------------------------------------------------------------------------------------------------------- threads
@@ -381,3 +445,35 @@ def lapack(name: str) -> int:
 
 
 call = _call
+
+
+@intrinsic
+def _invoke(typingctx: Any, address: Any, arguments: Any) -> Any:
+    """Call a kernel by the address that :func:`address_of` gave, with a tuple of its arguments."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds, values = list(signature.args[1].types), cgutils.unpack_tuple(builder, args[1])
+        convention = context.call_conv
+        target = builder.inttoptr(args[0], convention.get_function_type(types.none, kinds).as_pointer())
+        convention.call_function(builder, target, types.none, kinds, values)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, arguments), codegen
+
+
+invoke = _invoke
+
+
+def address_of(kernel: Any, *values: Any) -> int:
+    """The address of a kernel that returns nothing, compiled for arguments like these: its callers link none of its code.
+
+    What calls a kernel by name has all of it optimised again, and so has every caller's caller: for large ones that takes longer
+    than everything else.
+    """
+    if UNCOMPILED:
+        return 0
+    kinds = tuple(map(numba.typeof, values))
+    with _lock:
+        kernel.compile(kinds)
+    made = kernel.overloads[kinds]
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))

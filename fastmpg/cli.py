@@ -55,7 +55,7 @@ def pick(name: str, known: Iterable[str], what: str) -> str:
 
 
 def literal(text: str) -> Any:
-    """A flag's value: whole number, number, yes or no, none, several of these with commas between them, or a word."""
+    """A flag's value: whole number, number, yes or no, none, several of these with commas, or a word."""
     if "," in text:
         return tuple(literal(part) for part in text.split(",") if part.strip())
     word = text.strip()
@@ -196,52 +196,90 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run a rule on a named game."""
-    import time
-
-    import numpy as np
-
     from .learn import ensemble, learn
-    from .metrics import ne_gap
     from .record import Record
-    from .result import Diverged, Interrupted
 
     game = games()[options.game](**chosen(options, "game"))
     rule = rules()[options.rule](**chosen(options, "rule"))
+    writable(options)
+    metrics = options.metrics or ("ne_gap,value" if game.exact else "policy")
+    record = Record(every=options.every or max(1, options.steps // 1000), metrics=tuple(filter(None, metrics.split(","))),
+                    trajectory=options.trajectory or False)
+    many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal(), "checkpoint": options.checkpoint}
+
+    def go() -> Any:
+        if options.runs is None:
+            return learn(game, rule, options.steps, **many)
+        return ensemble(game, rule, options.steps, options.runs, **many)
+
+    return told(go, game, options)
+
+
+def go_on(options: argparse.Namespace) -> int:
+    """Go on from a checkpoint."""
+    import warnings
+
+    from . import checkpoint
+    from .learn import resume
+
+    writable(options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # resume() says it again
+        arrays, meta, _ = checkpoint.load(options.file)
+        game = checkpoint.load_game(options.file, arrays, meta, None)
+    return told(lambda: resume(options.file, options.steps, game=game, progress=on_terminal()), game, options)
+
+
+def writable(options: argparse.Namespace) -> None:
+    """Refuse an --out that cannot be written."""
     if options.out is not None and not str(options.out).endswith(".npz"):
         raise ValueError(f"--out must name a .npz file, found {options.out!r}")
     if options.out is not None and not os.path.isdir(os.path.dirname(options.out) or "."):
         raise ValueError(f"--out: there is no folder {os.path.dirname(options.out)!r}")
-    record = Record(every=options.every or max(1, options.steps // 1000), metrics=tuple(filter(None, options.metrics.split(","))))
-    many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal()}
+
+
+def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
+    """Run, save and say how far from equilibrium the last policies are."""
+    import time
+    import warnings
+
+    import numpy as np
+
+    from .checkpoint import CheckpointWarning
+    from .metrics import ne_gap
+    from .result import Diverged, Interrupted
+
     began, status = time.perf_counter(), OK
     try:
-        if options.runs is None:
-            result = learn(game, rule, options.steps, **many)
-        else:
-            result = ensemble(game, rule, options.steps, options.runs, **many)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", CheckpointWarning)
+            warnings.showwarning = lambda message, *_, **__: print(f"fastmpg: {message}", file=sys.stderr)
+            result = go()
     except (Interrupted, Diverged) as error:
         result, status = error.result, INTERRUPTED if isinstance(error, Interrupted) else MISSED
         print(f"fastmpg: {error}", file=sys.stderr)
     seconds = time.perf_counter() - began
     if options.out is not None:
         result.save(options.out)
-    if not np.isfinite(result.policy).all():
+    if not game.exact or status == INTERRUPTED or not np.isfinite(result.policy).all():
         gap = np.full((*result.policy.shape[:-2], game.num_players), np.nan)
-    elif result.policy.ndim == 2:
-        gap = ne_gap(game, result.policy)
     else:
-        gap = np.stack([ne_gap(game, policy) for policy in result.policy])
+        flat = result.policy.reshape(-1, *result.policy.shape[-2:])
+        gap = np.stack([ne_gap(game, policy) for policy in flat]).reshape(*result.policy.shape[:-2], -1)
     if options.tolerance is not None and not gap.max() <= options.tolerance and status == OK:
         status = MISSED
     if options.json:
-        show_json(finite({"game": game.name, "rule": result.rule, "steps": result.steps, "status": result.status, "ne_gap": gap,
-                          "max_ne_gap": gap.max(), "seconds": round(seconds, 4), "out": options.out}))
+        show_json(finite({"game": game.name, "rule": result.rule, "steps": result.steps, "status": result.status, "message": result.message,
+                          "ne_gap": gap, "max_ne_gap": gap.max(), "seconds": round(seconds, 4), "out": options.out}))
         return status
     print(f"{result.rule} on {game.name}: {result.message}, {seconds:.2f} s")
-    if gap.ndim == 1:
+    if not game.exact or status == INTERRUPTED:
+        print("no NE-gap")
+    elif gap.ndim == 1:
         print(table([("player", "NE-gap"), *((str(i), f"{x:.6g}") for i, x in enumerate(gap))], (0, 1)))
     else:
-        columns = zip(gap.min(axis=0), np.median(gap, axis=0), gap.max(axis=0), strict=True)
+        flat = gap.reshape(-1, gap.shape[-1])
+        columns = zip(flat.min(axis=0), np.median(flat, axis=0), flat.max(axis=0), strict=True)
         print(table([("player", "NE-gap, least run", "median", "largest"),
                      *((str(i), *(f"{x:.6g}" for x in row)) for i, row in enumerate(columns))], (0, 1, 2, 3)))
     if options.tolerance is not None:
@@ -313,13 +351,16 @@ def info(options: argparse.Namespace) -> int:
     if options.json:
         show_json({name: finite({"repr": repr(game), "num_players": game.num_players, "num_states": game.num_states,
                                  "num_actions": game.num_actions, "discount": game.discount, "nbytes": game.nbytes,
-                                 "workspace_bytes": game.workspace_bytes(), "payoff_range": game.payoff_range()})
+                                 "workspace_bytes": game.workspace_bytes(),
+                                 "payoff_range": game.payoff_range()})
                    for name, game in found.items()})
         return OK
     for i, game in enumerate(found.values()):
         low, high = game.payoff_range().T
-        print(("\n" if i else "") + f"{game!r}\n  tables     {_check.gib(game.nbytes)}\n  workspace  {_check.gib(game.workspace_bytes())}\n"
-              f"  payoffs    from {low.min():.6g} to {high.max():.6g}")
+        size, work = game.nbytes, game.workspace_bytes()
+        print("\n" * (i > 0) + f"{game!r}\n  tables     {_check.gib(size)}\n  workspace  {_check.gib(work)}\n"
+              f"  total      {_check.gib(size + work)}\n"
+              f"  payoffs    from {low.min() + 0:.6g} to {high.max() + 0:.6g}")
     return OK
 
 
@@ -363,6 +404,12 @@ class Version(argparse.Action):
         parser.exit()
 
 
+def endings(one: argparse.ArgumentParser) -> None:
+    """What becomes of a run."""
+    one.add_argument("--out", metavar="FILE.npz", help="save the result")
+    one.add_argument("--tolerance", type=float, metavar="X", help="exit with 3 if a player's last NE-gap is larger")
+
+
 def build(argv: Sequence[str]) -> Parser:
     """The parser; the flags of ``run`` and ``info`` come from the game and the rule that ``argv`` names."""
     about = "Compiled kernels for tabular Markov games: run learning rules, and rerun published experiments."
@@ -390,15 +437,21 @@ def build(argv: Sequence[str]) -> Parser:
     one.add_argument("rule", metavar="RULE")
     one.add_argument("--steps", type=whole, required=True, metavar="N", help="updates to make")
     one.add_argument("--every", type=whole, metavar="K", help="record every K steps (default: about 1000 times)")
-    one.add_argument("--metrics", default="ne_gap,value", help="what to record, with commas (`fastmpg list metrics`; default: %(default)s)")
+    one.add_argument("--metrics", help="what to record, with commas (`fastmpg list metrics`; default: ne_gap,value, of simulators policy)")
     one.add_argument("--policy", choices=("uniform", "random"), default="uniform", help="where to start (default: %(default)s)")
-    one.add_argument("--seed", type=whole, default=0, metavar="N", help="of the random policies (default: 0)")
+    one.add_argument("--seed", type=whole, default=0, metavar="N", help="of random policies and sampled rules (default: 0)")
     one.add_argument("--runs", type=whole, metavar="R", help="make so many runs side by side")
-    one.add_argument("--out", metavar="FILE.npz", help="save the result")
-    one.add_argument("--tolerance", type=float, metavar="X", help="exit with 3 if a player's last NE-gap is larger")
+    one.add_argument("--checkpoint", metavar="FILE", help="keep all that `fastmpg resume FILE` needs up to date in a file")
+    one.add_argument("--trajectory", metavar="DIR", help="stream the states and actions of a sampled rule to a folder")
+    endings(one)
     if len(named) == 2:
         game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
         add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])})
+
+    one = command("resume", go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--steps", type=whole, metavar="N", help="updates in all, the past ones included (default: as the run was begun)")
+    endings(one)
 
     one = command("list", listing, "list games, rules, experiments and metrics")
     one.add_argument("kind", nargs="?", choices=("games", "rules", "experiments", "metrics"))

@@ -28,7 +28,8 @@ STYLE: dict[str, Any] = {
     "figure.facecolor": "white", "savefig.facecolor": "white", "axes.formatter.useoffset": False,
 }
 LABELS = {"ne_gap": "NE-gap", "qre_gap": "QRE-gap", "value": "value V(ρ)", "c": "c(π), mass on best actions",
-          "mismatch": "mismatch M(π)", "grad_norm": "gradient norm ‖∇V‖₂", "policy": "probability"}
+          "mismatch": "mismatch M(π)", "grad_norm": "gradient norm ‖∇V‖₂", "policy": "probability",
+          "q": "q-estimate", "counts": "times taken", "visits": "visits"}
 
 
 def _matplotlib() -> Any:
@@ -106,6 +107,51 @@ def reduced(result: Result, metric: str, reduce: str = "max") -> NDArray[Any]:
     return np.asarray(getattr(np, reduce)(table, axis=-1))
 
 
+def runs(x: NDArray[Any], rows: NDArray[Any], ax: Any, *, band: str | float | None = "range", log: str = "", label: str | None = None,
+         **line: Any) -> Any:
+    """Draw many runs of one number as their mean and a band about it.
+
+    Parameters
+    ----------
+    x : array_like (K,)
+    rows : array_like (..., K)
+        One row a run.
+    ax : matplotlib Axes
+    band : "range", "std", float or None
+        Smallest to largest of the runs, one standard deviation either side of the mean, or the middle share of the runs:
+        .8 goes from the lowest to the highest tenth.
+    log : "", "x", "y" or "xy"
+        Logarithmic axes; what is not positive is left out there.
+    label : str, optional
+        For the legend.
+    **line
+        For matplotlib's ``plot``.
+
+    Returns
+    -------
+    matplotlib Line2D
+        The mean.
+    """
+    x, table = np.asarray(x), np.asarray(rows)
+    table = table.reshape(-1, x.size)
+    mean = table.mean(axis=0)
+    with style():
+        drawn = ax.plot(x, mean, label=label, **line)[0]
+        if band is not None and table.shape[0] > 1:
+            if band == "range":
+                low, high = table.min(axis=0), table.max(axis=0)
+            elif band == "std":
+                low, high = mean - table.std(axis=0), mean + table.std(axis=0)
+            else:
+                low, high = np.quantile(table, [0.5 - float(band) / 2, 0.5 + float(band) / 2], axis=0)
+            if "y" in log and (table > 0).any():
+                low = np.maximum(low, table[table > 0].min())
+            ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.18, linewidth=0)
+        for side in log:
+            getattr(ax, f"set_{side}scale")("log", nonpositive="mask")
+    return drawn
+
+
 def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str | None = None, band: str | None = "range",
           log: str = "", label: str | None = None, first: int = 0, **line: Any) -> Any:
     """Draw a recorded metric against the step.
@@ -166,17 +212,8 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
 
             ax = pyplot.subplots(layout="constrained")[1]
         for i, rows in enumerate(lines):
-            rows = rows.reshape(-1, x.size)
             name = f"{label + ', ' if label else ''}player {i}" if split_players else label
-            drawn = ax.plot(x, rows.mean(axis=0), label=name, **line)[0]
-            if band is not None and rows.shape[0] > 1:
-                mean, width = rows.mean(axis=0), rows.std(axis=0)
-                low, high = (rows.min(axis=0), rows.max(axis=0)) if band == "range" else (mean - width, mean + width)
-                if "y" in log and (rows > 0).any():
-                    low = np.maximum(low, rows[rows > 0].min())
-                ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.18, linewidth=0)
-        for side in log:
-            getattr(ax, f"set_{side}scale")("log", nonpositive="mask")
+            runs(x, rows, ax, band=band, log=log, label=name, **line)
         ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
         spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
                   "sum": "sum over the players"}.get(reduce, "")

@@ -150,6 +150,40 @@ def marginal_transition(transitions, policies, i):
     return marginal
 
 
+# Counts: anonymous games
+
+
+def counts_of(actions, num_actions):
+    """How many players choose each action."""
+    return tuple(list(actions).count(a) for a in range(num_actions))
+
+
+def others_count_law(rows, i):
+    """{counts of the others: probability} for player i, from every joint action of the others; rows (N, L)."""
+    law = {}
+    for a in product(range(rows.shape[1]), repeat=len(rows) - 1):
+        others = [row for k, row in enumerate(rows) if k != i]
+        probability = 1.0
+        for row, own in zip(others, a, strict=True):
+            probability *= row[own]
+        counts = counts_of(a, rows.shape[1])
+        law[counts] = law.get(counts, 0.0) + probability
+    return law
+
+
+def count_game(payoff, rows, num_players, num_actions, discount, initial):
+    """The game with r_i(s, a) = payoff(i, s, a_i, counts) and P(.|s, a) = rows(s, counts), over all joint actions."""
+    shape = (len(initial), *(num_actions,) * num_players)
+    rewards, transitions = np.zeros((num_players, *shape)), np.zeros((*shape, len(initial)))
+    for s in range(len(initial)):
+        for a in product(range(num_actions), repeat=num_players):
+            counts = counts_of(a, num_actions)
+            transitions[(s, *a)] = rows(s, counts)
+            for i in range(num_players):
+                rewards[(i, s, *a)] = payoff(i, s, a[i], counts)
+    return Game(rewards, transitions, discount, initial)
+
+
 # Values
 
 
@@ -370,3 +404,80 @@ def round_robin_best_response(game, profile):
         if not moved:
             return tuple(profile), True
     return tuple(profile), False
+
+
+# Sampled feedback
+
+
+def step_size(given, n):
+    """Step size at the n-th visit: (n + c)^-p from (p, c), or a table whose last entry holds on."""
+    return (n + given[1]) ** -given[0] if len(given) == 2 else given[min(n, len(given)) - 1]
+
+
+def two_timescale_q(rows, actions, reward, num_actions, num_states, discount, tau, alpha, beta, at, policies=None):
+    """Algorithm 1 of Maheshwari et al. along a given trajectory, every right-hand side at its old values.
+
+        q_i(s,a_i) += alpha(n_i(s,a_i)) [r_i - tau nu_i(s) + gamma sum_b pi_i(b|t) q_i(t,b) - q_i(s,a_i)]
+        pi_i(s)    += beta(n(s)) [softmax(q_i(s)/tau) - pi_i(s)]
+
+    rows (K + 1,) and actions (K, N) as they were observed; reward(k) is the vector over players at step k. Returns
+    {k: (q, policy, counts, visits)} after k steps, for every k in ``at``; the first two and counts are (S, A_total).
+    """
+    pi = [np.full((num_states, n), 1.0 / n) for n in num_actions] if policies is None else [np.array(p) for p in policies]
+    q = [np.zeros((num_states, n)) for n in num_actions]
+    counts = [np.zeros((num_states, n), int) for n in num_actions]
+    visits, found, wanted = np.zeros(num_states, int), {}, set(map(int, at))
+    for k in range(len(actions) + 1):
+        if k in wanted:
+            found[k] = join(q), join(pi), join(counts), visits.copy()
+        if k == len(actions):
+            return found
+        s, t, r = rows[k], rows[k + 1], reward(k)
+        visits[s] += 1
+        share = step_size(beta, int(visits[s]))
+        for i, a in enumerate(actions[k]):
+            counts[i][s, a] += 1
+            own, row = q[i][s], pi[i][s]
+            nu = np.sum(row * np.log(np.where(row > 0, row, 1.0)))
+            aim = r[i] - tau * nu + discount * np.sum(pi[i][t] * q[i][t])
+            moved = row + share * (softmax(own / tau) - row)
+            q[i][s, a] = own[a] + step_size(alpha, int(counts[i][s, a])) * (aim - own[a])
+            pi[i][s] = moved
+    return found
+
+
+def q_tilde(game, policies, tau):
+    """q_i(s,a_i) = r_i(s,a_i) - tau nu_i(s) + gamma sum_t P_i(t|s,a_i) sum_b pi_i(b|t) q_i(t,b), solved in all (s, a_i) at once."""
+    result = []
+    for i, own in enumerate(policies):
+        num_states, n = own.shape
+        constant = marginal_reward(game.rewards, policies, i) + tau * entropy(own)[:, None]
+        moves = marginal_transition(game.transitions, policies, i)
+        onward = np.einsum("sat,tb->satb", moves, own).reshape(num_states * n, num_states * n)
+        result.append(np.linalg.solve(np.eye(num_states * n) - game.discount * onward, constant.ravel()).reshape(num_states, n))
+    return result
+
+
+def philox(counter, key):
+    """Philox4x32-10 in whole numbers: ten rounds on four words of 32 bits, two words of key."""
+    (c0, c1, c2, c3), (k0, k1) = counter, key
+    for _ in range(10):
+        first, second = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        c0, c1, c2, c3 = (second >> 32) ^ c1 ^ k0, second % 2**32, (first >> 32) ^ c3 ^ k1, first % 2**32
+        k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+    return c0, c1, c2, c3
+
+
+def uniform(key, step, index, stream):
+    """Number ``index`` of a step: the upper 52 of 64 bits, as a fraction."""
+    words = philox((step % 2**32, step >> 32, index // 2, stream), key)
+    low, high = words[2 * (index % 2) : 2 * (index % 2) + 2]
+    return ((high << 32 | low) >> 12) / 2**52
+
+
+def splitmix64(state):
+    """The next output of splitmix64 from a state of 64 bits."""
+    z = (state + 0x9E3779B97F4A7C15) % 2**64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return z ^ (z >> 31)

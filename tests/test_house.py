@@ -13,20 +13,21 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
+from fastmpg._jit import PLAIN
 
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("_jit", "_check", "_discover"),
+    ("_jit", "_simd", "_check", "_discover"),
     ("kernels",),
     ("models", "policy"),
     ("games",),
-    ("evaluate",),
+    ("evaluate", "simulate", "rollouts"),
     ("respond",),
     ("metrics", "theory"),
     ("rules",),
     ("solvers",),
-    ("storage", "progress", "result", "record", "loop", "learn"),
+    ("storage", "progress", "result", "record", "trajectory", "checkpoint", "loop", "job", "learn"),
     ("experiments", "plot", "report", "cli", "__main__"),
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -121,7 +122,29 @@ def test_one_module_knows_numba():
         for _, module, name in imports(p)
         if module.split(".")[0] in ("numba", "llvmlite") or (not module and name == "numba")
     }
-    assert users == {"_jit"}
+    assert users == {"_jit", "_simd"}
+
+
+def test_what_recompiles_nothing_holds_no_kernel():
+    """Files that the cache's name does not cover define no compiled code, and none that does takes anything from them."""
+    makers = {"kernel", "inlined", "precise", "parallel", "user_kernel", "method", "attach", "field", "Callback"}
+
+    def plain(parts):
+        return f"{parts[0]}.py" in PLAIN or parts[0] in PLAIN
+
+    for path in FILES:
+        own = name_of(path)
+        if not own:
+            continue
+        for line, inside in inner_imports(path):
+            if plain(own):
+                assert not (inside[0] in ("_jit", "_simd") and makers & set(inside)), f"{path}:{line} makes a kernel"
+            else:
+                assert not plain(inside), f"{path}:{line} takes something from {'.'.join(inside)}"
+        if plain(own):
+            names = {n.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
+                     and (node.module or "").endswith(("_jit", "_simd")) for n in node.names}
+            assert not names & makers, f"{path} makes kernels"
 
 
 def is_named_tuple(node):

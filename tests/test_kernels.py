@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import sys
 
 import naive
 import numpy as np
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import _jit, job
 from fastmpg.kernels import joint, linear, marginal, simplex, vector
 
 EPS = np.finfo(float).eps
-learn_module = sys.modules["fastmpg.learn"]
 
 
 # ------------------------------------------------------------------------------------------------- rows of the simplex
@@ -522,15 +520,16 @@ def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
     }[form]()
     record = fm.Record(every=7, metrics=("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy"), tau=0.3)
     lengths, runs = [], []
-    real = learn_module.run_chunk
+    real = job.run_chunk
 
     def counted(*args):
-        lengths[-1].append(args[7] - args[6])
+        if args[7] > args[6]:  # the empty call compiles
+            lengths[-1].append(args[7] - args[6])
         return real(*args)
 
-    monkeypatch.setattr(learn_module, "run_chunk", counted)
+    monkeypatch.setattr(job, "run_chunk", counted)
     for seconds in (0.0, 1e9):
-        monkeypatch.setattr(learn_module, "CHUNK_SECONDS", seconds)
+        monkeypatch.setattr(job, "CHUNK_SECONDS", seconds)
         lengths.append([])
         runs.append(fm.learn(game, rule, 200, record=record))
     lengths.append([])
