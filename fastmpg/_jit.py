@@ -20,7 +20,7 @@ import pickle
 import platform
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +34,10 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import lower_builtin
+from numba.core.registry import CPUDispatcher
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import get_cython_function_address, intrinsic, register_jitable
+from numpy.typing import NDArray
 
 __all__ = [
     "UNCOMPILED",
@@ -54,13 +56,13 @@ __all__ = [
     "invoke",
     "kernel",
     "lapack",
+    "make_plan",
     "method",
-    "parallel",
     "parallel_region",
-    "prange",
     "precise",
     "register_jitable",
     "set_threads",
+    "spread",
     "threads",
     "user_kernel",
     "versions",
@@ -73,8 +75,8 @@ T = TypeVar("T")
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 # Kernels only borrow arrays: without numba's reference counts, which are atomic and cost more than a small game's whole
 # step (1.4 us instead of 0.3), and without allocation, which the compiler then refuses.
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False,
-                           "forceinline": False}  # said, since numba lets it be inherited from whoever compiles a function first
+# forceinline is said, since numba lets it be inherited from whoever compiles a function first.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False, "forceinline": False}
 PACKAGE = Path(__file__).parent
 # Files and folders that hold no kernel and that no file with kernels imports (a test sees to it): editing them recompiles nothing.
 PLAIN = {"cli.py", "__main__.py", "report.py", "plot.py", "theory.py", "progress.py", "storage.py", "trajectory.py", "checkpoint.py",
@@ -146,8 +148,12 @@ def _own(type_: Any) -> bool:
 class _Cache(FunctionCache):
     """numba's function cache with our folder, one checksummed file an entry, and no index to go stale."""
 
+    def __init__(self, function: Any, kind: str) -> None:
+        super().__init__(function)
+        self.kind = kind
+
     def _path(self, sig: Any, codegen: Any) -> Path:
-        key = repr((sig, codegen.magic_tuple(), config.BOUNDSCHECK, self._py_func.__module__))
+        key = repr((sig, codegen.magic_tuple(), config.BOUNDSCHECK, self.kind, self._py_func.__module__))
         name = f"{self._py_func.__qualname__}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nb"
         return cache_folder() / name.replace("<", "").replace(">", "")
 
@@ -210,19 +216,38 @@ class _Impl(FunctionCache._impl_class):  # type: ignore[misc, name-defined]
 _Cache._impl_class = _Impl
 
 
-def _compile(function: F, **options: Any) -> F:
-    dispatcher = njit(**{**OPTIONS, **options})(function)
+class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A dispatcher that does not compile a version of its own for every integer that a caller writes out."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return super().get_call_template(tuple(types.int64 if isinstance(each, types.IntegerLiteral) else each for each in args), kws)
+
+
+class _Inner(_Kernel):
+    """A kernel without the function that takes Python's objects apart, which costs as much compilation as the kernel itself.
+
+    Nearly all are called by other kernels only; a call from Python compiles another version, which has it.
+    """
+
+    outer: Any = None
+
+    def __call__(self, *args: Any) -> Any:
+        if self.outer is None:
+            self.outer = _compile(self.py_func, _Kernel, **{name: self.targetoptions[name] for name in OPTIONS})
+        return self.outer(*args)
+
+
+def _compile(function: F, kind: type[_Kernel] = _Inner, **options: Any) -> F:
+    dispatcher = njit(**{**OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": kind is _Inner, **options})(function)
     if not UNCOMPILED:
-        dispatcher._cache = _Cache(function)
+        dispatcher.__class__ = kind
+        dispatcher._cache = _Cache(function, kind.__name__)
     return dispatcher  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------- decorators
 def kernel(function: F) -> F:
-    """Compile a serial function over arrays, scalars and NamedTuples of them on its first call; cached on disk.
-
-    Such a function cannot allocate.
-    """
+    """Compile a function over arrays, scalars and NamedTuples of them on its first call; cached on disk. It cannot allocate."""
     return _compile(function)
 
 
@@ -252,11 +277,6 @@ def user_kernel(function: F) -> F:
 def precise(function: F) -> F:
     """As :func:`inlined` for arithmetic that rounds as it is written: the same bits wherever it is inlined or vectorised."""
     return _compile(function, fastmath=False, forceinline=True)
-
-
-def parallel(function: F) -> F:
-    """Compile a function whose :func:`prange` loop spreads over threads; cached on disk."""
-    return _compile(function, parallel=True, _nrt=True)
 
 
 def method(name: str, default: Callable[..., Any] | None = None) -> Callable[..., Any]:
@@ -411,27 +431,59 @@ array_at = register_jitable(array_at)
 
 
 class Callback:
-    """A compiled function that others call by address, with one array of integers (sizes and addresses) as its argument.
+    """A compiled function that others call by address, ``function(plan, share)``: one array of integers (sizes and addresses), a number.
 
-    For heavy functions, parallel ones above all: code that calls them by name would link and optimise them again, level by
-    level, which takes a minute. Compiled when the address is first asked for, and cached.
+    For heavy functions: code that calls them by name would link and optimise them again, level by level, which takes a minute.
+    Compiled when the address is first asked for, and cached.
     """
 
-    def __init__(self, function: Callable[..., None]) -> None:
-        self.function, self._address = function, 0
+    def __init__(self, function: Callable[..., None], **options: Any) -> None:
+        self.function, self.options, self._address = function, OPTIONS | {"_nrt": True} | options, 0
 
     @property
     def address(self) -> int:
-        """Of a C function that takes a pointer to int64."""
+        """Of a C function that takes a pointer to int64 and an int64."""
         with _lock:
             if not self._address:
-                numba.get_num_threads()  # starts the threads' runtime, which a cached function needs when it is linked
-                signature = ((types.CPointer(types.int64),), types.void)
-                self._code = CFunc(self.function, signature, locals={}, options=OPTIONS | {"_nrt": True})
-                self._code._cache = _Cache(self.function)  # type: ignore[attr-defined]
+                signature = ((types.CPointer(types.int64), types.int64), types.void)
+                self._code = CFunc(self.function, signature, locals={}, options=self.options)
+                self._code._cache = _Cache(self.function, "Callback")  # type: ignore[attr-defined]
                 self._code.compile()
                 self._address = int(self._code.address or 0)
         return self._address
+
+
+FAN, CODE, SHARES, FREE = 0, 1, 2, 3  # what a plan begins with: two addresses and a number; from FREE on it is its callback's own
+
+
+def _fan(plan: Any, share: Any) -> None:
+    head = carray(plan, FREE)
+    code, shares, where = head[CODE], head[SHARES], head.ctypes.data
+    for b in prange(shares):
+        _call(code, (where, b))
+
+
+_fan_out = Callback(_fan, parallel=True)
+
+
+def make_plan(callback: Callback, shares: int, numbers: Sequence[int]) -> NDArray[np.int64]:
+    """What :func:`spread` hands to a callback, which finds ``numbers`` from FREE on."""
+    if shares > 1:
+        numba.get_num_threads()  # starts the threads' runtime, which a cached function needs when it is linked
+    return np.array([_fan_out.address if shares > 1 else 0, callback.address, shares, *numbers], np.int64)
+
+
+def spread(plan: Any) -> None:
+    """Let the plan's callback do its shares 0..SHARES-1, by as many threads as there are.
+
+    The one place where threads begin: of a heavy callback no second version, for threads, is compiled. Its address and number of
+    shares may be changed between calls, the latter within what the plan was made for.
+    """
+    where = plan.ctypes.data
+    _call(plan[CODE] if plan[SHARES] == 1 else plan[FAN], (where, 0))
+
+
+spread = inlined(spread)
 
 
 _ADDRESSES: dict[str, int] = {}

@@ -127,7 +127,7 @@ def test_one_module_knows_numba():
 
 def test_what_recompiles_nothing_holds_no_kernel():
     """Files that the cache's name does not cover define no compiled code, and none that does takes anything from them."""
-    makers = {"kernel", "inlined", "precise", "parallel", "user_kernel", "method", "attach", "field", "Callback"}
+    makers = {"kernel", "inlined", "precise", "user_kernel", "method", "attach", "field", "Callback"}
 
     def plain(parts):
         return f"{parts[0]}.py" in PLAIN or parts[0] in PLAIN

@@ -358,17 +358,13 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
     """Whatever the number of shares and threads, every state is summed in the same order."""
     game = fm.games.random_markov(13, (3, 4, 2), rng=rng, identical_interest=shared)
     policy, model = fm.random_policy(game, rng), game.model
-    head = (model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut)
+    contract = type(model).contract
 
     def contracted(shares):
         work = game.workspace(shares)
-        arrays = work.reward, work.p_bar, work.chain
-        if shares == 1:
-            marginal.contract_states(*head, 0, game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], *arrays)
-        else:
-            assert work.lead.shape[0] == shares
-            marginal.contract_states_parallel(*head, work.lead, work.tail, work.x, work.y, work.others, *arrays)
-        return arrays
+        assert work.lead.shape[0] == shares
+        contract(model, work, policy)
+        return work.reward, work.p_bar, work.chain
 
     serial = contracted(1)
     r = naive.split(policy, game.num_actions)

@@ -7,7 +7,7 @@ other", one action after the other; at two actions they are columns of the same 
 
 import numpy as np
 
-from .._jit import Callback, array_at, carray, inlined, kernel, parallel, prange, register_jitable
+from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan
 from .counts import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
 
 OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3  # payoffs: by own count for all, for each player; by count vector and action; for all
@@ -215,47 +215,26 @@ def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, poli
                            reward[s], p_bar[s], chain[s])
 
 
-@parallel
-def contract_units_parallel(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, floats, ints, reward, p_bar,
-                            chain):
-    """:func:`contract_units` over as many shares as there are rows of scratch, by halves of states."""
-    units, shares = 2 * policy.shape[0], floats.shape[0]
-    for b in prange(shares):
-        contract_units(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, 2, units * b // shares,
-                       units * (b + 1) // shares, floats[b], ints[b], reward, p_bar, chain)
+def _share(plan, b):
+    d = carray(plan, LENGTH)
+    n_states, width, shares = d[5], d[6], d[SHARES]
+    parts = 1 if shares == 1 else 2
+    units = parts * n_states
+    contract_units(d[FREE], d[4], array_at(d[21], (d[8], d[9], d[10], d[11]), np.float64),
+                   array_at(d[22], (d[12], d[13], d[14], d[15]), np.float64), array_at(d[23], (d[16], d[17]), np.int64),
+                   array_at(d[24], d[18], np.int64), array_at(d[POLICY], (n_states, width), np.float64), d[7], parts,
+                   units * b // shares, units * (b + 1) // shares, array_at(d[26], (shares, d[19]), np.float64)[b],
+                   array_at(d[27], (shares, d[20]), np.int64)[b], array_at(d[28], (n_states, width), np.float64),
+                   array_at(d[29], (n_states, width, n_states), np.float64), array_at(d[30], (n_states, n_states), np.float64))
 
 
-@register_jitable
-def _tables(d):
-    """The arguments of :func:`contract_units_parallel` from their sizes and addresses."""
-    n_states, width, shares = d[3], d[4], d[6]
-    return (d[1], d[2], array_at(d[20], (d[7], d[8], d[9], d[10]), np.float64), array_at(d[21], (d[11], d[12], d[13], d[14]), np.float64),
-            array_at(d[22], (d[15], d[16]), np.int64), array_at(d[23], d[17], np.int64), array_at(d[POLICY], (n_states, width), np.float64),
-            d[5], array_at(d[25], (shares, d[18]), np.float64), array_at(d[26], (shares, d[19]), np.int64),
-            array_at(d[27], (n_states, width), np.float64), array_at(d[28], (n_states, width, n_states), np.float64),
-            array_at(d[29], (n_states, n_states), np.float64))
-
-
-def _serial(pointer):
-    (kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, floats, ints, reward, p_bar,
-     chain) = _tables(carray(pointer, 30))
-    contract_units(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, 1, 0, policy.shape[0], floats[0], ints[0],
-                   reward, p_bar, chain)
-
-
-def _parallel(pointer):
-    contract_units_parallel(*_tables(carray(pointer, 30)))
-
-
-serial_by_address, parallel_by_address = Callback(_serial), Callback(_parallel)
-POLICY = 24  # where the policy's address goes in the plan
+POLICY, LENGTH = 25, 31  # where the policy's address goes in the plan, and how long that is
+contract_share = Callback(_share)
 
 
 def crowd_plan(model, floats, ints, reward, p_bar, chain):
-    """Sizes and addresses for a contraction by address, whose own address comes first; the caller keeps the arrays alive."""
-    sizes = [model.kind, model.payoff_kind, *reward.shape, model.n_actions[0], floats.shape[0], *model.rewards.shape,
-             *model.transitions.shape, *model.choose.shape, model.layout.size, floats.shape[1], ints.shape[1]]
+    """The plan of :func:`contract_units`, in shares by the rows of scratch; the caller keeps the arrays alive."""
+    sizes = [model.kind, model.payoff_kind, *reward.shape, model.n_actions[0], *model.rewards.shape, *model.transitions.shape,
+             *model.choose.shape, model.layout.size, floats.shape[1], ints.shape[1]]
     tables = [model.rewards, model.transitions, model.choose, model.layout, None, floats, ints, reward, p_bar, chain]
-    addresses = [0 if table is None else table.ctypes.data for table in tables]
-    code = serial_by_address if floats.shape[0] == 1 else parallel_by_address
-    return np.array([code.address, *sizes, *addresses], np.int64)
+    return make_plan(contract_share, floats.shape[0], [*sizes, *(0 if table is None else table.ctypes.data for table in tables)])

@@ -14,7 +14,7 @@ Where the iteration fails to halve the residual, the slow but sure one of :mod:`
 
 import numpy as np
 
-from .._jit import Callback, array_at, carray, kernel, parallel, prange, register_jitable
+from .._jit import FREE, SHARES, Callback, array_at, carray, kernel, make_plan, register_jitable
 from .linear import sparse_apply, sparse_solve
 from .vector import add, dot, gather_dot
 
@@ -271,58 +271,45 @@ def solve_some(pointer, index, chain, gamma, factors, rhs, low, high, transposed
         residual[i] = solve(pointer, index, chain, gamma, factors, rhs[i], transposed, share, scratch)
 
 
-@parallel
-def solve_parallel(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch, residual):
-    """Every right-hand side by one thread."""
-    count, shares = rhs.shape[0], scratch.shape[0]
-    for b in prange(shares):
-        solve_some(pointer, index, chain, gamma, factors, rhs, count * b // shares, count * (b + 1) // shares, transposed, share,
-                   scratch[b], residual)
-
-
-STATES, ENTRIES, ROOM, SHARES, COUNT, TRANSPOSED, RHS = 1, 2, 3, 4, 5, 6, 7  # sizes, and what changes from call to call
-NUMBERS, FACTOR = 8, 22
-LENGTH = 23
+STATES, ENTRIES, ROOM, COUNT, TRANSPOSED, RHS, NUMBERS = range(FREE, FREE + 7)  # sizes, and what changes from call to call
+TABLES = NUMBERS + 1
+LENGTH = TABLES + 12
 
 
 @register_jitable
 def _matrix(d):
-    """pointer, index, chain and factors from their sizes and addresses."""
-    n = d[STATES]
-    return (array_at(d[10], n + 1, np.int64), array_at(d[11], d[ENTRIES], np.uint32), array_at(d[12], d[ENTRIES], np.float64),
+    """pointer, index, chain, gamma and factors from their sizes and addresses."""
+    n, at = d[STATES], d[TABLES:]
+    return (array_at(at[0], n + 1, np.int64), array_at(at[1], d[ENTRIES], np.uint32), array_at(at[2], d[ENTRIES], np.float64),
             array_at(d[NUMBERS], 2, np.float64)[0],
-            (array_at(d[13], n, np.int32), array_at(d[14], n, np.int32), array_at(d[15], n, np.int32), array_at(d[16], n + 1, np.int64),
-             array_at(d[17], n, np.int64), array_at(d[18], d[ROOM], np.uint32), array_at(d[19], d[ROOM], np.float64)))
+            (array_at(at[3], n, np.int32), array_at(at[4], n, np.int32), array_at(at[5], n, np.int32), array_at(at[6], n + 1, np.int64),
+             array_at(at[7], n, np.int64), array_at(at[8], d[ROOM], np.uint32), array_at(at[9], d[ROOM], np.float64)))
 
 
-def _solve(address):
-    d = carray(address, LENGTH)
+def _solve(plan, b):
+    d = carray(plan, LENGTH)
     pointer, index, chain, gamma, factors = _matrix(d)
-    count, shares, transposed = d[COUNT], min(d[SHARES], d[COUNT]), d[TRANSPOSED] != 0
-    share = array_at(d[NUMBERS], 2, np.float64)[1]
-    rhs, residual = array_at(d[RHS], (count, d[STATES]), np.float64), array_at(d[21], count, np.float64)
-    scratch = array_at(d[20], (shares, VECTORS, d[STATES]), np.float64)
-    if shares == 1:
-        solve_some(pointer, index, chain, gamma, factors, rhs, 0, count, transposed, share, scratch[0], residual)
-    else:
-        solve_parallel(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch, residual)
+    count, shares, at = d[COUNT], d[SHARES], d[TABLES:]
+    solve_some(pointer, index, chain, gamma, factors, array_at(d[RHS], (count, d[STATES]), np.float64), count * b // shares,
+               count * (b + 1) // shares, d[TRANSPOSED] != 0, array_at(d[NUMBERS], 2, np.float64)[1],
+               array_at(at[10], (shares, VECTORS, d[STATES]), np.float64)[b], array_at(at[11], count, np.float64))
 
 
-def _factor(address):
-    d = carray(address, LENGTH)
-    pointer, index, chain, gamma, factors = _matrix(d)
+def _factor(plan, b):
+    pointer, index, chain, gamma, factors = _matrix(carray(plan, LENGTH))
     factor(pointer, index, chain, gamma, factors)
 
 
-solve_by_address, factor_by_address = Callback(_solve), Callback(_factor)
+solve_share, factor_whole = Callback(_solve), Callback(_factor)
 
 
-def solve_plan(numbers, packed, column, chain, factors, scratch, residual):
-    """Sizes and addresses for both by address; the caller keeps the arrays alive. numbers (2,): gamma, and the share to leave.
-
-    scratch (shares, VECTORS, S)   residual (R,)
-    """
-    sizes = [scratch.shape[2], chain.size, factors[5].size, scratch.shape[0], 0, 0, 0]
+def factor_plan(numbers, packed, column, chain, factors, scratch, residual):
+    """The plan of :func:`factor`; the caller keeps the arrays alive. numbers (2,): gamma, and the share to leave."""
+    sizes = [scratch.shape[2], chain.size, factors[5].size, 0, 0, 0, numbers.ctypes.data]
     tables = [packed, column, chain, *factors, scratch, residual]
-    return np.array([solve_by_address.address, *sizes, numbers.ctypes.data, 0, *(each.ctypes.data for each in tables),
-                     factor_by_address.address], np.int64)
+    return make_plan(factor_whole, 1, [*sizes, *(each.ctypes.data for each in tables)])
+
+
+def solve_plan(factor_plan, shares):
+    """The plan of :func:`solve_some`, in up to so many shares of the right-hand sides; scratch (shares, VECTORS, S)   residual (R,)"""
+    return make_plan(solve_share, shares, factor_plan[FREE:])

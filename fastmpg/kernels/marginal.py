@@ -15,7 +15,7 @@ Scalars that a loop needs are read before it: a load that might alias what the l
 
 import numpy as np
 
-from .._jit import Callback, array_at, carray, inlined, kernel, parallel, prange, register_jitable
+from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan
 from .joint import suffix_weights
 from .vector import add, dot, scale
 
@@ -178,46 +178,24 @@ def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, h
                              p_bar[s].reshape(-1), chain[s])
 
 
-@parallel
-def contract_states_parallel(rewards, transitions, policy, n_actions, offset, cut, lead, tail, x, y, others, reward, p_bar, chain):
-    """:func:`contract_states` over as many shares of the states as there are rows of scratch."""
-    n_states, shares = transitions.shape[0], lead.shape[0]
-    for b in prange(shares):
-        contract_states(rewards, transitions, policy, n_actions, offset, cut, n_states * b // shares,
-                        n_states * (b + 1) // shares, lead[b], tail[b], x[b], y[b], others[b], reward, p_bar, chain)
+def _share(plan, b):
+    d = carray(plan, LENGTH)
+    planes, n_states, joint, width, n_players, cut, shares = d[FREE], d[4], d[5], d[6], d[7], d[8], d[SHARES]
+    contract_states(array_at(d[14], (planes, n_states, joint), np.float64), array_at(d[15], (n_states, joint, n_states), np.float64),
+                    array_at(d[POLICY], (n_states, width), np.float64), array_at(d[17], n_players, np.int64),
+                    array_at(d[18], n_players + 1, np.int64), cut, n_states * b // shares, n_states * (b + 1) // shares,
+                    array_at(d[19], (shares, d[9]), np.float64)[b], array_at(d[20], (shares, d[10]), np.float64)[b],
+                    array_at(d[21], (shares, d[11]), np.float64)[b], array_at(d[22], (shares, d[12]), np.float64)[b],
+                    array_at(d[23], (shares, d[13]), np.float64)[b], array_at(d[24], (n_states, width), np.float64),
+                    array_at(d[25], (n_states, width, n_states), np.float64), array_at(d[26], (n_states, n_states), np.float64))
 
 
-@register_jitable
-def _tables(d):
-    """The arguments of :func:`contract_states_parallel` from their sizes and addresses."""
-    planes, n_states, joint, width, n_players, cut, shares = d[1], d[2], d[3], d[4], d[5], d[6], d[7]
-    return (array_at(d[13], (planes, n_states, joint), np.float64), array_at(d[14], (n_states, joint, n_states), np.float64),
-            array_at(d[POLICY], (n_states, width), np.float64), array_at(d[16], n_players, np.int64),
-            array_at(d[17], n_players + 1, np.int64), cut,
-            array_at(d[18], (shares, d[8]), np.float64), array_at(d[19], (shares, d[9]), np.float64),
-            array_at(d[20], (shares, d[10]), np.float64), array_at(d[21], (shares, d[11]), np.float64),
-            array_at(d[22], (shares, d[12]), np.float64), array_at(d[23], (n_states, width), np.float64),
-            array_at(d[24], (n_states, width, n_states), np.float64), array_at(d[25], (n_states, n_states), np.float64))
-
-
-def _serial(pointer):
-    rewards, transitions, policy, n_actions, offset, cut, lead, tail, x, y, others, reward, p_bar, chain = _tables(carray(pointer, 26))
-    contract_states(rewards, transitions, policy, n_actions, offset, cut, 0, transitions.shape[0], lead[0], tail[0], x[0], y[0],
-                    others[0], reward, p_bar, chain)
-
-
-def _parallel(pointer):
-    contract_states_parallel(*_tables(carray(pointer, 26)))
-
-
-serial_by_address, parallel_by_address = Callback(_serial), Callback(_parallel)
-POLICY = 15  # where the policy's address goes in the plan
+POLICY, LENGTH = 16, 27  # where the policy's address goes in the plan, and how long that is
+contract_share = Callback(_share)
 
 
 def contraction_plan(rewards, transitions, n_actions, offset, cut, scratch, reward, p_bar, chain):
-    """Sizes and addresses for a contraction by address, whose own address comes first; the caller keeps the arrays alive."""
-    sizes = [rewards.shape[0], *transitions.shape[:2], reward.shape[1], n_actions.size, cut, scratch[0].shape[0]]
+    """The plan of :func:`contract_states`, in shares by the rows of scratch; the caller keeps the arrays alive."""
+    sizes = [rewards.shape[0], *transitions.shape[:2], reward.shape[1], n_actions.size, cut, *(part.shape[1] for part in scratch)]
     tables = [rewards, transitions, None, n_actions, offset, *scratch, reward, p_bar, chain]
-    addresses = [0 if table is None else table.ctypes.data for table in tables]
-    code = serial_by_address if scratch[0].shape[0] == 1 else parallel_by_address
-    return np.array([code.address, *sizes, *(part.shape[1] for part in scratch), *addresses], np.int64)
+    return make_plan(contract_share, scratch[0].shape[0], [*sizes, *(0 if table is None else table.ctypes.data for table in tables)])

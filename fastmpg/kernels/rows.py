@@ -7,7 +7,7 @@ transitions over it are kept (``p_bar``) and P is read once an evaluation; else 
 
 import numpy as np
 
-from .._jit import Callback, array_at, carray, inlined, kernel, parallel, prange, register_jitable
+from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan, register_jitable
 from .joint import suffix_weights
 from .marginal import contract_own, contract_rewards, reduce_all
 from .vector import dot, gather_dot
@@ -109,106 +109,72 @@ def look_states(i, pointer, probability, slot, chain_pointer, chain_index, disco
             q[s, c] = reward[s, c] + discount * q[s, c]
 
 
-@parallel
-def contract_parallel(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, lead, tail, x, y, others,
-                      reward, p_bar, chain):
-    """:func:`contract_states` over as many shares of the states as there are rows of scratch."""
-    n_states, shares = policy.shape[0], lead.shape[0]
-    for b in prange(shares):
-        contract_states(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, n_states * b // shares,
-                        n_states * (b + 1) // shares, lead[b], tail[b], x[b], y[b], others[b], reward, p_bar, chain)
-
-
-@parallel
-def look_parallel(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, plane, others, near,
-                  reward, p_bar, value, q):
-    """:func:`look_states` over as many shares of the states as there are rows of scratch."""
-    n_states, shares = policy.shape[0], plane.shape[0]
-    for b in prange(shares):
-        look_states(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, n_states * b // shares,
-                    n_states * (b + 1) // shares, plane[b], others[b], near[b], reward, p_bar, value, q)
-
-
 # ---------------------------------------------------------------------------------------------------------- by address
-SIZES = ("planes", "states", "joint", "columns", "players", "cut", "shares", "entries", "pattern", "marginals", "lead", "tail", "x", "y",
-         "others", "near")
-TABLES = ("rewards", "pointer", "probability", "slot", "chain_pointer", "chain_index", "n_actions", "offset", "discount", "lead_at",
-          "tail_at", "x_at", "y_at", "others_at", "near_at", "plane", "reward", "p_bar", "chain")
-CONTRACT, LOOK, WHAT, PLAYER, POLICY, VALUE, Q, FIRST = range(8)  # the codes' own addresses, and what changes from call to call
-AT = FIRST + len(SIZES)
-LENGTH = AT + len(TABLES)
+WHAT, PLAYER, POLICY, VALUE, Q, SIZES = range(FREE, FREE + 6)  # what changes from call to call, and where the sizes begin
+TABLES = SIZES + 15
+LENGTH = TABLES + 19
 
 
 @register_jitable
 def _common(d):
     """What both need."""
-    states, joint, columns, players = d[8], d[9], d[10], d[11]
-    shares = d[13]
-    return (array_at(d[24], states * joint + 1, np.int64), array_at(d[26], d[14], np.uint32), array_at(d[27], states + 1, np.int64),
-            array_at(d[POLICY], (states, columns), np.float64), array_at(d[29], players, np.int64),
-            array_at(d[30], players + 1, np.int64), array_at(d[36], (shares, d[21]), np.float64),
-            array_at(d[39], (states, columns), np.float64), array_at(d[40], d[16], np.float64))
+    n, at = d[SIZES:], d[TABLES:]
+    states, joint, columns, players, shares = n[1], n[2], n[3], n[4], d[SHARES]
+    return (array_at(at[1], states * joint + 1, np.int64), array_at(at[3], n[6], np.uint32), array_at(at[4], states + 1, np.int64),
+            array_at(d[POLICY], (states, columns), np.float64), array_at(at[6], players, np.int64),
+            array_at(at[7], players + 1, np.int64), array_at(at[13], (shares, n[13]), np.float64),
+            array_at(at[16], (states, columns), np.float64), array_at(at[17], n[8], np.float64))
 
 
 @register_jitable
-def _contract(d, probability):
+def _contract(d, b, probability):
     pointer, slot, chain_pointer, policy, n_actions, offset, others, reward, p_bar = _common(d)
-    what, cut, shares = d[WHAT], d[12], d[13]
-    rewards, chain = array_at(d[23], (d[7], d[8], d[9]), np.float64), array_at(d[41], d[15], np.float64)
-    lead, tail = array_at(d[32], (shares, d[17]), np.float64), array_at(d[33], (shares, d[18]), np.float64)
-    x, y = array_at(d[34], (shares, d[19]), np.float64), array_at(d[35], (shares, d[20]), np.float64)
-    if shares == 1:
-        contract_states(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, 0, policy.shape[0],
-                        lead[0], tail[0], x[0], y[0], others[0], reward, p_bar, chain)
-    else:
-        contract_parallel(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, lead, tail, x, y,
-                          others, reward, p_bar, chain)
+    n, at, states, shares = d[SIZES:], d[TABLES:], policy.shape[0], d[SHARES]
+    contract_states(d[WHAT], array_at(at[0], (n[0], n[1], n[2]), np.float64), pointer, probability, slot, chain_pointer, policy, n_actions,
+                    offset, n[5], states * b // shares, states * (b + 1) // shares, array_at(at[9], (shares, n[9]), np.float64)[b],
+                    array_at(at[10], (shares, n[10]), np.float64)[b], array_at(at[11], (shares, n[11]), np.float64)[b],
+                    array_at(at[12], (shares, n[12]), np.float64)[b], others[b], reward, p_bar, array_at(at[18], n[7], np.float64))
 
 
 @register_jitable
-def _look(d, probability):
+def _look(d, b, probability):
     pointer, slot, chain_pointer, policy, n_actions, offset, others, reward, p_bar = _common(d)
-    i, shares, discount = d[PLAYER], d[13], array_at(d[31], 1, np.float64)[0]
-    chain_index, value = array_at(d[28], d[15], np.uint32), array_at(d[VALUE], d[8], np.float64)
-    plane, near = array_at(d[38], (shares, d[9]), np.float64), array_at(d[37], (shares, d[22]), np.float64)
-    q = array_at(d[Q], (d[8], d[10]), np.float64)
-    if shares == 1:
-        look_states(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, 0, policy.shape[0],
-                    plane[0], others[0], near[0], reward, p_bar, value, q)
-    else:
-        look_parallel(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, plane, others, near,
-                      reward, p_bar, value, q)
+    n, at, states, shares = d[SIZES:], d[TABLES:], policy.shape[0], d[SHARES]
+    look_states(d[PLAYER], pointer, probability, slot, chain_pointer, array_at(at[5], n[7], np.uint32), array_at(at[8], 1, np.float64)[0],
+                policy, n_actions, offset, states * b // shares, states * (b + 1) // shares,
+                array_at(at[15], (shares, n[2]), np.float64)[b], others[b], array_at(at[14], (shares, n[14]), np.float64)[b], reward, p_bar,
+                array_at(d[VALUE], states, np.float64), array_at(d[Q], (states, policy.shape[1]), np.float64))
 
 
-def _contract_double(pointer):
-    d = carray(pointer, LENGTH)
-    _contract(d, array_at(d[25], d[14], np.float64))
+def _contract_double(plan, b):
+    d = carray(plan, LENGTH)
+    _contract(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float64))
 
 
-def _contract_single(pointer):
-    d = carray(pointer, LENGTH)
-    _contract(d, array_at(d[25], d[14], np.float32))
+def _contract_single(plan, b):
+    d = carray(plan, LENGTH)
+    _contract(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float32))
 
 
-def _look_double(pointer):
-    d = carray(pointer, LENGTH)
-    _look(d, array_at(d[25], d[14], np.float64))
+def _look_double(plan, b):
+    d = carray(plan, LENGTH)
+    _look(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float64))
 
 
-def _look_single(pointer):
-    d = carray(pointer, LENGTH)
-    _look(d, array_at(d[25], d[14], np.float32))
+def _look_single(plan, b):
+    d = carray(plan, LENGTH)
+    _look(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float32))
 
 
-CODES = {"float64": (Callback(_contract_double), Callback(_look_double)), "float32": (Callback(_contract_single), Callback(_look_single))}
+SHARE = {"float64": (Callback(_contract_double), Callback(_look_double)), "float32": (Callback(_contract_single), Callback(_look_single))}
 
 
-def rows_plan(model, discount, scratch, plane, reward, p_bar, chain):
-    """Sizes and addresses for both passes, whose own addresses come first; the caller keeps the arrays alive. discount (1 or more,)"""
-    sizes = [*model.rewards.shape, reward.shape[1], model.n_actions.size, model.cut, plane.shape[0], model.slot.size, chain.size,
-             p_bar.size, *(part.shape[1] for part in scratch)]
+def rows_plans(model, discount, scratch, plane, reward, p_bar, chain):
+    """The plans of both passes, in shares by the rows of scratch; the caller keeps the arrays alive. discount (1 or more,)"""
+    sizes = [*model.rewards.shape, reward.shape[1], model.n_actions.size, model.cut, model.slot.size, chain.size, p_bar.size,
+             *(part.shape[1] for part in scratch)]
     tables = [model.rewards, model.pointer, model.probability, model.slot, model.chain_pointer, model.chain_index, model.n_actions,
               model.offset, discount, *scratch, plane, reward, p_bar, chain]
-    assert (len(sizes), len(tables)) == (len(SIZES), len(TABLES))
-    codes = [code.address for code in CODES[model.probability.dtype.name]]
-    return np.array([*codes, 0, 0, 0, 0, 0, *sizes, *(table.ctypes.data for table in tables)], np.int64)
+    numbers = [0] * (SIZES - FREE) + sizes + [table.ctypes.data for table in tables]
+    assert FREE + len(numbers) == LENGTH
+    return tuple(make_plan(share, plane.shape[0], numbers) for share in SHARE[model.probability.dtype.name])

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
-from .._jit import UNCOMPILED, attach, call, inlined, lapack
+from .._jit import UNCOMPILED, attach, inlined, lapack, spread
 from ..kernels import crowd
 from ..kernels.crowd import EACH, FACTORED, FIXED, OWN, POLICY, SHARED, TABLE, VECTOR, vectors
 from .chain import CHAIN
@@ -25,7 +25,7 @@ class CountWork(NamedTuple):
     """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
 
     floats, ints: scratch of the contraction, one row for every share of the states
-    plan: the contraction's address and its arguments' (empty when uncompiled)
+    plan: of the contraction (empty when uncompiled)
     """
 
     reward: Any
@@ -50,7 +50,7 @@ if not UNCOMPILED:
     @inlined
     def _contract(model, work, policy):
         work.plan[POLICY] = policy.ctypes.data
-        call(work.plan[0], (work.plan.ctypes.data,))
+        spread(work.plan)
 
 
 @attach(contract=_contract, **CHAIN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import UNCOMPILED, attach, call, inlined
+from .._jit import UNCOMPILED, attach, inlined, spread
 from ..kernels.marginal import POLICY, contract_states
 from .chain import CHAIN
 
@@ -13,7 +13,7 @@ class DenseWork(NamedTuple):
     """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
 
     lead, tail, x, y, others: scratch of the contraction, one row for every share of the states
-    plan: the contraction's address and its arguments' (empty when uncompiled)
+    plan: of the contraction (empty when uncompiled)
     """
 
     reward: Any
@@ -41,7 +41,7 @@ if not UNCOMPILED:
     @inlined
     def _contract(model, work, policy):
         work.plan[POLICY] = policy.ctypes.data
-        call(work.plan[0], (work.plan.ctypes.data,))
+        spread(work.plan)
 
 
 @attach(contract=_contract, **CHAIN)

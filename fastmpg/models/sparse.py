@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import UNCOMPILED, attach, call, inlined, kernel, lapack
+from .._jit import SHARES, UNCOMPILED, attach, inlined, kernel, lapack, spread
 from ..kernels import krylov, linear
 from ..kernels.joint import scratch_sizes
-from ..kernels.rows import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plan
+from ..kernels.rows import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plans
 from ..kernels.simplex import entropy
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
@@ -43,9 +43,9 @@ class SparseWork(NamedTuple):
     """reward (S, A_total)   chain (pattern,)   p_bar (A_total pattern,) or (0,)   lu (S, S) or (0, 0)
 
     packed (S + 1,), column (pattern,): the chain without its zeros   correction (1, S)   krylov (shares, VECTORS, S)
-    residual (N,)   numbers (2,) and system: arguments of the iterative solver, see :func:`.krylov.solve_plan`
+    residual (N,)   numbers (2,): discount, and the share of a residual that may be left
     lead, tail, x, y, others, near, plane: scratch of the passes over P, one row for every share of the states
-    plan: the passes' addresses and their arguments' (empty when uncompiled)
+    contraction, look, factoring, solution: plans of the passes and of the iterative solver (empty when uncompiled)
     """
 
     reward: Any
@@ -62,7 +62,6 @@ class SparseWork(NamedTuple):
     krylov: Any
     residual: Any
     numbers: Any
-    system: Any
     lead: Any
     tail: Any
     x: Any
@@ -70,7 +69,10 @@ class SparseWork(NamedTuple):
     others: Any
     near: Any
     plane: Any
-    plan: Any
+    contraction: Any
+    look: Any
+    factoring: Any
+    solution: Any
 
 
 def _pass(what, model, work, policy):
@@ -89,13 +91,15 @@ if not UNCOMPILED:
 
     @inlined
     def _pass(what, model, work, policy):
-        work.plan[WHAT], work.plan[POLICY] = what, policy.ctypes.data
-        call(work.plan[0], (work.plan.ctypes.data,))
+        d = work.contraction
+        d[WHAT], d[POLICY] = what, policy.ctypes.data
+        spread(d)
 
     @kernel
     def _lookahead(model, work, policy, i, value, q):
-        work.plan[PLAYER], work.plan[POLICY], work.plan[VALUE], work.plan[Q] = i, policy.ctypes.data, value.ctypes.data, q.ctypes.data
-        call(work.plan[1], (work.plan.ctypes.data,))
+        d = work.look
+        d[PLAYER], d[POLICY], d[VALUE], d[Q] = i, policy.ctypes.data, value.ctypes.data, q.ctypes.data
+        spread(d)
 
 
 @kernel
@@ -116,14 +120,15 @@ if not UNCOMPILED:
 
     @inlined
     def _iterate(work, rhs, transposed, share):
-        d = work.system
+        d = work.solution
         work.numbers[1] = share
         d[krylov.COUNT], d[krylov.TRANSPOSED], d[krylov.RHS] = rhs.shape[0], transposed, rhs.ctypes.data
-        call(d[0], (d.ctypes.data,))
+        d[SHARES] = min(work.krylov.shape[0], rhs.shape[0])
+        spread(d)
 
     @inlined
     def _prepare(work):
-        call(work.system[krylov.FACTOR], (work.system.ctypes.data,))
+        spread(work.factoring)
 
 
 @kernel
@@ -265,17 +270,19 @@ class Layout(NamedTuple):
         p_bar = np.zeros(sum(self.actions) * self.pattern if self.marginal else 0)
         lead, tail, x, y, others, near = scratch = [np.zeros((shares, size)) for size in self.scratch]
         plane, numbers = np.zeros((shares, math.prod(self.actions))), np.array([model.discount, 0.0])
-        plan = np.zeros(0, np.int64)
+        contraction = look = factoring = solution = np.zeros(0, np.int64)
         if not UNCOMPILED:
-            plan = rows_plan(model, numbers, scratch, plane, reward, p_bar, chain)
+            contraction, look = rows_plans(model, numbers, scratch, plane, reward, p_bar, chain)
         order, where, here = (np.zeros(rest, np.int32) for _ in range(3))
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
         packed, column = np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32)
         spare = np.zeros((1 if UNCOMPILED else min(threads, len(self.actions)), krylov.VECTORS, rest))
-        residual, system = np.zeros(len(self.actions)), np.zeros(0, np.int64)
+        residual = np.zeros(len(self.actions))
         if not (UNCOMPILED or side):
-            system = krylov.solve_plan(numbers, packed, column, chain, factors, spare, residual)
+            factoring = krylov.factor_plan(numbers, packed, column, chain, factors, spare, residual)
+            solution = krylov.solve_plan(factoring, spare.shape[0])
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
                           np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), packed, column, factors,
-                          np.zeros((1, rest)), spare, residual, numbers, system, lead, tail, x, y, others, near, plane, plan)
+                          np.zeros((1, rest)), spare, residual, numbers, lead, tail, x, y, others, near, plane, contraction, look,
+                          factoring, solution)
