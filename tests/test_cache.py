@@ -245,6 +245,35 @@ def test_code_linked_from_the_cache_can_itself_be_cached(tmp_path):
     assert sums == pytest.approx([6.0] * 4, rel=1e-14)
 
 
+COUNTED = """
+from fastmpg import _jit
+compiled = []
+from numba.core import event
+class Listener(event.Listener):
+    def on_start(self, happened): compiled.append(str(happened.data["dispatcher"].py_func.__name__))
+    def on_end(self, happened): pass
+event.register("numba:compile", Listener())
+
+@_jit.kernel
+def times(x, count):
+    return x * count
+
+@_jit.kernel
+def several(x):
+    return times(x, 2) + times(x, 3) + times(x, times(2, 2))
+
+print(several(5), *sorted(compiled))
+print(times(5, 6), *sorted(compiled))
+"""
+
+
+def test_one_version_serves_every_caller(tmp_path):
+    """Integers that a caller writes out do not make versions of their own; the first call from Python makes one that takes its objects."""
+    lines = run(COUNTED, tmp_path).stdout.splitlines()
+    assert lines == ["45 several times", "30 several times times"]
+    assert run(COUNTED, tmp_path).stdout.splitlines() == ["45", "30"]
+
+
 @pytest.mark.slow
 def test_three_sessions_of_a_user(tmp_path):
     """evaluate; then learn, which links what evaluate cached; then learn from the cache."""
