@@ -476,8 +476,8 @@ def make_plan(callback: Callback, shares: int, numbers: Sequence[int]) -> NDArra
 def spread(plan: Any) -> None:
     """Let the plan's callback do its shares 0..SHARES-1, by as many threads as there are.
 
-    The one place where threads begin: of a heavy callback no second version, for threads, is compiled. Its address and number of
-    shares may be changed between calls, the latter within what the plan was made for.
+    The one place where threads begin: of a heavy callback no second version, for threads, is compiled. A caller may lower the plan's
+    number of shares.
     """
     where = plan.ctypes.data
     _call(plan[CODE] if plan[SHARES] == 1 else plan[FAN], (where, 0))
