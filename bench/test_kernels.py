@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg.kernels import linear, marginal, simplex, vector
+from fastmpg.kernels import contract_dense, dense_solve, simplex, vector
 
 from . import workloads
 
@@ -18,7 +18,7 @@ def run(benchmark, function, *args):
 def test_contract(benchmark, size):
     game = workloads.game(*workloads.SIZES[size])
     work, m, row = game.workspace(1), game.model, workloads.policy(game)
-    run(benchmark, marginal.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0, game.num_states,
+    run(benchmark, contract_dense.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0, game.num_states,
         work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar, work.chain)
 
 
@@ -36,8 +36,8 @@ def test_factor(benchmark, states):
     routines = np.array([fm._jit.lapack("dgetrf"), fm._jit.lapack("dgetrs")])
 
     def work():
-        linear.system(chain, 0.9, lu)
-        linear.factor(lu, pivot, routines, scalars)
+        dense_solve.system(chain, 0.9, lu)
+        dense_solve.factor(lu, pivot, routines, scalars)
 
     run(benchmark, work)
 

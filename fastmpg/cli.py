@@ -164,7 +164,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
     wanted = [catalogue[pick(name, catalogue, "experiment")] for name in options.name] or list(catalogue.values())
     wanted = list(dict.fromkeys(wanted))
-    from . import report
+    from .experiments import _report
 
     terminal, count = on_terminal(), 0
 
@@ -179,10 +179,10 @@ def reproduce(options: argparse.Namespace) -> int:
             print(f"\r\x1b[K[{count}/{len(wanted)}] {finished.experiment.name}: {finished.met} of {len(finished.outcome.checks)} met, "
                   f"{finished.seconds:.1f} s", file=sys.stderr)
 
-    finished = report.reproduce(wanted, options.out, started=started, ended=ended)
+    finished = _report.reproduce(wanted, options.out, started=started, ended=ended)
     missed = [(one, check) for one in finished for check in one.outcome.checks if not check.ok]
     if options.json:
-        show_json(report.as_json(finished))
+        show_json(_report.as_json(finished))
     else:
         rows = [("experiment", "met", "of", "seconds")]
         rows += [(one.experiment.name, str(one.met), str(len(one.outcome.checks)), f"{one.seconds:.1f}") for one in finished]
@@ -190,14 +190,14 @@ def reproduce(options: argparse.Namespace) -> int:
         for one, check in missed:
             print(f"missed: {one.experiment.name}: {check.name}: published {check.published:.10g}, ours {check.ours:.10g}, "
                   f"tolerance {check.tolerance:.2g}")
-        print(os.path.join(options.out, "index.html") + ("" if report.can_draw() else f"\n{report.NO_PICTURES}"))
+        print(os.path.join(options.out, "index.html") + ("" if _report.can_draw() else f"\n{_report.NO_PICTURES}"))
     return MISSED if missed else OK
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a rule on a named game."""
-    from .learn import ensemble, learn
-    from .record import Record
+    from .run.learn import ensemble, learn
+    from .run.record import Record
 
     game = games()[options.game](**chosen(options, "game"))
     rule = rules()[options.rule](**chosen(options, "rule"))
@@ -219,8 +219,8 @@ def go_on(options: argparse.Namespace) -> int:
     """Go on from a checkpoint."""
     import warnings
 
-    from . import checkpoint
-    from .learn import resume
+    from .run import checkpoint
+    from .run.learn import resume
 
     writable(options)
     with warnings.catch_warnings():
@@ -245,9 +245,9 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from .checkpoint import CheckpointWarning
     from .metrics import ne_gap
-    from .result import Diverged, Interrupted
+    from .run.checkpoint import CheckpointWarning
+    from .run.result import Diverged, Interrupted
 
     began, status = time.perf_counter(), OK
     try:
@@ -298,7 +298,7 @@ def listing(options: argparse.Namespace) -> int:
 
     def metrics() -> dict[str, tuple[str, str]]:
         from .plot import LABELS
-        from .record import SHAPES
+        from .run.record import SHAPES
 
         return {name: (LABELS[name], "(" + ", ".join(("K", *shape)) + ("," if not shape else "") + ")") for name, shape in SHAPES.items()}
 
@@ -323,12 +323,13 @@ def listing(options: argparse.Namespace) -> int:
 
 def info(options: argparse.Namespace) -> int:
     """Versions and cache, or the sizes of games."""
-    from . import _check, _jit, report
+    from . import _check, _jit
+    from .experiments import _report
 
     if not options.game:
         files = _jit.cached_files()
         here = [path for path in files if path.parent == _jit.cache_folder()]
-        facts: dict[str, Any] = {"versions": report.versions(), "threads": _jit.threads(), "cache": str(_jit.cache_folder()),
+        facts: dict[str, Any] = {"versions": _report.versions(), "threads": _jit.threads(), "cache": str(_jit.cache_folder()),
                                  "kernels": len(here), "kernel_bytes": sum(path.stat().st_size for path in here),
                                  "kernels_of_all_versions": len(files), "bytes_of_all_versions": sum(path.stat().st_size for path in files)}
         if options.json:
@@ -367,7 +368,7 @@ def info(options: argparse.Namespace) -> int:
 def draw(options: argparse.Namespace) -> int:
     """Draw a saved result."""
     from . import plot
-    from .result import Result
+    from .run.result import Result
 
     result = Result.load(options.file)
     out = options.out or os.path.splitext(options.file)[0] + f"-{options.metric}.png"

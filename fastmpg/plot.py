@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import storage
 from .models.game import Game
 from .policy import check_policy, split
-from .record import SHAPES
-from .result import Result
+from .run import storage
+from .run.record import SHAPES
+from .run.result import Result
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; the pale yellow is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

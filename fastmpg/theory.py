@@ -41,7 +41,7 @@ import numpy as np
 
 from . import _check
 from ._check import Float, integer, real
-from .evaluate import evaluate
+from .metrics.evaluation import evaluate
 from .models.game import Game
 from .policy import check_policy, split
 

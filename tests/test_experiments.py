@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg import report
-from fastmpg.experiments import catalogue, zhang2022
+from fastmpg.experiments import _report, catalogue, zhang2022
 from fastmpg.experiments.experiment import Check, Experiment, Figure, Outcome, printed
 
 NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-random-3x4x5", "sun-ring-polymatrix", "sun-markov",
@@ -47,7 +46,7 @@ def test_the_published_numbers_are_met(name):
 
 @pytest.mark.slow
 def test_everything_is_reproduced(tmp_path):
-    finished = report.reproduce(list(catalogue.values()), tmp_path)
+    finished = _report.reproduce(list(catalogue.values()), tmp_path)
     assert [(one.experiment.name, check) for one in finished for check in one.outcome.checks if not check.ok] == []
     assert set(json.loads((tmp_path / "results.json").read_text())) == set(catalogue)
 
@@ -133,7 +132,7 @@ def simple_figure():
 
 def test_the_report_has_the_agreed_shape_and_escapes_html(tmp_path):
     pytest.importorskip("matplotlib")
-    finished = report.reproduce([blob(simple_figure)], tmp_path / "new" / "folder")
+    finished = _report.reproduce([blob(simple_figure)], tmp_path / "new" / "folder")
     assert not finished[0].ok and finished[0].met == 1
     content = json.loads((tmp_path / "new" / "folder" / "results.json").read_text())
     assert set(content) == {"one"} and set(content["one"]) == {"checks", "seconds"}
@@ -153,13 +152,13 @@ def test_an_interrupted_report_holds_what_was_finished(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        report.reproduce([blob(), Experiment("two", "t", "p", stop)], tmp_path)
+        _report.reproduce([blob(), Experiment("two", "t", "p", stop)], tmp_path)
     assert set(json.loads((tmp_path / "results.json").read_text())) == {"one"}
     assert "1 of 2 experiments" in (tmp_path / "index.html").read_text()
 
 
 def test_without_matplotlib_the_report_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "can_draw", lambda: False)
-    report.reproduce([blob(simple_figure)], tmp_path)
+    monkeypatch.setattr(_report, "can_draw", lambda: False)
+    _report.reproduce([blob(simple_figure)], tmp_path)
     assert "No figures" in (tmp_path / "index.html").read_text()
     assert not list(tmp_path.glob("*.png"))

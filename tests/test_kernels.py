@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit, job
-from fastmpg.kernels import joint, linear, marginal, simplex, vector
+from fastmpg import _jit
+from fastmpg.kernels import contract_dense, dense_solve, joint, simplex, vector
+from fastmpg.run import job
 
 EPS = np.finfo(float).eps
 
@@ -269,18 +270,18 @@ def test_rows_of_numbers(rng, size):
     assert_array_equal(out, 0.3 * (0.3 * a))
     for width in (1, 3):
         rows, out = rng.normal(size=(size, width)), np.ones(width)
-        marginal.add_rows(rows.ravel(), width, a, out)
+        contract_dense.add_rows(rows.ravel(), width, a, out)
         assert_allclose(out, 1 + a @ rows, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("leads", [1, 7, 8, 9, 16, 21])
 def test_long_rows_are_summed_eight_at_a_time(rng, leads):
     """Blocks of LONG numbers and more take another path for every full eight lead actions."""
-    tail, width = marginal.LONG // 10 + 1, 10
+    tail, width = contract_dense.LONG // 10 + 1, 10
     plane = rng.normal(size=(leads, tail, width))
     lead_weight, tail_weight = rng.dirichlet(np.ones(leads)), rng.dirichlet(np.ones(tail))
     x, y = np.empty(leads * width), np.empty(tail * width)
-    marginal.sum_both(plane.ravel(), width, lead_weight, tail_weight, x, y)
+    contract_dense.sum_both(plane.ravel(), width, lead_weight, tail_weight, x, y)
     tolerance = (leads + tail) * EPS * np.abs(plane).max()
     assert_allclose(x, np.einsum("luw,u->lw", plane, tail_weight).ravel(), rtol=0, atol=tolerance)
     assert_allclose(y, np.einsum("luw,l->uw", plane, lead_weight).ravel(), rtol=0, atol=tolerance)
@@ -294,7 +295,7 @@ def test_sums_over_both_sides(rng, actions, cut, width):
     lead, tail = r.lead[r.lead_top :], r.tail[r.tail_top :]
     tolerance = (r.n_lead + r.n_tail) * EPS * np.abs(plane).max()
     x, y = r.scratch(width)
-    marginal.sum_both(plane.ravel(), width, lead, tail, x, y)
+    contract_dense.sum_both(plane.ravel(), width, lead, tail, x, y)
     assert_allclose(x, np.einsum("luw,u->lw", plane, tail).ravel(), rtol=0, atol=tolerance)
     assert_allclose(y, np.einsum("luw,l->uw", plane, lead).ravel(), rtol=0, atol=tolerance)
 
@@ -307,7 +308,7 @@ def test_reduce_all(rng, actions, cut, width):
     plane = rng.normal(size=(*actions[cut:], width))
     expected, mean = marginals_of(r.parts[cut:], r.offset[cut:] - r.offset[cut], plane)
     out, x = np.full((r.row.size, width), 7.0), plane.ravel().copy()
-    marginal.reduce_all(x, width, r.row, r.actions, r.offset, cut, len(actions), r.tail, r.tail_top, out.ravel())
+    contract_dense.reduce_all(x, width, r.row, r.actions, r.offset, cut, len(actions), r.tail, r.tail_top, out.ravel())
     tolerance = (r.n_tail + len(actions)) * EPS * np.abs(plane).max()
     assert_allclose(out[r.offset[cut] :], expected, rtol=0, atol=tolerance)
     assert_array_equal(out[: r.offset[cut]], 7.0)
@@ -319,7 +320,7 @@ def test_contract_first(rng, actions, cut):
     r = Row(rng, actions, cut)
     x = rng.normal(size=(actions[cut], 5))
     found = x.ravel().copy()
-    marginal.contract_first(found, 5, actions[cut], r.row, r.offset[cut])
+    contract_dense.contract_first(found, 5, actions[cut], r.row, r.offset[cut])
     assert_allclose(found[:5], r.parts[cut] @ x, rtol=0, atol=actions[cut] * EPS * np.abs(x).max())
     assert_array_equal(found[5:], x.ravel()[5:])
 
@@ -331,23 +332,23 @@ def test_contract_one_state(rng, actions, cut):
     tolerance = 4 * math.prod(actions) * EPS
     planes = rng.uniform(-1, 1, (len(actions), 2, *actions))  # two states, the second is asked for
     turned, found = joint.own_action_first(planes, actions), np.full(r.row.size, np.nan)
-    marginal.contract_rewards(turned, 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
+    contract_dense.contract_rewards(turned, 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
     for i, plane in enumerate(planes[:, 1]):
         own = slice(r.offset[i], r.offset[i + 1])
         assert_allclose(found[own], r.marginals(plane[..., None])[0][own, 0], rtol=0, atol=tolerance)
         one = np.full(r.row.size, np.nan)
-        marginal.contract_own(turned[i, 1], i, r.row, r.actions, r.offset, r.others(), one)
+        contract_dense.contract_own(turned[i, 1], i, r.row, r.actions, r.offset, r.others(), one)
         assert_array_equal(one[own], found[own])
         assert np.isnan(np.delete(one, np.arange(own.start, own.stop))).all()
     if len(actions) > 1:
-        marginal.contract_rewards(planes[:1].reshape(1, 2, -1), 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
+        contract_dense.contract_rewards(planes[:1].reshape(1, 2, -1), 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
         assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
-    marginal.contract_shared(planes[0, 1].ravel(), *r.head(), r.lead, r.lead_top, r.tail, r.tail_top, *r.scratch(), found)
+    contract_dense.contract_shared(planes[0, 1].ravel(), *r.head(), r.lead, r.lead_top, r.tail, r.tail_top, *r.scratch(), found)
     assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
     width = 5
     moves = rng.dirichlet(np.ones(width), actions)
     out, chain = np.full((r.row.size, width), np.nan), np.full(width, np.nan)
-    marginal.contract_transitions(moves.ravel(), width, *r.head(), r.lead, r.tail, *r.scratch(width), out.ravel(), chain)
+    contract_dense.contract_transitions(moves.ravel(), width, *r.head(), r.lead, r.tail, *r.scratch(width), out.ravel(), chain)
     expected, mean = r.marginals(moves)
     assert_allclose(out, expected, rtol=0, atol=tolerance)
     assert_allclose(chain, mean, rtol=0, atol=tolerance)
@@ -379,7 +380,7 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
 def test_threads_do_not_change_a_run(keep_threads):
     """A game large enough for threads: the same bits from learn, evaluate and ne_gap at every thread count."""
     game = fm.games.random_markov(40, (6, 5, 5), rng=1)
-    from fastmpg.evaluate import PARALLEL_WORK
+    from fastmpg.metrics.evaluation import PARALLEL_WORK
 
     assert game.work_size > PARALLEL_WORK
     start = fm.random_policy(game, 2)
@@ -407,7 +408,7 @@ def chain_of(rng, n, density=1.0):
     return chain
 
 
-THRESHOLD = linear.OWN if linear.OWN < 10**6 else 160  # without compiled code there is no LAPACK
+THRESHOLD = dense_solve.OWN if dense_solve.OWN < 10**6 else 160  # without compiled code there is no LAPACK
 
 
 @pytest.mark.parametrize("n", [*range(1, 71), *range(THRESHOLD - 5, THRESHOLD + 6), THRESHOLD + 40])
@@ -419,13 +420,13 @@ def test_dense_systems(n):
         chain = chain_of(rng, n, 1.0 if n % 2 else 0.3)
         matrix = np.eye(n) - gamma * chain
         lu, pivot = np.empty((n, n)), np.zeros(n, np.int32)
-        linear.system(chain, gamma, lu)
+        dense_solve.system(chain, gamma, lu)
         assert_allclose(lu, matrix, rtol=0, atol=EPS)
-        assert linear.factor(lu, pivot, addresses, scalars) == 0
+        assert dense_solve.factor(lu, pivot, addresses, scalars) == 0
         for transposed in (False, True):
             rhs = rng.normal(size=(3, n))
             found = rhs.copy()
-            linear.solve(lu, pivot, addresses, scalars, found, transposed)
+            dense_solve.solve(lu, pivot, addresses, scalars, found, transposed)
             expected = np.linalg.solve(matrix.T if transposed else matrix, rhs.T).T
             assert_allclose(found, expected, rtol=0, atol=8 * n * EPS * np.abs(rhs).max() * n / (1 - gamma))
 
@@ -436,7 +437,7 @@ def test_a_vanishing_pivot_is_reported(n):
     for row in {0, n // 2, n - 1}:
         lu = np.eye(n)
         lu[row, row] = 0.0
-        assert linear.factor(lu, np.zeros(n, np.int32), addresses, scalars) == row + 1
+        assert dense_solve.factor(lu, np.zeros(n, np.int32), addresses, scalars) == row + 1
 
 
 def solved(rng, n, kind, gamma, transposed):
@@ -452,7 +453,7 @@ def solved(rng, n, kind, gamma, transposed):
     matrix = np.eye(n) - gamma * chain
     matrix, norm = (matrix.T, lambda v: np.abs(v).sum()) if transposed else (matrix, lambda v: np.abs(v).max())
     found = rhs.copy()
-    residual = linear.sparse_solve(
+    residual = dense_solve.sparse_solve(
         csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed, 1e-14, np.full((7, n), np.nan)
     )
     exact = rhs.astype(np.longdouble) - np.einsum("st,t->s", matrix.astype(np.longdouble), found.astype(np.longdouble))
@@ -496,7 +497,7 @@ def test_sparse_solve_reaches_rounding(rng, n, kind, gamma, transposed):
 def test_sparse_solve_of_nothing_is_nothing():
     csr, rhs = sp.csr_array(np.full((4, 4), 0.25)), np.zeros(4)
     args = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data
-    assert linear.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
+    assert dense_solve.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
     assert_array_equal(rhs, 0.0)
 
 

@@ -16,7 +16,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit, storage
+from fastmpg import _jit
+from fastmpg.run import storage
 
 ALL = ("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy")
 NPG = fm.rules.NaturalGradientPlay(0.2)

@@ -15,7 +15,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fastmpg as fm
-from fastmpg import checkpoint, cli, job, storage, trajectory
+from fastmpg import cli
+from fastmpg.run import checkpoint, job, storage, trajectory
 
 GAME = fm.games.routing(4)
 RULE = fm.rules.TwoTimescaleQ(tau=0.01)

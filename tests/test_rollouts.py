@@ -8,11 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import job
-from fastmpg.job import run_key
+from fastmpg.feedback.rollouts import BLOCK, LONGEST, Rollouts, play
 from fastmpg.kernels.rng import ACTIONS, ENVIRONMENT, START
-from fastmpg.rollouts import BLOCK, LONGEST, Rollouts, play
 from fastmpg.rules.state import TableState
+from fastmpg.run import job
+from fastmpg.run.job import run_key
 
 RULE = fm.rules.MonteCarloGradientAscent
 GAME = fm.games.random_markov(3, (2, 3), 0.8, rng=1)

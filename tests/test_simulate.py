@@ -22,13 +22,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastmpg as fm
 from fastmpg._jit import UNCOMPILED, kernel
 from fastmpg._simd import LANES, LINE, aligned, load, store
-from fastmpg.job import Job, run_key
 from fastmpg.kernels import elementary
 from fastmpg.kernels import rng as generator
-from fastmpg.kernels.sampling import alias_tables, draw
+from fastmpg.kernels.alias import alias_tables, draw
 from fastmpg.models.simulator import hashed
 from fastmpg.policy import uniform_policy
 from fastmpg.rules import two_timescale_q as rule_module
+from fastmpg.run.job import Job, run_key
 
 EPS = np.finfo(float).eps
 P_VALUE = 1e-6

@@ -16,9 +16,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import _jit
-from fastmpg.evaluate import Oracle, evaluate_into
-from fastmpg.kernels import krylov, pattern
-from fastmpg.metrics import gaps
+from fastmpg.kernels import csr, sparse_solve
+from fastmpg.metrics.evaluation import Oracle, evaluate_into
+from fastmpg.metrics.gaps import gaps
 
 EPS = np.finfo(float).eps
 TOLERANCE = 1e-10
@@ -26,7 +26,7 @@ TOLERANCE = 1e-10
 
 # ------------------------------------------------------------------------------------------------------------ solver
 def factors(n, entries):
-    room = min(entries + n, (krylov.WIDTH + 1) * n)
+    room = min(entries + n, (sparse_solve.WIDTH + 1) * n)
     small = [np.zeros(n, np.int32) for _ in range(3)]
     return (*small, np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room, np.uint32), np.zeros(room))
 
@@ -36,9 +36,9 @@ def solve(chain, gamma, rhs, transposed, share=0.0):
     rows.sum_duplicates()
     table = rows.indptr.astype(np.int64), rows.indices.astype(np.uint32), rows.data
     made = factors(rhs.size, rows.nnz)
-    krylov.factor(*table, gamma, made)
+    sparse_solve.factor(*table, gamma, made)
     found = rhs.copy()
-    residual = krylov.solve(*table, gamma, made, found, transposed, share, np.full((krylov.VECTORS, rhs.size), np.nan))
+    residual = sparse_solve.solve(*table, gamma, made, found, transposed, share, np.full((sparse_solve.VECTORS, rhs.size), np.nan))
     return found, residual
 
 
@@ -254,7 +254,7 @@ def test_sorting(rng):
     for count in (0, 1, 2, 3, 24, 25, 26, 100, 1001):
         for keys in (rng.integers(0, 50, count), rng.random(count), np.arange(count)[::-1].copy(), np.zeros(count)):
             found = np.concatenate([keys, keys[:3]])
-            pattern.sort(found, count)
+            csr.sort(found, count)
             assert_array_equal(found[:count], np.sort(keys))
             assert_array_equal(found[count:], keys[:3])
 

@@ -163,7 +163,7 @@ def simulate(seconds):
 def counts(seconds):
     """Routing by counts, one natural-gradient iteration with all NE-gaps: how it grows with players and links."""
     from fastmpg._check import gib
-    from fastmpg.models.markov import dense_bytes
+    from fastmpg.models.markov.game import dense_bytes
 
     print("natural-gradient iteration with all NE-gaps, routing by counts, all policies distinct; bytes against those of the dense model")
     grown = {}

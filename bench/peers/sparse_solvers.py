@@ -13,7 +13,7 @@ import scipy.sparse.linalg as sla
 
 import fastmpg as fm
 from bench.large import local_game
-from fastmpg.kernels import krylov
+from fastmpg.kernels import sparse_solve
 
 EPS = np.finfo(float).eps
 
@@ -52,16 +52,16 @@ def systems(states):
 def ours(chain, gamma, rhs):
     """A solver with its scratch."""
     chain.sum_duplicates()
-    n, room = rhs.size, min(chain.nnz + rhs.size, (krylov.WIDTH + 1) * rhs.size)
+    n, room = rhs.size, min(chain.nnz + rhs.size, (sparse_solve.WIDTH + 1) * rhs.size)
     table = chain.indptr.astype(np.int64), chain.indices.astype(np.uint32), chain.data
     factors = (*(np.zeros(n, np.int32) for _ in range(3)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room, np.uint32),
                np.zeros(room))
-    scratch = np.zeros((krylov.VECTORS, n))
+    scratch = np.zeros((sparse_solve.VECTORS, n))
 
     def solve():
         found = rhs.copy()
-        krylov.factor(*table, gamma, factors)
-        krylov.solve(*table, gamma, factors, found, False, 0.0, scratch)
+        sparse_solve.factor(*table, gamma, factors)
+        sparse_solve.solve(*table, gamma, factors, found, False, 0.0, scratch)
         return found
 
     return solve

@@ -14,17 +14,17 @@ import numpy as np
 
 from .. import plot
 from .._check import Float
-from ..evaluate import evaluate
 from ..games.distancing import safe_distancing
-from ..learn import ensemble
 from ..metrics import ne_gap
+from ..metrics.evaluation import evaluate
 from ..models.game import Game
 from ..policy import split
-from ..record import Record
-from ..result import Result
 from ..rules.monte_carlo_gradient_ascent import MonteCarloGradientAscent
 from ..rules.projected_gradient_ascent import ProjectedGradientAscent
 from ..rules.q_ascent import QAscent
+from ..run.learn import ensemble
+from ..run.record import Record
+from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment
 
 PAPER = "Ding, Wei, Zhang, Jovanović (2022), Independent policy gradient for large-scale Markov potential games"

@@ -16,13 +16,13 @@ import numpy as np
 from .. import plot
 from .._check import Float
 from ..games.routing import routing
-from ..learn import ensemble
 from ..metrics import distance_to_nash
 from ..models.game import Game
 from ..policy import split
-from ..record import Record
-from ..result import Result
 from ..rules.two_timescale_q import TwoTimescaleQ
+from ..run.learn import ensemble
+from ..run.record import Record
+from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment
 
 PAPER = "Maheshwari, Wu, Pai, Sastry (2022), Independent and decentralized learning in Markov potential games"

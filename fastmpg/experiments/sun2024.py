@@ -13,14 +13,14 @@ from .. import plot
 from .._check import Float
 from ..games import matrix, network
 from ..games import random as random_games
-from ..learn import ensemble, learn
 from ..models.game import Game
-from ..record import Record
-from ..result import Result
 from ..rules.entropy_natural_gradient_play import EntropyNaturalGradientPlay
 from ..rules.gradient_play import GradientPlay
 from ..rules.natural_gradient_play import NaturalGradientPlay
 from ..rules.q_ascent import QAscent
+from ..run.learn import ensemble, learn
+from ..run.record import Record
+from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment, printed
 
 PAPER = "Sun et al. (2024), independent natural policy gradient with entropy regularization in games"

@@ -14,14 +14,14 @@ import numpy as np
 from .. import plot
 from .._check import Float
 from ..games import matrix
-from ..learn import learn
 from ..models.game import Game
 from ..models.normal_form import NormalFormGame
 from ..policy import split
-from ..record import Record
-from ..result import Result
 from ..rules.gradient_play import GradientPlay
 from ..rules.natural_gradient_play import NaturalGradientPlay
+from ..run.learn import learn
+from ..run.record import Record
+from ..run.result import Result
 from .experiment import ROUNDING, Check, Figure, Outcome, experiment, printed
 
 PAPER = "Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient play in MPGs"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
-from ..models.counts import CountGame
+from ..models.counts.game import CountGame
 
 __all__ = ["safe_distancing"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
-from ..models.markov import MarkovGame
+from ..models.markov.game import MarkovGame
 
 __all__ = ["queueing"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import _check
-from ..models.markov import INSTEAD, MarkovGame, dense_bytes
+from ..models.markov.game import INSTEAD, MarkovGame, dense_bytes
 from ..models.normal_form import NormalFormGame
 
 __all__ = ["random_markov", "random_normal_form"]

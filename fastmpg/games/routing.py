@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
-from ..models.counts import INSTEAD, CountGame, count_vectors
+from ..models.counts.game import INSTEAD, CountGame, count_vectors
 from ..models.game import Game
-from ..models.markov import MarkovGame
+from ..models.markov.game import MarkovGame
 from ..models.simulator import SimulatorGame
 
 __all__ = ["routing"]

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: compiled functions that know no game."""

@@ -7,13 +7,13 @@ pivot, routines, scalars.
 from __future__ import annotations
 
 from .._jit import kernel
-from ..kernels import linear
+from ..kernels import dense_solve
 
 
 @kernel
 def _factor(model, work):
-    linear.system(work.chain, model.discount, work.lu)
-    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+    dense_solve.system(work.chain, model.discount, work.lu)
+    dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
@@ -29,12 +29,12 @@ def _deviate(model, work, policy, i):
                 for t in range(n_states):
                     row[t] -= weight * work.p_bar[s, c, t]
         row[s] += 1.0
-    linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+    dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
 def _solve(model, work, rhs, transposed):
-    linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
+    dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel

@@ -125,7 +125,7 @@ class NormalFormGame(Game):
 
     def to_dense(self) -> Game:
         """The same game as a dense :class:`MarkovGame` with one state."""
-        from .markov import MarkovGame
+        from .markov.game import MarkovGame
 
         ones = np.ones((1, *self.num_actions, 1))
         if self.shares_reward:

@@ -13,10 +13,10 @@ from .. import _check
 from .._check import Float
 from .._jit import attach, inlined, kernel, lapack
 from .._simd import gather
-from ..kernels import linear
-from ..kernels.sampling import draw
+from ..kernels import dense_solve
+from ..kernels.alias import draw
 from .game import Game
-from .markov import MarkovGame, dense_bytes
+from .markov.game import MarkovGame, dense_bytes
 from .sampler import alias, begin_by_law, row_is_state
 
 INSTEAD = "use fewer states, or leave pairs without payoffs out"
@@ -53,8 +53,8 @@ def _contract(model, work, policy):
 @kernel
 def _factor(model, work):
     if work.lu.shape[0] > 0:
-        linear.system(model.transitions, model.discount, work.lu)
-        linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+        dense_solve.system(model.transitions, model.discount, work.lu)
+        dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @inlined
@@ -65,7 +65,7 @@ def _deviate(model, work, policy, i):
 @kernel
 def _solve(model, work, rhs, transposed):
     if work.lu.shape[0] > 0:
-        linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
+        dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel

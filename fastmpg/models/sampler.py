@@ -18,7 +18,7 @@ from .. import _check
 from .._check import Float
 from .._jit import attach, inlined, method
 from .._simd import LANES, aligned, gather, load, store
-from ..kernels.sampling import alias_tables, draw
+from ..kernels.alias import alias_tables, draw
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"
 begin, step, row = method("begin"), method("step"), method("row")

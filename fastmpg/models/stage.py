@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .._jit import attach, inlined
-from ..kernels.marginal import contract_rewards
+from ..kernels.contract_dense import contract_rewards
 
 
 class StageWork(NamedTuple):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined, kernel
+from ..feedback.rollouts import LONGEST, Rollouts, play
 from ..kernels.simplex import project_row
-from ..rollouts import LONGEST, Rollouts, play
 from .state import TableState
 
 MOST = 2**31  # rollouts of an estimate

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined, kernel
-from ..evaluate import Oracle
 from ..kernels.simplex import project_row
+from ..metrics.evaluation import Oracle
 from .state import TableState
 
 

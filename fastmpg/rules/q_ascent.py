@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined
-from ..evaluate import Oracle
+from ..metrics.evaluation import Oracle
 from .projected_gradient_ascent import ascend
 from .state import TableState
 

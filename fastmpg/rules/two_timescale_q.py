@@ -34,9 +34,9 @@ from .._simd import (
     store,
     store_halves,
 )
+from ..feedback.transition import Transition, up
 from ..kernels.elementary import ROUND, ROUND_BITS, SMALLEST, exp, plogp, power
 from ..models.game import Game
-from ..simulate import Transition, up
 
 TABLE = 131_072  # step sizes looked up; later ones are computed, by the function that filled the table
 HALF = LANES // 2

@@ -14,11 +14,11 @@ import numpy as np
 from .. import _check, _jit
 from .._check import Float
 from .._jit import kernel
-from ..evaluate import PARALLEL_WORK, Oracle, finish
-from ..metrics import gaps
+from ..metrics.evaluation import PARALLEL_WORK, Oracle, finish
+from ..metrics.gaps import gaps
+from ..metrics.respond import profile, respond
 from ..models.game import Game, contract
 from ..policy import check_policy, uniform_policy
-from ..respond import profile, respond
 
 __all__ = ["RoundRobin", "round_robin"]
 

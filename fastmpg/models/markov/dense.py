@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .._jit import UNCOMPILED, attach, inlined, spread
-from ..kernels.marginal import POLICY, contract_states
-from .chain import CHAIN
+from ..._jit import UNCOMPILED, attach, inlined, spread
+from ...kernels.contract_dense import POLICY, contract_states
+from ..chain import CHAIN
 
 
 class DenseWork(NamedTuple):

@@ -11,11 +11,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._jit import user_kernel
-from ..kernels import pattern
-from ..kernels.pattern import merge
-from .rows import Rows
+from ... import _check
+from ..._jit import user_kernel
+from ...kernels import csr
+from ...kernels.csr import merge
+from .build import Rows
 
 GUARD = 64  # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
 MANY, NEGATIVE, OUTSIDE, OFF = 1, 2, 3, 4  # what can be wrong with a row
@@ -235,7 +235,7 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     _check.budget(need, f"{what} with {total} transitions", "fewer or smaller factors would fit", max_bytes)
     shared = np.array(places, np.int64), np.array(starts, np.int64), np.concatenate(bounds)
     shape, pointer = np.array(sizes, np.int64), np.zeros(n_states * joint + 1, np.int64)
-    pattern.product_counts(*shared, shape, pointer)
+    csr.product_counts(*shared, shape, pointer)
     columns, values = np.empty(total, np.int32 if small else np.int64), np.empty(total)
-    pattern.product_fill(*shared, np.concatenate(index), np.concatenate(chances), shape, pointer, columns, values)
+    csr.product_fill(*shared, np.concatenate(index), np.concatenate(chances), shape, pointer, columns, values)
     return sp.csr_array((values, columns, pointer.astype(columns.dtype)), shape=(n_states * joint, n_states))

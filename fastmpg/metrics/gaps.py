@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _check, _jit
-from ._check import Float
-from ._jit import kernel
-from .evaluate import PARALLEL_WORK, Oracle, contracted, stage_payoffs
-from .models.game import Game, check_game, deviate, factor, solve
-from .policy import check_policy, split
+from .. import _check, _jit
+from .._check import Float
+from .._jit import kernel
+from ..models.game import Game, check_game, deviate, factor, solve
+from ..policy import check_policy, split
+from .evaluation import PARALLEL_WORK, Oracle, contracted, stage_payoffs
 from .respond import profile, respond
 
 TIED = 1e-12  # relative: actions this close to the best Q count as best

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+from .._check import Float
 from . import storage
-from ._check import Float
 from .trajectory import Trajectory
 
 FORMAT = 1

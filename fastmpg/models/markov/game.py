@@ -10,16 +10,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Float
-from .._jit import UNCOMPILED, lapack
-from ..kernels.joint import cut_players, own_action_first, scratch_sizes
-from ..kernels.marginal import contraction_plan
+from ... import _check
+from ..._check import Float
+from ..._jit import UNCOMPILED, lapack
+from ...kernels.contract_dense import contraction_plan
+from ...kernels.joint import cut_players, own_action_first, scratch_sizes
+from ..game import Game, reward_table
+from ..sampler import DenseSampler, SparseSampler, alias, joint_rewards
+from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseWork
-from .game import Game, reward_table
 from .moves import rewards_of, rows_of
-from .rows import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .sampler import DenseSampler, SparseSampler, alias, joint_rewards
 from .sparse import Layout, SparseModel
 
 INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"

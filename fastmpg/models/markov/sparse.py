@@ -3,7 +3,7 @@
 An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern of the
 chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every player's
 marginal transitions behind; else rows are read again for each value function, and nothing larger than the game is formed.
-Chains of few states are solved densely, others iteratively with a certified residual, see :mod:`fastmpg.kernels.krylov`.
+Chains of few states are solved densely, others iteratively with a certified residual, see :mod:`fastmpg.kernels.sparse_solve`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import SHARES, UNCOMPILED, attach, inlined, kernel, lapack, spread
-from ..kernels import krylov, linear
-from ..kernels.joint import scratch_sizes
-from ..kernels.rows import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plans
-from ..kernels.simplex import entropy
+from ..._jit import SHARES, UNCOMPILED, attach, inlined, kernel, lapack, spread
+from ...kernels import dense_solve, sparse_solve
+from ...kernels.contract_sparse import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plans
+from ...kernels.joint import scratch_sizes
+from ...kernels.simplex import entropy
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
 MARGINAL = 2  # marginal transitions are kept where they hold at most this many numbers for every stored transition
 
 
 class Factors(NamedTuple):
-    """Incomplete factors of a chain, states in the order of elimination (see :func:`.krylov.factor`).
+    """Incomplete factors of a chain, states in the order of elimination (see :func:`.sparse_solve.factor`).
 
     order, place (S,): that order and its inverse   here (S,) scratch   start (S + 1,), middle (S,): rows and their diagonals
     column, value: the entries; a diagonal is kept inverted
@@ -108,12 +108,12 @@ def _contract(model, work, policy):
 
 
 def _iterate(work, rhs, transposed, share):
-    krylov.solve_some(work.packed, work.column, work.chain, work.numbers[0], work.factors, rhs, 0, rhs.shape[0], transposed, share,
-                      work.krylov[0], work.residual)
+    sparse_solve.solve_some(work.packed, work.column, work.chain, work.numbers[0], work.factors, rhs, 0, rhs.shape[0], transposed, share,
+                            work.krylov[0], work.residual)
 
 
 def _prepare(work):
-    krylov.factor(work.packed, work.column, work.chain, work.numbers[0], work.factors)
+    sparse_solve.factor(work.packed, work.column, work.chain, work.numbers[0], work.factors)
 
 
 if not UNCOMPILED:
@@ -122,7 +122,7 @@ if not UNCOMPILED:
     def _iterate(work, rhs, transposed, share):
         d = work.solution
         work.numbers[1] = share
-        d[krylov.COUNT], d[krylov.TRANSPOSED], d[krylov.RHS] = rhs.shape[0], transposed, rhs.ctypes.data
+        d[sparse_solve.COUNT], d[sparse_solve.TRANSPOSED], d[sparse_solve.RHS] = rhs.shape[0], transposed, rhs.ctypes.data
         d[SHARES] = min(work.krylov.shape[0], rhs.shape[0])
         spread(d)
 
@@ -141,9 +141,9 @@ def _factor(model, work):
             work.lu[s, s] = 1.0
             for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
                 work.lu[s, model.chain_index[k]] -= model.discount * work.chain[k]
-        linear.factor(work.lu, work.pivot, work.routines, work.scalars)
+        dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
     else:
-        krylov.pack(model.chain_pointer, model.chain_index, work.chain, work.packed, work.column)
+        sparse_solve.pack(model.chain_pointer, model.chain_index, work.chain, work.packed, work.column)
         _prepare(work)
 
 
@@ -170,7 +170,7 @@ def _deviate(model, work, policy, i):
 @kernel
 def _solve(model, work, rhs, transposed):
     if work.lu.shape[0] > 0:
-        linear.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
+        dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
     else:
         _iterate(work, rhs, transposed, 0.0)
 
@@ -246,7 +246,7 @@ class Layout(NamedTuple):
     @property
     def factor_entries(self) -> int:
         """Room for the incomplete factors."""
-        return 0 if self.side else min(self.pattern + self.n_states, (krylov.WIDTH + 1) * self.n_states)
+        return 0 if self.side else min(self.pattern + self.n_states, (sparse_solve.WIDTH + 1) * self.n_states)
 
     @property
     def scratch(self) -> tuple[int, ...]:
@@ -258,7 +258,7 @@ class Layout(NamedTuple):
         shares, columns, solver = min(threads, self.n_states), sum(self.actions), 0
         if not self.side:
             solvers = min(threads, len(self.actions))
-            solver = self.n_states * (8 * (krylov.VECTORS * solvers + 1) + 36) + 12 * self.factor_entries + 4 * self.pattern
+            solver = self.n_states * (8 * (sparse_solve.VECTORS * solvers + 1) + 36) + 12 * self.factor_entries + 4 * self.pattern
         numbers = self.n_states * columns + self.pattern * (1 + columns * self.marginal) + self.side**2
         return 8 * (numbers + shares * (sum(self.scratch) + math.prod(self.actions))) + solver
 
@@ -277,11 +277,11 @@ class Layout(NamedTuple):
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
         packed, column = np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32)
-        spare = np.zeros((1 if UNCOMPILED else min(threads, len(self.actions)), krylov.VECTORS, rest))
+        spare = np.zeros((1 if UNCOMPILED else min(threads, len(self.actions)), sparse_solve.VECTORS, rest))
         residual = np.zeros(len(self.actions))
         if not (UNCOMPILED or side):
-            factoring = krylov.factor_plan(numbers, packed, column, chain, factors, spare, residual)
-            solution = krylov.solve_plan(factoring, spare.shape[0])
+            factoring = sparse_solve.factor_plan(numbers, packed, column, chain, factors, spare, residual)
+            solution = sparse_solve.solve_plan(factoring, spare.shape[0])
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
                           np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), packed, column, factors,
                           np.zeros((1, rest)), spare, residual, numbers, lead, tail, x, y, others, near, plane, contraction, look,

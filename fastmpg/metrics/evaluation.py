@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _jit
-from . import policy as _policy
-from ._check import Float
-from ._jit import attach, inlined, kernel
-from .kernels.simplex import entropy
-from .models.game import Game, contract, factor, lookahead, solve
+from .. import _jit
+from .. import policy as _policy
+from .._check import Float
+from .._jit import attach, inlined, kernel
+from ..kernels.simplex import entropy
+from ..models.game import Game, contract, factor, lookahead, solve
 
 PARALLEL_WORK = 200_000  # table entries (about 100 us) below which threads cost more than they bring
 
@@ -209,7 +209,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    from ._check import real
+    from .._check import real
 
     oracle, table = contracted(game, policy, temperature=real(tau, "tau", 0.0))
     edges, gamma = game.offset, game.discount

@@ -9,13 +9,13 @@ Every solution ends with a residual that is computed afresh, and is corrected un
 
     |V - V*|_inf <= |b - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
 
-Where the iteration fails to halve the residual, the slow but sure one of :mod:`.linear` goes on from there.
+Where the iteration fails to halve the residual, the slow but sure one of :func:`sparse_solve` goes on from there.
 """
 
 import numpy as np
 
 from .._jit import FREE, SHARES, Callback, array_at, carray, kernel, make_plan, register_jitable
-from .linear import sparse_apply, sparse_solve
+from .dense_solve import sparse_apply, sparse_solve
 from .vector import add, dot, gather_dot
 
 WIDTH = 64  # entries of a row from which only the larger ones enter the factors
@@ -95,7 +95,7 @@ def order_states(pointer, index, chain, order, place, stack):
 
 @kernel
 def factor(pointer, index, chain, gamma, factors):
-    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/sparse.py."""
+    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
     order, place, here, start, middle, column, value = factors
     n = order.size
     order_states(pointer, index, chain, order, place, here)

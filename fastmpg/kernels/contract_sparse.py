@@ -8,8 +8,8 @@ transitions over it are kept (``p_bar``) and P is read once an evaluation; else 
 import numpy as np
 
 from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan, register_jitable
+from .contract_dense import contract_own, contract_rewards, reduce_all
 from .joint import suffix_weights
-from .marginal import contract_own, contract_rewards, reduce_all
 from .vector import dot, gather_dot
 
 ALL, CHAIN = 0, 1  # what to contract: everything, or P^pi alone
@@ -31,7 +31,7 @@ def mix_state(pointer, probability, slot, row, lead_weight, tail_weight, out):
 
 @inlined
 def sum_state(pointer, probability, slot, row, width, lead_weight, tail_weight, x, y):
-    """x[l, :] and y[u, :] over the union of next states, as :func:`.marginal.sum_both` has them."""
+    """x[l, :] and y[u, :] over the union of next states, as :func:`.contract_dense.sum_both` has them."""
     for e in range(lead_weight.size * width):
         x[e] = 0.0
     for e in range(tail_weight.size * width):

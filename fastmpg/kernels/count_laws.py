@@ -19,7 +19,7 @@ once; sets of few groups go by the law of the others itself. Only sums of produc
 import numpy as np
 
 from .._jit import inlined, kernel
-from .marginal import add_rows
+from .contract_dense import add_rows
 from .vector import dot
 
 PAD = 4  # zeros on either side of a law over two actions: four players are added at a time

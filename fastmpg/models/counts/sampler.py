@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import attach, inlined
-from .._simd import LANES, gather, lane_sum, load, select, spread, store
-from ..kernels.crowd import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR
-from ..kernels.sampling import draw
-from .sampler import alias, begin_by_law, row_is_state
+from ..._jit import attach, inlined
+from ..._simd import LANES, gather, lane_sum, load, select, spread, store
+from ...kernels.alias import draw
+from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR
+from ..sampler import alias, begin_by_law, row_is_state
 
 
 @inlined

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _check
-from ._jit import UNCOMPILED, address_of, attach, field, inlined, invoke, kernel, method
-from .evaluate import Oracle, discounted_visits, finish, stage_payoffs
-from .metrics import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
-from .models.game import Game, contract
+from .. import _check
+from .._jit import UNCOMPILED, address_of, attach, field, inlined, invoke, kernel, method
+from ..metrics.evaluation import Oracle, discounted_visits, finish, stage_payoffs
+from ..metrics.gaps import gaps, gradient_into, greedy_mass, mismatch_of, norm, values_at
+from ..models.game import Game, contract
 
 # The trace's arrays after their leading axis of K recorded steps, by the letters of the game's sizes.
 SHAPES: dict[str, tuple[str, ...]] = {

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..models.game import Game
 from . import storage
-from .models.game import Game
 
 FORMAT = 1
 LARGE = 2**20  # bytes of a game's tables above which they go to a file of their own, written once
@@ -128,7 +128,7 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
             raise ValueError(f"{given!r} is not the game of this checkpoint, {meta['game']!r}: their tables differ")
         return given
     if meta["recipe"] is not None:
-        from . import games
+        from .. import games
 
         named: Game = getattr(games, meta["game"])(**meta["recipe"])
         return named

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ._jit import inlined, kernel, method
+from .._jit import inlined, kernel, method
 from .record import due, write
 
 

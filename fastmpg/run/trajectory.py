@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, storage
+from .. import _check
+from . import storage
 
 MANIFEST = "manifest.json"
 BUFFER = 32 * 2**20  # bytes kept in memory while streaming

@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .. import _check
-from .._check import Float
-from ..kernels import pattern
-from ..kernels.joint import cut_players
+from ... import _check
+from ..._check import Float
+from ...kernels import csr
+from ...kernels.joint import cut_players
 from .sparse import Layout, SparseModel, table_bytes
 
 DTYPES = {"float64": 8, "float32": 4}
@@ -48,7 +48,7 @@ def canonical(transitions: Any, own: bool = False) -> Rows:
     pointer = np.array(transitions.indptr, np.int64)
     if transitions.indices.size < pointer[-1]:
         raise ValueError(f"transitions hold {transitions.indices.size} indices where the row pointer needs {pointer[-1]}")
-    if not pattern.is_canonical(pointer, transitions.indices):
+    if not csr.is_canonical(pointer, transitions.indices):
         transitions = sp.csr_array(transitions, dtype=np.float64, copy=not own)
         transitions.has_canonical_format = transitions.has_sorted_indices = False
         transitions.sum_duplicates()
@@ -87,7 +87,7 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
         raise ValueError(f"transitions lead to states {int(rows.index.min())} to {int(rows.index.max())}, but there are {n_states}")
     check(rows.pointer, rows.probability, where)
     mark, chain_pointer = np.zeros(n_states, np.int32), np.zeros(n_states + 1, np.int64)
-    pattern.count_unions(rows.pointer, rows.index, joint, mark, chain_pointer)
+    csr.count_unions(rows.pointer, rows.index, joint, mark, chain_pointer)
     union, widest = int(chain_pointer[-1]), int(np.diff(chain_pointer).max())
     marginal = Layout(n_states, actions, 0, entries, union, widest).marginal
     layout = Layout(n_states, actions, cut_players(actions, max(1, union // n_states) if marginal else 1), entries, union, widest)
@@ -95,12 +95,12 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
 
     slot = rows.index.view(np.uint32) if rows.spare else np.empty(entries, np.uint32)
     chain_index = np.empty(union, np.uint32)
-    pattern.fill_unions(rows.pointer, rows.index, joint, mark, chain_pointer, chain_index, slot)
+    csr.fill_unions(rows.pointer, rows.index, joint, mark, chain_pointer, chain_index, slot)
     probability = np.array(rows.probability, dtype, copy=True if copy and not rows.own else None)
     if dtype == "float32":
         if probability is rows.probability:
             probability = probability.copy() if not rows.own else probability
-        pattern.settle_single(rows.pointer, probability)
+        csr.settle_single(rows.pointer, probability)
     counts = np.array(actions, np.int64)
     return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts, offset,
                        layout.cut), layout
@@ -116,7 +116,7 @@ def check(pointer: NDArray[np.int64], probability: NDArray[Any], where: Callable
             row = int(np.searchsorted(pointer, bad[0], side="right")) - 1
             raise ValueError(f"transitions must be finite, found {float(probability[bad[0]])} {where(row)}")
     worst, number = np.zeros(2, np.int64), np.zeros(2)
-    pattern.worst_rows(pointer, probability, worst, number)
+    csr.worst_rows(pointer, probability, worst, number)
     _check.rows_sum_to_one(number[:1], np.ones(1), lambda _: where(int(worst[0])))
     if probability.dtype != np.float32 or abs(number[1] - 1.0) > SINGLE:
         _check.rows_sum_to_one(np.zeros(1), number[1:], lambda _: where(int(worst[1])))
@@ -139,6 +139,6 @@ def to_csr(model: SparseModel, n_states: int) -> Any:
     """scipy.sparse rows (S J, S), a copy."""
     fits = model.slot.size < 2**31
     index = np.empty(model.slot.size, np.int32 if fits else np.int64)
-    pattern.columns_of(model.pointer, model.slot, model.rewards.shape[2], model.chain_pointer, model.chain_index, index)
+    csr.columns_of(model.pointer, model.slot, model.rewards.shape[2], model.chain_pointer, model.chain_index, index)
     pointer = model.pointer.astype(index.dtype)
     return sp.csr_array((model.probability.copy(), index, pointer), shape=(model.pointer.size - 1, n_states))

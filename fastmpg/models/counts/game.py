@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _check
-from .._check import Float
-from .._jit import UNCOMPILED, attach, inlined, lapack, spread
-from ..kernels import crowd
-from ..kernels.crowd import EACH, FACTORED, FIXED, OWN, POLICY, SHARED, TABLE, VECTOR, vectors
-from .chain import CHAIN
-from .count_sampler import CountSampler
-from .game import Game
-from .markov import MarkovGame, dense_bytes
+from ... import _check
+from ..._check import Float
+from ..._jit import UNCOMPILED, attach, inlined, lapack, spread
+from ...kernels import contract_counts
+from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, POLICY, SHARED, TABLE, VECTOR, vectors
+from ..chain import CHAIN
+from ..game import Game
+from ..markov.game import MarkovGame, dense_bytes
+from .sampler import CountSampler
 
 INSTEAD = "use fewer players or actions, or transitions that factor over facilities or are the same for all actions"
 
@@ -41,7 +41,7 @@ class CountWork(NamedTuple):
 
 
 def _contract(model, work, policy):
-    crowd.contract_units(model.kind, model.payoff_kind, model.rewards, model.transitions, model.choose, model.layout, policy,
+    contract_counts.contract_units(model.kind, model.payoff_kind, model.rewards, model.transitions, model.choose, model.layout, policy,
                          model.n_actions[0], 1, 0, policy.shape[0], work.floats[0], work.ints[0], work.reward, work.p_bar, work.chain)
 
 
@@ -57,8 +57,8 @@ if not UNCOMPILED:
 class CountModel(NamedTuple):
     """rewards (1 or N, S, L, N + 1) or (1, S, C, L or 1)   transitions (L, m, N + 1, m), (1, S, C, S) or (1, 1, S, S)
 
-    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows   kind, payoff_kind: see :mod:`..kernels.crowd`
-    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   C count vectors in the order of :mod:`..kernels.counts`
+    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows   kind, payoff_kind: see :mod:`...kernels.contract_counts`
+    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   C count vectors in the order of :mod:`...kernels.count_laws`
     """
 
     rewards: Any
@@ -241,7 +241,8 @@ class CountGame(Game):
         by_vector = kind == TABLE or payoff_kind in (VECTOR, SHARED)
         need = 16 * math.prod(np.shape(payoffs)) + 16 * math.prod(found) + 8 * (n_players + 3) * (n_actions + 1)
         need += 8 * count * (n_actions + 6) * by_vector
-        layout = crowd.scratch_layout(n_players, n_actions, sum(crowd.table_columns(payoff_kind, n_states, n_actions, kind)), payoff_kind)
+        columns = sum(contract_counts.table_columns(payoff_kind, n_states, n_actions, kind))
+        layout = contract_counts.scratch_layout(n_players, n_actions, columns, payoff_kind)
         need += self._work_bytes(layout, 1)
         _check.budget(need, f"a count game of {n_players} players, {n_states} states and {count} count vectors", INSTEAD, max_bytes)
 
@@ -354,7 +355,7 @@ class CountGame(Game):
 
     def _work_bytes(self, layout: list[int] | NDArray[np.int64], threads: int) -> int:
         width, n_states = sum(self.num_actions), self.num_states
-        scratch = int(layout[crowd.FLOATS]) + int(layout[-1])
+        scratch = int(layout[contract_counts.FLOATS]) + int(layout[-1])
         return 8 * (n_states * width * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     def workspace(self, threads: int = 1) -> CountWork:
@@ -363,8 +364,8 @@ class CountGame(Game):
         shares = 1 if UNCOMPILED else min(threads, 2 * n_states)
         reward, p_bar = np.zeros((n_states, sum(self.num_actions))), np.zeros((n_states, sum(self.num_actions), n_states))
         chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
-        floats, ints = np.zeros((shares, int(m.layout[crowd.FLOATS]))), np.zeros((shares, int(m.layout[-1])), np.int64)
-        plan = np.zeros(0, np.int64) if UNCOMPILED else crowd.crowd_plan(m, floats, ints, reward, p_bar, chain)
+        floats, ints = np.zeros((shares, int(m.layout[contract_counts.FLOATS]))), np.zeros((shares, int(m.layout[-1])), np.int64)
+        plan = np.zeros(0, np.int64) if UNCOMPILED else contract_counts.crowd_plan(m, floats, ints, reward, p_bar, chain)
         return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32), np.array([lapack("dgetrf"), lapack("dgetrs")]),
                          np.zeros(4, np.int32), floats, ints, plan)
 
@@ -379,7 +380,7 @@ class CountGame(Game):
     def work_size(self) -> int:
         """Multiply-adds of one exact evaluation at policies that all differ, halved: they are cheaper than table entries."""
         n_players, n_actions, m = self.num_players, self.num_actions[0], self._model
-        columns = sum(crowd.table_columns(m.payoff_kind, self.num_states, n_actions, m.kind))
+        columns = sum(contract_counts.table_columns(m.payoff_kind, self.num_states, n_actions, m.kind))
         own = {OWN: n_actions * (n_actions > 2), EACH: 2 * n_actions}.get(m.payoff_kind, 0)
         joint = n_actions * vectors(n_players, n_actions) * n_players // n_actions
         return self.num_states * (columns * joint + own * n_players**2) // 2

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._jit import attach, inlined, kernel
-from ._simd import LANES
-from .kernels.rng import START, fill_steps, pair
-from .models.game import Game
-from .models.sampler import begin, row, step
-from .simulate import act_by_policy, up
+from .._jit import attach, inlined, kernel
+from .._simd import LANES
+from ..kernels.rng import START, fill_steps, pair
+from ..models.game import Game
+from ..models.sampler import begin, row, step
+from .transition import act_by_policy, up
 
 BLOCK = 8 * LANES  # steps that are kept; longer rollouts keep the environment's state once a block and are played again from there
 LONGEST = 2**20  # steps of a rollout

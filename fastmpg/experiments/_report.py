@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import storage
-from .experiments.experiment import Check, Experiment, Outcome
+from ..run import storage
+from .experiment import Check, Experiment, Outcome
 
 NO_PICTURES = 'No figures: they need matplotlib, which is not installed (pip install "fastmpg[report]").'
 STYLE = """
@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     import scipy
 
-    from . import __version__, _jit
+    from .. import __version__, _jit
 
     return {"fastmpg": __version__, **_jit.versions(), "scipy": scipy.__version__}
 
@@ -125,7 +125,7 @@ def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
 
 
 def _draw(experiment: Experiment, outcome: Outcome, folder: Path) -> list[tuple[str, str]]:
-    from . import plot
+    from .. import plot
 
     pictures = []
     for figure in outcome.figures:

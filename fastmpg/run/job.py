@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _check, _jit
-from ._check import Float
-from .evaluate import PARALLEL_WORK, Oracle
+from .. import _check, _jit
+from .._check import Float
+from ..feedback.transition import start
+from ..metrics.evaluation import PARALLEL_WORK, Oracle
+from ..models.game import Game
+from ..rules.state import TableState
 from .loop import bring_up, run_chunk, run_pair
-from .models.game import Game
 from .record import EXACT, Record
-from .rules.state import TableState
-from .simulate import start
 from .trajectory import Writer
 
 CHUNK_SECONDS = 0.1  # how long compiled code runs before Python hears Ctrl-C, shows progress, saves and calls back

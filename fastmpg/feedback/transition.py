@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._jit import attach, inlined, kernel, method
-from ._simd import LANES, aligned
-from .kernels.rng import START, fill_steps, pair
-from .models.game import Game
-from .models.sampler import begin, row, step
+from .._jit import attach, inlined, kernel, method
+from .._simd import LANES, aligned
+from ..kernels.rng import START, fill_steps, pair
+from ..models.game import Game
+from ..models.sampler import begin, row, step
 
 act = method("act")  # act(state, s, offset, uniforms, at, actions): every player's action in row s
 

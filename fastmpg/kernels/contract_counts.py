@@ -1,14 +1,14 @@
 """The contraction of anonymous games: every player's marginal rewards and transitions from laws of counts.
 
 All columns that depend on the whole count vector, transitions and what rewards share its table, go through one
-:func:`.counts.expectations` a state. Payoffs by a player's own count need a law over two actions only, "this one" and "any
+:func:`.count_laws.expectations` a state. Payoffs by a player's own count need a law over two actions only, "this one" and "any
 other", one action after the other; at two actions they are columns of the same table.
 """
 
 import numpy as np
 
 from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan
-from .counts import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
+from .count_laws import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
 
 OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3  # payoffs: by own count for all, for each player; by count vector and action; for all
 FACTORED, TABLE, FIXED = 0, 1, 2  # transitions: product over facilities, table over count vectors, the same for all actions

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _check
+from .. import _check
 
 META = "meta.json"
 SEAL = 64  # hexadecimal digits of a SHA-256

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import _check
+from .. import _check
+from .._check import Float
+from ..models.game import Game, check_game
+from ..policy import check_policy, random_policy, uniform_policy
 from . import checkpoint as _checkpoint
-from ._check import Float
 from .checkpoint import Keeper
 from .job import Job, leaves, run_key
-from .models.game import Game, check_game
-from .policy import check_policy, random_policy, uniform_policy
 from .progress import Progress
 from .record import Record
 from .result import Diverged, Interrupted, Result
@@ -222,7 +222,7 @@ def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tupl
 
 def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
     told = meta["rule"]
-    if not told["module"].startswith(f"{__package__}.rules."):
+    if not told["module"].startswith("fastmpg.rules."):
         if given is None:
             raise ValueError(f"{told['name']} is a rule of {told['module']}, which checkpoints do not import: give it, "
                              "resume(path, rule=...)")

@@ -1,0 +1,1 @@
+"""Markov games from tables over joint actions, dense or sparse."""

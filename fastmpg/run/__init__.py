@@ -1,0 +1,1 @@
+"""A run: the loop, what it records, how it is driven, stopped, kept and taken up again."""
