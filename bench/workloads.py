@@ -23,7 +23,7 @@ class Iterations:
     """``steps`` iterations of a rule on a game in one compiled call, with or without the NE-gap at each."""
 
     def __init__(self, target, rule, steps, *, gap=True, threads=None):
-        from fastmpg.run.job import Run
+        from fastmpg.run.run import Run
 
         record = fm.Record(every=1 if gap else steps, metrics=("ne_gap",))
         self.steps, self.start = steps, policy(target)
@@ -43,7 +43,8 @@ class Simulation:
     """``steps`` stages of two-timescale Q-learning from the start, in one run or in many; a call returns its seconds."""
 
     def __init__(self, target, tau, steps, runs=None, threads=1):
-        from fastmpg.run.job import Job, run_key
+        from fastmpg.run.job import Job
+        from fastmpg.run.run import run_key
 
         count = runs or 1
         record = fm.Record(steps=[steps], metrics=("policy",))

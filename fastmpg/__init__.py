@@ -7,12 +7,14 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 from . import games, metrics, rules, solvers, theory
 from ._jit import set_threads
 from ._jit import user_kernel as kernel
+from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
 from .metrics import nash_regret, ne_gap, qre_gap
-from .metrics.evaluation import Evaluation, Oracle, evaluate
+from .metrics.evaluation import Evaluation, evaluate
 from .metrics.respond import best_response
-from .models.counts.game import CountGame, count_vectors
+from .models.counts.game import CountGame
+from .models.counts.vectors import count_vectors
 from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
@@ -21,9 +23,12 @@ from .models.polymatrix import PolymatrixGame
 from .models.simulator import SimulatorGame
 from .policy import join, random_policy, split, uniform_policy
 from .rules.state import SoftmaxState, TableState
-from .run.learn import Snapshot, ensemble, learn, resume
+from .run.drive import Snapshot
+from .run.ensemble import ensemble
+from .run.learn import learn
 from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
+from .run.resume import resume
 from .run.trajectory import Trajectory
 
 __version__ = "0.1.0"

@@ -196,7 +196,8 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run a rule on a named game."""
-    from .run.learn import ensemble, learn
+    from .run.ensemble import ensemble
+    from .run.learn import learn
     from .run.record import Record
 
     game = games()[options.game](**chosen(options, "game"))
@@ -220,7 +221,7 @@ def go_on(options: argparse.Namespace) -> int:
     import warnings
 
     from .run import checkpoint
-    from .run.learn import resume
+    from .run.resume import resume
 
     writable(options)
     with warnings.catch_warnings():
@@ -298,7 +299,7 @@ def listing(options: argparse.Namespace) -> int:
 
     def metrics() -> dict[str, tuple[str, str]]:
         from .plot import LABELS
-        from .run.record import SHAPES
+        from .run.trace import SHAPES
 
         return {name: (LABELS[name], "(" + ", ".join(("K", *shape)) + ("," if not shape else "") + ")") for name, shape in SHAPES.items()}
 

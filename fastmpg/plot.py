@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from .models.game import Game
 from .policy import check_policy, split
 from .run import storage
-from .run.record import SHAPES
 from .run.result import Result
+from .run.trace import SHAPES
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; the pale yellow is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -12,7 +12,7 @@ from fastmpg.feedback.rollouts import BLOCK, LONGEST, Rollouts, play
 from fastmpg.kernels.rng import ACTIONS, ENVIRONMENT, START
 from fastmpg.rules.state import TableState
 from fastmpg.run import job
-from fastmpg.run.job import run_key
+from fastmpg.run.run import run_key
 
 RULE = fm.rules.MonteCarloGradientAscent
 GAME = fm.games.random_markov(3, (2, 3), 0.8, rng=1)

@@ -28,7 +28,8 @@ from fastmpg.kernels.alias import alias_tables, draw
 from fastmpg.models.simulator import hashed
 from fastmpg.policy import uniform_policy
 from fastmpg.rules import two_timescale_q as rule_module
-from fastmpg.run.job import Job, run_key
+from fastmpg.run.job import Job
+from fastmpg.run.run import run_key
 
 EPS = np.finfo(float).eps
 P_VALUE = 1e-6

@@ -16,8 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import _jit
+from fastmpg.feedback.oracle import Oracle, evaluate_into
 from fastmpg.kernels import csr, sparse_solve
-from fastmpg.metrics.evaluation import Oracle, evaluate_into
 from fastmpg.metrics.gaps import gaps
 
 EPS = np.finfo(float).eps

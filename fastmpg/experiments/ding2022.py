@@ -22,7 +22,7 @@ from ..policy import split
 from ..rules.monte_carlo_gradient_ascent import MonteCarloGradientAscent
 from ..rules.projected_gradient_ascent import ProjectedGradientAscent
 from ..rules.q_ascent import QAscent
-from ..run.learn import ensemble
+from ..run.ensemble import ensemble
 from ..run.record import Record
 from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment

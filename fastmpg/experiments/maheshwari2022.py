@@ -20,7 +20,7 @@ from ..metrics import distance_to_nash
 from ..models.game import Game
 from ..policy import split
 from ..rules.two_timescale_q import TwoTimescaleQ
-from ..run.learn import ensemble
+from ..run.ensemble import ensemble
 from ..run.record import Record
 from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment

@@ -18,7 +18,8 @@ from ..rules.entropy_natural_gradient_play import EntropyNaturalGradientPlay
 from ..rules.gradient_play import GradientPlay
 from ..rules.natural_gradient_play import NaturalGradientPlay
 from ..rules.q_ascent import QAscent
-from ..run.learn import ensemble, learn
+from ..run.ensemble import ensemble
+from ..run.learn import learn
 from ..run.record import Record
 from ..run.result import Result
 from .experiment import Check, Figure, Outcome, experiment, printed

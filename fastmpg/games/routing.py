@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
-from ..models.counts.game import INSTEAD, CountGame, count_vectors
+from ..models.counts.game import CountGame
+from ..models.counts.vectors import INSTEAD, count_vectors
 from ..models.game import Game
 from ..models.markov.game import MarkovGame
 from ..models.simulator import SimulatorGame

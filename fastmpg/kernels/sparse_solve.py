@@ -15,7 +15,6 @@ Where the iteration fails to halve the residual, the slow but sure one of :func:
 import numpy as np
 
 from .._jit import FREE, SHARES, Callback, array_at, carray, kernel, make_plan, register_jitable
-from .dense_solve import sparse_apply, sparse_solve
 from .vector import add, dot, gather_dot
 
 WIDTH = 64  # entries of a row from which only the larger ones enter the factors
@@ -313,3 +312,134 @@ def factor_plan(numbers, packed, column, chain, factors, scratch, residual):
 def solve_plan(factor_plan, shares):
     """The plan of :func:`solve_some`, in up to so many shares of the right-hand sides; scratch (shares, VECTORS, S)   residual (R,)"""
     return make_plan(solve_share, shares, factor_plan[FREE:])
+
+
+@kernel
+def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
+    """out = (I - gamma P) x, or its transpose, for P in CSR."""
+    n = x.size
+    for s in range(n):
+        out[s] = x[s]
+    for s in range(n):
+        if transposed:
+            weight = gamma * x[s]
+            for k in range(pointer[s], pointer[s + 1]):
+                out[index[k]] -= weight * chain[k]
+        else:
+            out[s] -= gamma * gather_dot(chain, index, pointer[s], pointer[s + 1], x)
+
+
+@kernel
+def _norm(x, transposed):
+    """1-norm if transposed, else the largest entry."""
+    total = 0.0
+    for s in range(x.size):
+        total = total + abs(x[s]) if transposed else max(total, abs(x[s]))
+    return total
+
+
+@kernel
+def _residual(pointer, index, chain, gamma, b, x, transposed, r):
+    sparse_apply(pointer, index, chain, gamma, x, transposed, r)
+    for s in range(x.size):
+        r[s] = b[s] - r[s]
+
+
+@kernel
+def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
+    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is kept.
+
+    Returns how far x[s] moved.
+    """
+    own, total = 1.0, 0.0
+    for k in range(pointer[s], pointer[s + 1]):
+        if index[k] == s:
+            own -= gamma * chain[k]
+        else:
+            total += chain[k] * x[index[k]]
+    if not transposed:
+        before = x[s]
+        x[s] = (b[s] + gamma * total) / own
+        return abs(x[s] - before)
+    step = r[s] / own
+    x[s] += step
+    r[s] = 0.0
+    for k in range(pointer[s], pointer[s + 1]):
+        if index[k] != s:
+            r[index[k]] += gamma * chain[k] * step
+    return abs(step)
+
+
+@kernel
+def _sweep(pointer, index, chain, gamma, b, x, r, target, transposed):
+    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always."""
+    _residual(pointer, index, chain, gamma, b, x, transposed, r)
+    left, moved, size = _norm(r, transposed), np.inf, 0.0
+    limit = 100 - int(80.0 / np.log(gamma)) if gamma > 0.0 else 100  # e^-80: far below rounding
+    for _ in range(limit):
+        if left <= target or moved <= 1e-16 * size:
+            break
+        moved, size = 0.0, 0.0
+        for s in range(x.size):
+            moved = max(moved, _relax(pointer, index, chain, gamma, s, x, r, transposed, b))
+        for s in range(x.size - 1, -1, -1):
+            moved = max(moved, _relax(pointer, index, chain, gamma, s, x, r, transposed, b))
+            size = max(size, abs(x[s]))
+        _residual(pointer, index, chain, gamma, b, x, transposed, r)
+        left = _norm(r, transposed)
+
+
+@kernel
+def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scratch):
+    """Solve in place for one right-hand side: BiCGSTAB, and where that stalls, symmetric Gauss-Seidel, which cannot.
+
+    scratch (7, S)   rhs (S,)   Returns the residual's norm: 1-norm if transposed, else the largest entry.
+    Ends when that norm is at most ``tolerance`` times rhs's own, or when rounding stops all progress.
+    """
+    n = rhs.size
+    b, x, r, shadow, p, v, t = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
+    for s in range(n):
+        b[s] = rhs[s]
+        x[s] = b[s]
+    target = tolerance * _norm(b, transposed)
+    best, stalled, fresh = np.inf, 0, True
+    rho, alpha, omega = 1.0, 1.0, 1.0
+    for iteration in range(2000):
+        if fresh:  # a start, and every 50 iterations: the recursive residual drifts from the true one
+            _residual(pointer, index, chain, gamma, b, x, transposed, r)
+            for s in range(n):
+                shadow[s] = r[s]
+                p[s] = 0.0
+                v[s] = 0.0
+            rho, alpha, omega, fresh = 1.0, 1.0, 1.0, False
+        norm = _norm(r, transposed)
+        stalled = 0 if norm < 0.5 * best else stalled + 1
+        if norm < best:
+            best = norm
+            for s in range(n):
+                rhs[s] = x[s]
+        after = dot(shadow, r)
+        if norm <= target or stalled > 40 or after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
+            break
+        beta = (after / rho) * (alpha / omega)
+        rho = after
+        for s in range(n):
+            p[s] = r[s] + beta * (p[s] - omega * v[s])
+        sparse_apply(pointer, index, chain, gamma, p, transposed, v)
+        bottom = dot(shadow, v)
+        if bottom == 0.0:
+            break
+        alpha = rho / bottom
+        for s in range(n):
+            r[s] -= alpha * v[s]
+            x[s] += alpha * p[s]
+        sparse_apply(pointer, index, chain, gamma, r, transposed, t)
+        bottom = dot(t, t)
+        omega = dot(t, r) / bottom if bottom > 0.0 else 0.0
+        for s in range(n):
+            x[s] += omega * r[s]
+            r[s] -= omega * t[s]
+        fresh = iteration % 50 == 49
+    _sweep(pointer, index, chain, gamma, b, rhs, r, target, transposed)
+    _residual(pointer, index, chain, gamma, b, rhs, transposed, r)
+    return _norm(r, transposed)

@@ -17,9 +17,9 @@ from typing import Any
 from .. import _check, _jit
 from .._check import Float
 from .._jit import kernel
+from ..feedback.oracle import PARALLEL_WORK, Oracle, contracted
 from ..kernels.elementary import exp
 from ..models.game import Game, deviate, improve, lookahead
-from .evaluation import PARALLEL_WORK, Oracle, contracted
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
 ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way

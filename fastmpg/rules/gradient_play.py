@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined
+from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
-from ..metrics.evaluation import Oracle
 from .state import SoftmaxState
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined, kernel
+from ..feedback.oracle import Oracle
 from ..kernels.simplex import project_row
-from ..metrics.evaluation import Oracle
 from .state import TableState
 
 

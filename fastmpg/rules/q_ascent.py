@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .. import _check
 from .._jit import attach, inlined
-from ..metrics.evaluation import Oracle
+from ..feedback.oracle import Oracle
 from .projected_gradient_ascent import ascend
 from .state import TableState
 

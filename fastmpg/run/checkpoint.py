@@ -8,6 +8,7 @@ so a damaged one is never read; the previous one is then used, with a warning.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import time
 import warnings
@@ -17,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..models.game import Game
+from ..rules.rule import _label
 from . import storage
+from .record import Record
 
 FORMAT = 1
 LARGE = 2**20  # bytes of a game's tables above which they go to a file of their own, written once
@@ -146,3 +149,30 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
     game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
     game.name = meta["game"]
     return game
+
+
+def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A rule and a record as JSON and arrays."""
+    fields = rule._asdict()
+    arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items() if isinstance(value, np.ndarray | list)}
+    plain = {name: value for name, value in fields.items() if f"rule/{name}" not in arrays}
+    kind = type(rule)
+    return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}, "record": record.options(),
+            "shape": None if shape is None else list(shape)}, arrays
+
+
+def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
+    told = meta["rule"]
+    if not told["module"].startswith("fastmpg.rules."):
+        if given is None:
+            raise ValueError(f"{told['name']} is a rule of {told['module']}, which checkpoints do not import: give it, "
+                             "resume(path, rule=...)")
+        if type(given).__qualname__ != told["name"]:
+            raise ValueError(f"the rule of this checkpoint is a {told['name']}, found {given!r}")
+        return given
+    kind = getattr(importlib.import_module(told["module"]), told["name"])
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
+    rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("rule/")})
+    if given is not None and _label(given) != _label(rule):
+        raise ValueError(f"the rule of this checkpoint is {_label(rule)}, found {_label(given)}")
+    return rule

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .._jit import inlined, kernel, method
-from .record import due, write
+from .trace import due, write
 
 
 @inlined

@@ -14,7 +14,7 @@ import numpy as np
 from .. import _check, _jit
 from .._check import Float
 from .._jit import kernel
-from ..metrics.evaluation import PARALLEL_WORK, Oracle, finish
+from ..feedback.oracle import PARALLEL_WORK, Oracle, finish
 from ..metrics.gaps import gaps
 from ..metrics.respond import profile, respond
 from ..models.game import Game, contract

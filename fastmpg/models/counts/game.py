@@ -3,119 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ..._jit import UNCOMPILED, attach, inlined, lapack, spread
+from ..._jit import UNCOMPILED, lapack
 from ...kernels import contract_counts
-from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, POLICY, SHARED, TABLE, VECTOR, vectors
-from ..chain import CHAIN
+from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
 from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
+from .model import CountModel, CountWork
 from .sampler import CountSampler
-
-INSTEAD = "use fewer players or actions, or transitions that factor over facilities or are the same for all actions"
-
-
-class CountWork(NamedTuple):
-    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
-
-    floats, ints: scratch of the contraction, one row for every share of the states
-    plan: of the contraction (empty when uncompiled)
-    """
-
-    reward: Any
-    p_bar: Any
-    chain: Any
-    lu: Any
-    pivot: Any
-    routines: Any
-    scalars: Any
-    floats: Any
-    ints: Any
-    plan: Any
-
-
-def _contract(model, work, policy):
-    contract_counts.contract_units(model.kind, model.payoff_kind, model.rewards, model.transitions, model.choose, model.layout, policy,
-                         model.n_actions[0], 1, 0, policy.shape[0], work.floats[0], work.ints[0], work.reward, work.p_bar, work.chain)
-
-
-if not UNCOMPILED:
-
-    @inlined
-    def _contract(model, work, policy):
-        work.plan[POLICY] = policy.ctypes.data
-        spread(work.plan)
-
-
-@attach(contract=_contract, **CHAIN)
-class CountModel(NamedTuple):
-    """rewards (1 or N, S, L, N + 1) or (1, S, C, L or 1)   transitions (L, m, N + 1, m), (1, S, C, S) or (1, 1, S, S)
-
-    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows   kind, payoff_kind: see :mod:`...kernels.contract_counts`
-    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   C count vectors in the order of :mod:`...kernels.count_laws`
-    """
-
-    rewards: Any
-    transitions: Any
-    choose: Any
-    layout: Any
-    kind: int
-    payoff_kind: int
-    discount: float
-    initial: Any
-    n_actions: Any
-    offset: Any
-
-
-def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
-    """All ways in which players can spread over actions: the order of tables over count vectors.
-
-    Parameters
-    ----------
-    num_players, num_actions : int
-
-    Returns
-    -------
-    ndarray (C, L) of int64
-        C = comb(N + L - 1, L - 1) rows (n_1, ..., n_L) that sum to N, in lexicographic order. For two actions row n is
-        (n, N - n).
-
-    Examples
-    --------
-    >>> import fastmpg as fm
-    >>> fm.count_vectors(2, 3).tolist()
-    [[0, 0, 2], [0, 1, 1], [0, 2, 0], [1, 0, 1], [1, 1, 0], [2, 0, 0]]
-    """
-    n_players, n_actions = _check.integer(num_players, "num_players", low=1), _check.integer(num_actions, "num_actions", low=1)
-    need = 8 * vectors(n_players, n_actions) * (n_actions + 4)
-    _check.budget(need, f"the {vectors(n_players, n_actions)} count vectors of {n_players} players on {n_actions} actions", INSTEAD)
-    table, left = np.zeros((1, 0), np.int64), np.array([n_players])
-    for _ in range(n_actions - 1):
-        origin = np.repeat(np.arange(left.size), left + 1)
-        number = np.arange(origin.size) - np.repeat(np.cumsum(left + 1) - left - 1, left + 1)
-        table, left = np.column_stack([table[origin], number]), left[origin] - number
-    return np.column_stack([table, left])
-
-
-def _chooses(n_players: int, n_actions: int) -> NDArray[np.int64]:
-    """C(u + d - 1, d); where that passes 2**62 no table over count vectors fits, and the entry is never used."""
-    rows = [[min(math.comb(u + d - 1, d), 2**62) if u + d > 0 else 1 for u in range(n_players + 3)] for d in range(n_actions + 1)]
-    return np.array(rows, np.int64)
-
-
-def _places(counts: NDArray[np.int64], choose: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where count vectors (..., L) are stored."""
-    sums = np.cumsum(counts, axis=-1)
-    place = np.zeros(counts.shape[:-1], np.int64)
-    for d in range(1, counts.shape[-1]):
-        place += choose[d, sums[..., d - 1]]
-    return place
+from .vectors import INSTEAD, _chooses, _places, count_vectors
 
 
 class CountGame(Game):

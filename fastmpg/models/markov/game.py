@@ -16,10 +16,11 @@ from ..._jit import UNCOMPILED, lapack
 from ...kernels.contract_dense import contraction_plan
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
 from ..game import Game, reward_table
-from ..sampler import DenseSampler, SparseSampler, alias, joint_rewards
+from ..sampler import alias
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseWork
 from .moves import rewards_of, rows_of
+from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
 
 INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"

@@ -1,0 +1,54 @@
+"""How much probability best actions have, and how rarely a state is visited.
+
+    c(pi) = min_{i,s} sum_{a in argmax Qbar_i(s, .)} pi_i(a | s)         M(pi) = max_s 1 / d(s)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .._jit import kernel
+from ..feedback.oracle import contracted
+from ..models.game import Game
+
+TIED = 1e-12  # relative: actions this close to the best Q count as best
+
+
+@kernel
+def greedy_mass(q_bar, policy, offset):
+    """c(pi): the least probability that a player gives to its best actions in a state."""
+    least = 1.0
+    for s in range(q_bar.shape[0]):
+        for i in range(offset.size - 1):
+            top, size = -math.inf, 0.0
+            for c in range(offset[i], offset[i + 1]):
+                top = max(top, q_bar[s, c])
+                size = max(size, abs(q_bar[s, c]))
+            mass = 0.0
+            for c in range(offset[i], offset[i + 1]):
+                if q_bar[s, c] >= top - TIED * size:
+                    mass += policy[s, c]
+            least = min(least, mass)
+    return least
+
+
+@kernel
+def mismatch_of(visit):
+    """M(pi) = max_s 1 / d(s)."""
+    least = math.inf
+    for s in range(visit.size):
+        least = min(least, visit[s])
+    return 1.0 / least
+
+
+def c(game: Game, policy: Any) -> float:
+    """c(pi): the least probability that a player gives to its best actions in a state (Zhang et al. 2022, eq. 7)."""
+    oracle, table = contracted(game, policy, wants_visit=False)
+    return float(greedy_mass(oracle.q_bar, table, oracle.offset))
+
+
+def mismatch(game: Game, policy: Any) -> float:
+    """M(pi) = max_s 1 / d(s), infinite when a state is never visited (Zhang et al. 2022, eq. 7)."""
+    oracle, _ = contracted(game, policy)
+    return float(mismatch_of(oracle.visit))

@@ -1,0 +1,81 @@
+"""Simulation of games from tables over joint actions: one alias table a row, dense or in CSR."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ... import _check
+from ..._check import Float
+from ..._jit import attach, inlined
+from ..._simd import LANES, aligned, gather, load, store
+from ...kernels.alias import draw
+from ..sampler import SMALLER, begin_by_law, row_is_state
+
+
+@inlined
+def _joint(sampler, state, actions, rewards):
+    """Fill the rewards; return s J + j."""
+    j, n = state, sampler.n_actions.size
+    for i in range(n):
+        j = j * sampler.n_actions[i] + actions[i]
+    if sampler.shared:
+        reward = gather(sampler.rewards, j)
+        for i in range(n):
+            rewards[i] = reward
+    else:
+        for i in range(0, n, LANES):  # by vectors, as rules load them: what was stored one by one would be waited for
+            store(rewards, i, load(sampler.rewards, j * n + i))
+    return j
+
+
+@inlined
+def _dense_step(sampler, state, actions, rewards, uniforms, at):
+    j, n = _joint(sampler, state, actions, rewards), sampler.initial.size
+    return draw(gather(uniforms, at), j * n, n, sampler.threshold, sampler.other) if n > 1 else 0
+
+
+@attach(begin=begin_by_law, step=_dense_step, row=row_is_state)
+class DenseSampler(NamedTuple):
+    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions (N,)"""
+
+    rewards: Any
+    shared: bool
+    threshold: Any
+    other: Any
+    initial: Any
+    n_actions: Any
+
+
+@inlined
+def _sparse_step(sampler, state, actions, rewards, uniforms, at):
+    j = _joint(sampler, state, actions, rewards)
+    start = gather(sampler.pointer, j)
+    n = gather(sampler.pointer, j + 1) - start
+    return gather(sampler.index, start + draw(gather(uniforms, at), start, n, sampler.threshold, sampler.other))
+
+
+@attach(begin=begin_by_law, step=_sparse_step, row=row_is_state)
+class SparseSampler(NamedTuple):
+    """As DenseSampler, rows in CSR: pointer (S J + 1,), index (nnz,)."""
+
+    rewards: Any
+    shared: bool
+    pointer: Any
+    index: Any
+    threshold: Any
+    other: Any
+    initial: Any
+    n_actions: Any
+
+
+def joint_rewards(game: Any) -> tuple[Float, bool]:
+    """All players' rewards at a joint action side by side: (S J N,), or (S J,) when they share it."""
+    planes = game.model.rewards
+    if planes.shape[0] == 1:
+        return planes.reshape(-1), True
+    _check.budget(planes.nbytes, f"the rewards of {game!r} in the order of simulation", SMALLER)
+    table = aligned(planes.size + LANES)  # the last vector that is loaded may reach past the end
+    table[:planes.size].reshape(-1, planes.shape[0])[:] = np.moveaxis(game.rewards, 0, -1).reshape(-1, planes.shape[0])
+    return table, False

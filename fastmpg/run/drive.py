@@ -1,0 +1,138 @@
+"""What learn, ensemble and resume share: inputs checked, a job driven to its end, and its result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from ..models.game import Game, check_game
+from ..policy import check_policy, random_policy, uniform_policy
+from ..rules.rule import _checked_rule
+from .checkpoint import Keeper
+from .job import Job
+from .progress import Progress
+from .record import Record
+from .result import Diverged, Interrupted, Result
+from .run import leaves
+
+
+class Snapshot(NamedTuple):
+    """What a callback sees after a recorded step.
+
+    Attributes
+    ----------
+    step : int
+    policy : ndarray (S, A_total)
+    trace : dict of ndarray
+        Rows recorded so far, this one last.
+    """
+
+    step: int
+    policy: Float
+    trace: dict[str, Any]
+
+
+def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
+    if isinstance(policy, str):
+        if policy not in ("uniform", "random"):
+            raise ValueError(f'policy must be an array, "uniform" or "random", found {policy!r}')
+        table = uniform_policy(game) if policy == "uniform" else random_policy(game, rng)
+    else:
+        table = uniform_policy(game) if policy is None else check_policy(game, policy)
+    if getattr(rule, "lam", 0.0) > 0.0 and (table <= 0.0).any():
+        s, c = (int(x) for x in np.argwhere(table <= 0.0)[0])
+        i = int(np.searchsorted(game.offset, c, side="right")) - 1
+        raise ValueError(f"a log-barrier needs every initial probability above 0, found {table[s, c]} for player {i}, "
+                         f"action {c - int(game.offset[i])} in state {s}")
+    return table
+
+
+def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, int, Record]:
+    check_game(game)
+    if not (record is None or isinstance(record, Record)):
+        raise TypeError(f"record must be a fastmpg.Record, found {record!r}")
+    return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
+
+
+def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, throw: bool, said: str = "") -> Result:
+    """What a job leaves behind; ``shape``: the run axes, None for a single run."""
+    job.publish()
+    lead = shape or ()
+    rows = job.rows
+
+    def shaped(values: Any) -> Any:
+        stacked = np.stack(values)
+        return stacked.reshape(*lead, *stacked.shape[1:])
+
+    names = [name for name in leaves(job.runs[0].state) if "." not in name]
+    state = {name: shaped([getattr(run.state, name) for run in job.runs]) for name in names}
+    trace = {name: value[:rows] if name == "step" else value[:, :rows].reshape(*lead, rows, *value.shape[2:])
+             for name, value in job.trace.items()}
+    trajectory = None
+    if job.writer is not None:
+        trajectory = job.writer.close(job.made, [run.feedback.place[0] for run in job.runs])
+        if job.writer.folder is None:
+            trajectory.reshape(lead)
+    bad = int((~np.isfinite(state["policy"])).any(axis=(-2, -1)).sum())
+    if bad:
+        status = "diverged"
+    count, what = len(job.runs), "the policy" if shape is None else f"in {bad} of {len(job.runs)} runs the policy"
+    of = "" if shape is None else f" of {count} runs"
+    message = {"done": f"all {job.steps} steps{of} were made", "stopped": f"the callback ended the run after step {job.made}",
+               "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
+               "diverged": f"{what} held NaN after {job.made} steps: try a smaller step size, or clip"}[status]
+    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made, SimpleNamespace(**state),
+                    label, job.game.name, trajectory)
+    if throw and status in ("interrupted", "diverged"):
+        error: Interrupted | Diverged = (Interrupted if status == "interrupted" else Diverged)(result.message)
+        error.result = result
+        raise error
+    return result
+
+
+def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool, label: str) -> str:
+    """Run a job to its end, or until it is told to stop; its status."""
+    status = "done"
+
+    def show(k: int) -> bool:
+        nonlocal status
+        job.publish()
+        rows = job.rows
+        trace = {name: value[:rows] if name == "step" else value[0, :rows] for name, value in job.trace.items()}
+        for view in trace.values():
+            view.flags.writeable = False
+        if callback is not None and callback(Snapshot(k, job.runs[0].state.policy.copy(), trace)):
+            status = "stopped"
+        return status == "stopped"
+
+    count = len(job.runs)
+    with job, Progress(count * (job.steps + 1), label, progress) as bar:
+        try:
+            job.compile()
+            if keeper is not None:
+                keeper.save(job, "running")
+            before = 0
+            for after in job.chunks() if callback is None else job.chunks_between(show):
+                bar.advance(count * (after - before))
+                before = after
+                if keeper is not None:
+                    keeper.save_if_due(job)
+        except KeyboardInterrupt:
+            status = "interrupted"
+        if keeper is not None:
+            with job.signals.undivided(quiet=True):
+                keeper.save(job, status)
+    return status
+
+
+def _streamed(record: Record, checkpoint: Any) -> Record:
+    """A trajectory of a run with checkpoints goes to files, of which a checkpoint holds the names alone."""
+    if record.trajectory is True and checkpoint is not None:
+        return record.replace(trajectory=f"{os.fspath(checkpoint)}.trajectory")
+    return record

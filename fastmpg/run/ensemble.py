@@ -1,0 +1,72 @@
+"""Many runs side by side."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from ..models.game import Game
+from ..rules.rule import _checked_rule, _label
+from .checkpoint import Keeper, _described
+from .drive import _check_inputs, _drive, _finish, _initial
+from .grid import _spread
+from .job import Job
+from .record import Record
+from .result import Result
+from .run import run_key
+
+
+def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
+             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,
+             threads: int | None = None) -> Result:
+    """Run a rule many times side by side, over seeds and over a grid of its parameters.
+
+    Parameters
+    ----------
+    game, rule, steps, record, checkpoint, progress, throw
+        As for :func:`learn`. The rule's parameters may be arrays: they broadcast against each other and against the run
+        axis (runs,), as numpy arrays do. tau of shape (8, 1) with runs=20 makes 8 x 20 runs.
+    runs : int, optional
+        Length of the run axis, the last of the leading axes; without it the parameters' own shape is used.
+    policy : as for :func:`learn`, or array_like (runs, S, A_total)
+        "random" draws one initial policy per place on the run axis, the same for every parameter.
+    rng : None, int, SeedSequence or Generator
+        Place r on the run axis is seeded by the r-th child of its seed sequence.
+    threads : int, optional
+        Runs at a time; by default as many as numba has threads.
+
+    Returns
+    -------
+    Result
+        With the run axes in front of ``policy`` and of every array of the trace but "step".
+
+    Examples
+    --------
+    >>> import numpy as np, fastmpg as fm
+    >>> rule = fm.rules.EntropyNaturalGradientPlay(eta=0.1, tau=np.array([[0.1], [1.0]]))
+    >>> result = fm.ensemble(fm.games.zhang_3x2(), rule, 100, runs=3, policy="random", record=fm.Record(every=50))
+    >>> result.policy.shape, result.trace["ne_gap"].shape
+    ((2, 3, 1, 5), (2, 3, 3, 2))
+    """
+    if runs is not None:
+        runs = _check.integer(runs, "runs", low=1)
+    if isinstance(rule, type) or not hasattr(rule, "_asdict"):
+        _checked_rule(rule)
+    rules, shape = _spread(rule, () if runs is None else (runs,))
+    count, places = len(rules), int(shape[-1]) if shape else 1
+    checked = [_check_inputs(game, one, steps, record) for one in rules]
+    total, what = checked[0][1], checked[0][2]
+    seeds = _check.children(_check.seed_sequence(rng), places)
+    many = policy is not None and not isinstance(policy, str | list | tuple) and np.ndim(policy) == 3
+    if many and np.shape(policy)[0] != places:
+        raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {np.shape(policy)}")
+    starts = [_initial(game, checked[0][0], policy[r] if many else policy, seeds[r]) for r in range(places)]
+    keys = [run_key(seed) for seed in seeds]
+    order = [r % places for r in range(count)]
+    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order], threads, single=False)
+    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape), game)
+    status = _drive(job, keeper, None, progress, f"{count} runs")
+    return _finish(job, shape, _label(rule), status, throw)

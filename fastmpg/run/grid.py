@@ -1,0 +1,26 @@
+"""A grid of a rule's parameters."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+
+def _spread(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...]]:
+    """The rules of all places when the arrays among a rule's parameters broadcast against the run axis, and their shape."""
+    whole = getattr(type(rule), "tables", ())  # parameters that are sequences by themselves
+    fields = {k: np.asarray(v) if isinstance(v, np.ndarray | list) and k not in whole else v for k, v in rule._asdict().items()}
+    arrays = {k: v for k, v in fields.items() if isinstance(v, np.ndarray) and k not in whole}
+    try:
+        shape = np.broadcast_shapes(*(v.shape for v in arrays.values()), lead)
+    except ValueError:
+        shapes = {k: v.shape for k, v in arrays.items()}
+        raise ValueError(f"the rule's parameters {shapes} do not broadcast against the run axis {lead}") from None
+    count = int(np.prod(shape, dtype=object))
+    if count == 0:
+        raise ValueError(f"the grid of the rule's parameters is empty: shape {shape}")
+    grid = {k: np.broadcast_to(v, shape).ravel() if k in arrays else itertools.repeat(v, count) for k, v in fields.items()}
+    rules = [type(rule)(**dict(zip(grid, values, strict=True))) for values in zip(*grid.values(), strict=True)] or [rule] * count
+    return rules, tuple(map(int, shape))

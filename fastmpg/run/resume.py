@@ -1,0 +1,86 @@
+"""Going on from a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from .. import _check
+from ..models.game import Game
+from ..policy import uniform_policy
+from ..rules.rule import _checked_rule, _label
+from . import checkpoint as _checkpoint
+from .checkpoint import Keeper, _described, _rule_of
+from .drive import Snapshot, _drive, _finish
+from .grid import _spread
+from .job import Job
+from .record import Record
+from .result import Result
+
+
+def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game | None = None, rule: Any = None,
+           callback: Callable[[Snapshot], Any] | None = None, progress: bool = False, throw: bool = True,
+           threads: int | None = None) -> Result:
+    """Go on from a checkpoint, bit for bit as if the run had never stopped, and keep the checkpoint up to date.
+
+    Parameters
+    ----------
+    path : path
+        What was given to ``checkpoint``.
+    steps : int, optional
+        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned as it is.
+    game, rule : optional
+        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the package.
+    callback, progress, throw, threads
+        As for :func:`learn` and :func:`ensemble`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no checkpoint.
+    ValueError
+        If the checkpoint and the one before it are damaged, or what is given is not what ran, or ``steps`` lie behind.
+
+    Warns
+    -----
+    CheckpointWarning
+        If the newest checkpoint was damaged, and the one before it was used; the result's message says so too.
+
+    Examples
+    --------
+    >>> import tempfile, fastmpg as fm
+    >>> path = tempfile.mkdtemp() + "/run.ckpt"
+    >>> half = fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(eta=5.0), 50, checkpoint=path)
+    >>> whole = fm.resume(path, steps=100)
+    >>> bool((whole.policy == fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(eta=5.0), 100).policy).all())
+    True
+    """
+    arrays, meta, said = _checkpoint.load(path)
+    made, target = meta["k"], meta["steps"] if steps is None else _check.integer(steps, "steps", low=0)
+    if target < made:
+        raise ValueError(f"steps must be at least the {made} that were made, found {target}")
+    world = _checkpoint.load_game(path, arrays, meta, game)
+    whole_rule = _rule_of(arrays, meta, rule)
+    shape = None if meta["shape"] is None else tuple(meta["shape"])
+    rules = [_checked_rule(one) for one in (_spread(whole_rule, shape or ())[0] if shape is not None else [whole_rule])]
+    record = Record(**meta["record"])
+    start = uniform_policy(world)
+    keys = list(arrays["keys"])
+    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None)
+    job.restore(arrays, made, meta["segments"])
+    label = _label(whole_rule)
+    if meta["status"] == "done" and target == meta["steps"]:
+        for run in job.runs:
+            run.recorder.cursor[0] = job.trace["step"].size
+        for name, value in job.trace.items():
+            if name != "step":
+                value[...] = arrays[f"trace/{name}"]
+        return _finish(job, shape, label, "done", throw, said)
+    keeper = Keeper(path, *_described(whole_rule, record, shape), world)
+    status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
+    return _finish(job, shape, label, status, throw, said)
