@@ -79,8 +79,9 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False, "forceinline": False}
 PACKAGE = Path(__file__).parent
 # Files and folders that hold no kernel and that no file with kernels imports (a test sees to it): editing them recompiles nothing.
-PLAIN = {"cli.py", "__main__.py", "report.py", "plot.py", "theory.py", "progress.py", "storage.py", "trajectory.py", "checkpoint.py",
-         "result.py", "learn.py", "job.py", "experiments", "games"}
+PLAIN = {"cli.py", "__main__.py", "plot.py", "theory.py", "experiments", "games",
+         *(f"run/{name}.py" for name in ("progress", "storage", "trajectory", "checkpoint", "result", "learn", "ensemble", "resume", "grid",
+                                         "drive", "job", "run", "signals"))}
 UNCOMPILED = bool(config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: kernels run as Python, for coverage
 
 
@@ -91,7 +92,8 @@ def _fingerprint() -> str:
     for version in (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version()):
         digest.update(version.encode() + b"\0")
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).parts[0] in PLAIN:
+        inside = path.relative_to(PACKAGE)
+        if inside.parts[0] in PLAIN or inside.as_posix() in PLAIN:
             continue
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -67,7 +67,7 @@ def copied(tmp_path):
 
 HELPER = """
 import numpy as np
-from fastmpg.evaluate import stage_payoffs
+from fastmpg.feedback.oracle import stage_payoffs
 out = np.zeros((1, 1))
 stage_payoffs(np.zeros((1, 2)), np.array([[0.5, 0.5]]), np.array([0, 2]), 1.0, out)
 print(repr(float(out[0, 0])))
@@ -75,7 +75,7 @@ print(repr(float(out[0, 0])))
 
 
 def test_an_edited_helper_in_another_file_is_noticed(tmp_path):
-    """evaluate.py calls kernels/simplex.py: numba's own cache would go on with the old helper. Edited back, the old code serves again."""
+    """feedback/oracle.py calls kernels/simplex.py: numba's own cache would go on with the old helper. Edited back, the old code serves again."""
     source, cache = copied(tmp_path), tmp_path / "cache"
     helper = source / "fastmpg" / "kernels" / "simplex.py"
     text = helper.read_text()
@@ -225,7 +225,7 @@ PARALLEL = """
 import faulthandler, sys, numpy as np
 faulthandler.enable()
 import fastmpg as fm
-from fastmpg.models.dense import _contract
+from fastmpg.models.markov.dense import _contract
 game = fm.games.random_markov(6, (2, 2), rng=1)
 work, policy = game.workspace(2), fm.uniform_policy(game)
 STEP
@@ -238,7 +238,7 @@ def test_code_linked_from_the_cache_can_itself_be_cached(tmp_path):
     inner = PARALLEL.replace("STEP", "_contract(game.model, work, policy)")
     outer = PARALLEL.replace(
         "STEP",
-        "from fastmpg.evaluate import Oracle, evaluate_into\n"
+        "from fastmpg.feedback.oracle import Oracle, evaluate_into\n"
         "oracle = Oracle.create(game, threads=2)\nevaluate_into(game.model, oracle, policy)\nwork = oracle.work",
     )
     sums = [float(run(code, tmp_path).stdout) for code in (inner, outer, outer, inner)]

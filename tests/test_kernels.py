@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import _jit
-from fastmpg.kernels import contract_dense, dense_solve, joint, simplex, vector
+from fastmpg.kernels import contract_dense, dense_solve, joint, simplex, sparse_solve, vector
 from fastmpg.run import job
+from fastmpg.run import run as run_module
 
 EPS = np.finfo(float).eps
 
@@ -453,7 +454,7 @@ def solved(rng, n, kind, gamma, transposed):
     matrix = np.eye(n) - gamma * chain
     matrix, norm = (matrix.T, lambda v: np.abs(v).sum()) if transposed else (matrix, lambda v: np.abs(v).max())
     found = rhs.copy()
-    residual = dense_solve.sparse_solve(
+    residual = sparse_solve.sparse_solve(
         csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed, 1e-14, np.full((7, n), np.nan)
     )
     exact = rhs.astype(np.longdouble) - np.einsum("st,t->s", matrix.astype(np.longdouble), found.astype(np.longdouble))
@@ -497,7 +498,7 @@ def test_sparse_solve_reaches_rounding(rng, n, kind, gamma, transposed):
 def test_sparse_solve_of_nothing_is_nothing():
     csr, rhs = sp.csr_array(np.full((4, 4), 0.25)), np.zeros(4)
     args = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data
-    assert dense_solve.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
+    assert sparse_solve.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
     assert_array_equal(rhs, 0.0)
 
 
@@ -517,14 +518,14 @@ def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
     }[form]()
     record = fm.Record(every=7, metrics=("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy"), tau=0.3)
     lengths, runs = [], []
-    real = job.run_chunk
+    real = run_module.run_chunk
 
     def counted(*args):
         if args[7] > args[6]:  # the empty call compiles
             lengths[-1].append(args[7] - args[6])
         return real(*args)
 
-    monkeypatch.setattr(job, "run_chunk", counted)
+    monkeypatch.setattr(run_module, "run_chunk", counted)
     for seconds in (0.0, 1e9):
         monkeypatch.setattr(job, "CHUNK_SECONDS", seconds)
         lengths.append([])

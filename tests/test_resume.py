@@ -299,7 +299,7 @@ def test_a_checkpoint_needs_a_folder(tmp_path):
 CHILD = """
 import sys, hashlib
 import fastmpg as fm
-from fastmpg import checkpoint
+from fastmpg.run import checkpoint
 checkpoint.SHORTEST, checkpoint.SHARE = 0.02, 0.5
 what, path, steps = sys.argv[1], sys.argv[2], int(float(sys.argv[3]))
 record = fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("q", "policy", "counts"))

@@ -920,7 +920,7 @@ def test_chunks_of_a_call_change_no_bit(seconds, rng, monkeypatch):
     game, rule, seed = fm.games.random_markov(3, (2, 2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.01), int(rng.integers(2**32))
     usual = fm.learn(game, rule, 1001, rng=seed, record=snapshots(1001))
     usual_many = fm.ensemble(game, rule, 1001, 3, rng=seed, record=snapshots(1001))
-    monkeypatch.setattr("fastmpg.job.CHUNK_SECONDS", seconds)
+    monkeypatch.setattr("fastmpg.run.job.CHUNK_SECONDS", seconds)
     assert_same(fm.learn(game, rule, 1001, rng=seed, record=snapshots(1001)), usual)
     assert_same(fm.ensemble(game, rule, 1001, 3, rng=seed, record=snapshots(1001)), usual_many)
 
@@ -1118,7 +1118,7 @@ def forbidden(*_, **__):
 
 def test_a_simulator_has_no_exact_values(monkeypatch):
     game, policy = fm.SimulatorGame(**GOOD), np.full((3, 4), 0.5)
-    monkeypatch.setattr("fastmpg.job.Run.prepare", forbidden)  # refused before anything is compiled
+    monkeypatch.setattr("fastmpg.run.run.Run.prepare", forbidden)  # refused before anything is compiled
     for rule in (fm.rules.NaturalGradientPlay(eta=0.1), fm.rules.QAscent(eta=0.1)):
         with pytest.raises(TypeError, match=r"needs exact values, which .* a simulator, does not have") as caught:
             fm.learn(game, rule, 10)
@@ -1137,7 +1137,7 @@ def test_a_simulator_has_no_exact_values(monkeypatch):
 
 def test_records_that_a_rule_cannot_give(monkeypatch):
     game = fm.games.zhang_3x2()
-    monkeypatch.setattr("fastmpg.job.Run.prepare", forbidden)
+    monkeypatch.setattr("fastmpg.run.run.Run.prepare", forbidden)
     rule = fm.rules.NaturalGradientPlay(eta=0.1)
     with pytest.raises(ValueError, match="NaturalGradientPlay keeps no q: leave it out"):
         fm.learn(game, rule, 10, record=fm.Record(metrics=("q",)))
@@ -1170,7 +1170,7 @@ def test_records_that_a_rule_cannot_give(monkeypatch):
     ({"beta": ("a", "b", "c")}, TypeError, "beta must hold real numbers"),
 ])
 def test_rules_that_cannot_be(change, error, message, monkeypatch):
-    monkeypatch.setattr("fastmpg.job.Run.prepare", forbidden)
+    monkeypatch.setattr("fastmpg.run.run.Run.prepare", forbidden)
     rule = fm.rules.TwoTimescaleQ(**({"tau": 0.1} | change))
     with pytest.raises(error, match=message):
         fm.learn(fm.games.routing(2), rule, 10)
