@@ -32,7 +32,7 @@ def complain(message: str) -> int:
     return BAD_INPUT
 
 
-# -------------------------------------------------------------------------------------------------- names and values
+# ---------------------------------------------------------------------------------------- names and values
 def plain(name: str) -> str:
     """A name without case, dashes and underscores."""
     return name.replace("-", "").replace("_", "").lower()
@@ -127,7 +127,7 @@ def chosen(options: argparse.Namespace, kind: str) -> dict[str, Any]:
     return {name.partition(".")[2]: value for name, value in vars(options).items() if name.startswith(f"{kind}.")}
 
 
-# -------------------------------------------------------------------------------------------------------------- output
+# ---------------------------------------------------------------------------------------------------- output
 def on_terminal() -> bool:
     """Whether progress is shown."""
     return sys.stderr.isatty()
@@ -157,7 +157,7 @@ def table(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-# ------------------------------------------------------------------------------------------------------------ commands
+# -------------------------------------------------------------------------------------------------- commands
 def reproduce(options: argparse.Namespace) -> int:
     """Rerun published experiments."""
     from .experiments import catalogue
@@ -392,7 +392,7 @@ def cache(options: argparse.Namespace) -> int:
     return OK
 
 
-# -------------------------------------------------------------------------------------------------------------- parser
+# ---------------------------------------------------------------------------------------------------- parser
 class Version(argparse.Action):
     """--version, which needs the package only when it is asked for."""
 

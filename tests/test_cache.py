@@ -75,7 +75,7 @@ print(repr(float(out[0, 0])))
 
 
 def test_an_edited_helper_in_another_file_is_noticed(tmp_path):
-    """feedback/oracle.py calls kernels/simplex.py: numba's own cache would go on with the old helper. Edited back, the old code serves again."""
+    """feedback/oracle.py calls kernels/simplex.py: numba's own cache would go on with the old. Edited back, the old code serves again."""
     source, cache = copied(tmp_path), tmp_path / "cache"
     helper = source / "fastmpg" / "kernels" / "simplex.py"
     text = helper.read_text()
