@@ -32,6 +32,9 @@ from numba import carray, config, njit, prange, types
 from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+import llvmlite.binding as ll
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import lower_builtin
 from numba.core.registry import CPUDispatcher
@@ -170,7 +173,7 @@ class _Cache(FunctionCache):
             blob = self._path(sig, target_context.codegen()).read_bytes()
             if hashlib.sha256(blob[32:]).digest() != blob[:32]:
                 return None
-            return self._impl.rebuild(target_context, pickle.loads(blob[32:]))
+            return _rebuild(target_context, pickle.loads(blob[32:]))
         except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):
             return None
 
@@ -191,6 +194,132 @@ class _Cache(FunctionCache):
                 temporary.unlink()
 
 
+class _NoEnv:
+    def __init__(self, codegen):
+        self.inner = codegen
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def set_env(self, name, env):
+        pass
+
+
+STATS = {"inner": 0.0, "opt": 0.0, "emit": 0.0, "link": 0.0, "n_inner": 0, "n_outer": 0, "fpm": 0.0}
+import time as _time
+
+
+class _InnerLibrary(JITCodeLibrary):
+    """Of a kernel that only kernels call: linked, but neither optimised nor emitted by itself."""
+
+    @property
+    def codegen(self):
+        return _NoEnv(self._codegen)
+
+    def _optimize_functions(self, ll_module):
+        if os.environ.get("NOFPM"):
+            ll_module.data_layout = self._codegen._data_layout
+            return
+        t = _time.perf_counter()
+        super()._optimize_functions(ll_module)
+        STATS["fpm"] += _time.perf_counter() - t
+
+    def finalize(self):
+        self._raise_if_finalized()
+        t = _time.perf_counter()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._final_module = ll.parse_bitcode(self._final_module.as_bitcode())
+        self._finalized = True
+        STATS["inner"] += _time.perf_counter() - t
+        STATS["n_inner"] += 1
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0
+
+    def serialize_using_object_code(self):
+        return (self.name, "inner", self._final_module.as_bitcode())
+
+    @classmethod
+    def load(cls, codegen, state):
+        self = cls(codegen, state[0])
+        self._final_module = ll.parse_bitcode(state[2])
+        self._finalized = True
+        return self
+
+
+class _OuterLibrary(JITCodeLibrary):
+    def __init__(self, codegen, name):
+        super().__init__(codegen, name)
+        self.enable_object_caching()
+
+    def serialize_using_object_code(self):
+        return (self.name, "outer", (self._get_compiled_object(), self._final_module.as_bitcode()))
+
+    @classmethod
+    def load(cls, codegen, state):
+        self = cls(codegen, state[0])
+        code, bitcode = state[2]
+        self._set_compiled_object(code)
+        self._final_module = ll.parse_bitcode(bitcode)
+        self._finalize_final_module()
+        return self
+
+    def finalize(self):
+        self._raise_if_finalized()
+        t = _time.perf_counter()
+        own = {fn.name for fn in self._final_module.functions if not fn.is_declaration}
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        for fn in self._final_module.functions:
+            if not fn.is_declaration and fn.name not in own:
+                fn.linkage = ll.Linkage.internal
+        t1 = _time.perf_counter()
+        STATS["link"] += t1 - t
+        self._optimize_final_module()
+        t2 = _time.perf_counter()
+        STATS["opt"] += t2 - t1
+        self._final_module.verify()
+        self._finalize_final_module()
+        t3 = _time.perf_counter()
+        STATS["emit"] += t3 - t2
+        STATS["n_outer"] += 1
+        if os.environ.get("SHOW"):
+            print(f"{self.name:40s} link {t1-t:.3f} opt {t2-t1:.3f} emit {t3-t2:.3f}")
+
+    def _optimize_functions(self, ll_module):
+        if os.environ.get("NOFPM"):
+            ll_module.data_layout = self._codegen._data_layout
+            return
+        t = _time.perf_counter()
+        super()._optimize_functions(ll_module)
+        STATS["fpm"] += _time.perf_counter() - t
+
+    def _optimize_final_module(self):
+        if False:
+            return super()._optimize_final_module()
+        pm, pb = self._codegen._module_pass_manager()
+        pm.run(self._final_module, pb)
+
+
+class _InnerCompiler(Compiler):
+    library_class = _InnerLibrary
+
+    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
+        if library is None:
+            library = self.library_class(targetctx.codegen(), "x")
+        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
+
+    def compile_extra(self, func):
+        self.state.library._name = func.__qualname__
+        return super().compile_extra(func)
+
+
+class _OuterCompiler(_InnerCompiler):
+    library_class = _OuterLibrary
+
+
 class _NoLocator:
     """Stands in for numba's cache locators, which insist on a writable folder beside the source or at home."""
 
@@ -209,6 +338,21 @@ class _NoLocator:
 
     def get_disambiguator(self) -> None:
         return None
+
+
+def _rebuild(target_context, payload):
+    from numba.core.compiler import CompileResult
+    libdata, fndesc, env, signature, objectmode, lifted, typeann, reload_init, referenced_envs = payload
+    if libdata[1] not in ("inner", "outer"):
+        return CompileResult._rebuild(target_context, *payload)
+    for fn in reload_init or ():
+        fn()
+    library = (_InnerLibrary if libdata[1] == "inner" else _OuterLibrary).load(target_context.codegen(), libdata)
+    cfunc = target_context.get_executable(library, fndesc, env)
+    return CompileResult(target_context=target_context, typing_context=target_context.typing_context, library=library, environment=env,
+                         entry_point=cfunc, fndesc=fndesc, type_annotation=typeann, signature=signature, objectmode=objectmode,
+                         lifted=lifted, typing_error=None, call_helper=None, metadata=None, reload_init=reload_init,
+                         referenced_envs=referenced_envs)
 
 
 class _Impl(FunctionCache._impl_class):  # type: ignore[misc, name-defined]
@@ -240,7 +384,10 @@ class _Inner(_Kernel):
 
 
 def _compile(function: F, kind: type[_Kernel] = _Inner, **options: Any) -> F:
-    dispatcher = njit(**{**OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": kind is _Inner, **options})(function)
+    more = {"pipeline_class": _InnerCompiler if kind is _Inner else _OuterCompiler}
+    if config.DISABLE_JIT:
+        more = {}
+    dispatcher = njit(**{**OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": kind is _Inner, **options, **more})(function)
     if not UNCOMPILED:
         dispatcher.__class__ = kind
         dispatcher._cache = _Cache(function, kind.__name__)
@@ -448,7 +595,7 @@ class Callback:
         with _lock:
             if not self._address:
                 signature = ((types.CPointer(types.int64), types.int64), types.void)
-                self._code = CFunc(self.function, signature, locals={}, options=self.options)
+                self._code = CFunc(self.function, signature, locals={}, options=self.options, **({} if self.options.get("parallel") else {"pipeline_class": _OuterCompiler}))
                 self._code._cache = _Cache(self.function, "Callback")  # type: ignore[attr-defined]
                 self._code.compile()
                 self._address = int(self._code.address or 0)
@@ -528,6 +675,8 @@ def address_of(kernel: Any, *values: Any) -> int:
         return 0
     kinds = tuple(map(numba.typeof, values))
     with _lock:
-        kernel.compile(kinds)
-    made = kernel.overloads[kinds]
+        if kernel.outer is None:
+            kernel.outer = _compile(kernel.py_func, _Kernel, **{name: kernel.targetoptions[name] for name in OPTIONS})
+        kernel.outer.compile(kinds)
+    made = kernel.outer.overloads[kinds]
     return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
