@@ -5,8 +5,8 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
-from ._jit import set_threads
-from ._jit import user_kernel as kernel
+from .machine import set_threads
+from .machine import user_kernel as kernel
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition

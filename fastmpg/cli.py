@@ -328,9 +328,9 @@ def info(options: argparse.Namespace) -> int:
     from .experiments import _report
 
     if not options.game:
-        files = _jit.cached_files()
-        here = [path for path in files if path.parent == _jit.cache_folder()]
-        facts: dict[str, Any] = {"versions": _report.versions(), "threads": _jit.threads(), "cache": str(_jit.cache_folder()),
+        files = machine.cached_files()
+        here = [path for path in files if path.parent == machine.cache_folder()]
+        facts: dict[str, Any] = {"versions": _report.versions(), "threads": machine.threads(), "cache": str(machine.cache_folder()),
                                  "kernels": len(here), "kernel_bytes": sum(path.stat().st_size for path in here),
                                  "kernels_of_all_versions": len(files), "bytes_of_all_versions": sum(path.stat().st_size for path in files)}
         if options.json:

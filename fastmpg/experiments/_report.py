@@ -62,7 +62,7 @@ def versions() -> dict[str, str]:
 
     from .. import __version__, _jit
 
-    return {"fastmpg": __version__, **_jit.versions(), "scipy": scipy.__version__}
+    return {"fastmpg": __version__, **machine.versions(), "scipy": scipy.__version__}
 
 
 def as_json(finished: Sequence[Finished]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import attach, inlined, kernel
-from .._simd import LANES
+from ..machine import attach, inlined, kernel
+from ..machine.vectors import LANES
 from ..kernels.rng import START, fill_steps, pair
 from ..models.game import Game
 from ..models.sampler import begin, row, step
@@ -24,7 +24,7 @@ LONGEST = 2**20  # steps of a rollout
 
 
 @inlined
-def _observe(feedback, model, state, key, k):
+def _observe(feedback, state, key, k):
     feedback.key[0], feedback.key[1] = key[0], key[1]
     feedback.iteration[0] = k
 
@@ -76,16 +76,17 @@ class Rollouts(NamedTuple):
     sampler: Any
 
     @classmethod
-    def create(cls, game: Game, **_: Any) -> Rollouts:
+    def create(cls, game: Game, state: Any, **_: Any) -> tuple[Rollouts, None]:
         """Tables and workspace of one run."""
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span, rows, sampler = up(first + draws), game.num_states, game.sampler()
         shape = rows, sum(game.num_actions)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64), game.offset,
+        made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64), game.offset,
                    game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_), np.zeros(game.num_players),
                    np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.full((BLOCK, players), -1, np.int64),
                    np.zeros((BLOCK, players)), np.zeros(LANES * span), np.arange(LANES) * span, np.zeros(LANES * LANES), span, first,
                    draws, sampler.alone() if hasattr(sampler, "alone") else sampler)
+        return made, None
 
 
 @kernel

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._jit import attach, inlined, kernel, method
-from .._simd import LANES, aligned
+from ..machine import attach, inlined, kernel, method
+from ..machine.vectors import LANES, aligned
 from ..kernels.rng import START, fill_steps, pair
 from ..models.game import Game
 from ..models.sampler import begin, row, step
@@ -28,7 +28,7 @@ def act_by_policy(state, s, offset, uniforms, at, actions):
 
 
 @inlined
-def _observe(feedback, model, state, key, k):
+def _observe(feedback, state, key, k):
     lane = k % LANES
     if feedback.filled[0] != k - lane:
         fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts, feedback.scratch, feedback.uniforms)
@@ -88,14 +88,15 @@ class Transition(NamedTuple):
     origin: Any
 
     @classmethod
-    def create(cls, game: Game, **_: Any) -> Transition:
+    def create(cls, game: Game, state: Any, **_: Any) -> tuple[Transition, None]:
         """The environment of one run, not yet started."""
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), game.sampler()
-        return cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount, one.copy(),
+        made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount, one.copy(),
                    one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws,
                    sampler.alone() if hasattr(sampler, "alone") else sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+        return made, None
 
 
 def up(count: int) -> int:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._jit import inlined, kernel
-from .._simd import gather, select
+from ..machine import inlined, kernel
+from ..machine.vectors import gather, select
 
 
 @kernel

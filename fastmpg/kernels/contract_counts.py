@@ -7,7 +7,7 @@ other", one action after the other; at two actions they are columns of the same 
 
 import numpy as np
 
-from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan
+from ..machine import inlined, kernel
 from .count_laws import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
 
 OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3  # payoffs: by own count for all, for each player; by count vector and action; for all
@@ -214,27 +214,3 @@ def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, poli
             contract_state(kind, payoff_kind, rewards, transitions, choose, layout, policy[s], n_players, n_actions, s, part, floats, ints,
                            reward[s], p_bar[s], chain[s])
 
-
-def _share(plan, b):
-    d = carray(plan, LENGTH)
-    n_states, width, shares = d[5], d[6], d[SHARES]
-    parts = 1 if shares == 1 else 2
-    units = parts * n_states
-    contract_units(d[FREE], d[4], array_at(d[21], (d[8], d[9], d[10], d[11]), np.float64),
-                   array_at(d[22], (d[12], d[13], d[14], d[15]), np.float64), array_at(d[23], (d[16], d[17]), np.int64),
-                   array_at(d[24], d[18], np.int64), array_at(d[POLICY], (n_states, width), np.float64), d[7], parts,
-                   units * b // shares, units * (b + 1) // shares, array_at(d[26], (shares, d[19]), np.float64)[b],
-                   array_at(d[27], (shares, d[20]), np.int64)[b], array_at(d[28], (n_states, width), np.float64),
-                   array_at(d[29], (n_states, width, n_states), np.float64), array_at(d[30], (n_states, n_states), np.float64))
-
-
-POLICY, LENGTH = 25, 31  # where the policy's address goes in the plan, and how long that is
-contract_share = Callback(_share)
-
-
-def crowd_plan(model, floats, ints, reward, p_bar, chain):
-    """The plan of :func:`contract_units`, in shares by the rows of scratch; the caller keeps the arrays alive."""
-    sizes = [model.kind, model.payoff_kind, *reward.shape, model.n_actions[0], *model.rewards.shape, *model.transitions.shape,
-             *model.choose.shape, model.layout.size, floats.shape[1], ints.shape[1]]
-    tables = [model.rewards, model.transitions, model.choose, model.layout, None, floats, ints, reward, p_bar, chain]
-    return make_plan(contract_share, floats.shape[0], [*sizes, *(0 if table is None else table.ctypes.data for table in tables)])

@@ -13,9 +13,7 @@ with the joint probabilities of the others for each of its actions. Shared rewar
 Scalars that a loop needs are read before it: a load that might alias what the loop writes would stop it from vectorising.
 """
 
-import numpy as np
-
-from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan
+from ..machine import inlined, kernel
 from .joint import suffix_weights
 from .vector import add, dot, scale
 
@@ -177,25 +175,3 @@ def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, h
         contract_transitions(transitions[s].reshape(-1), n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
                              p_bar[s].reshape(-1), chain[s])
 
-
-def _share(plan, b):
-    d = carray(plan, LENGTH)
-    planes, n_states, joint, width, n_players, cut, shares = d[FREE], d[4], d[5], d[6], d[7], d[8], d[SHARES]
-    contract_states(array_at(d[14], (planes, n_states, joint), np.float64), array_at(d[15], (n_states, joint, n_states), np.float64),
-                    array_at(d[POLICY], (n_states, width), np.float64), array_at(d[17], n_players, np.int64),
-                    array_at(d[18], n_players + 1, np.int64), cut, n_states * b // shares, n_states * (b + 1) // shares,
-                    array_at(d[19], (shares, d[9]), np.float64)[b], array_at(d[20], (shares, d[10]), np.float64)[b],
-                    array_at(d[21], (shares, d[11]), np.float64)[b], array_at(d[22], (shares, d[12]), np.float64)[b],
-                    array_at(d[23], (shares, d[13]), np.float64)[b], array_at(d[24], (n_states, width), np.float64),
-                    array_at(d[25], (n_states, width, n_states), np.float64), array_at(d[26], (n_states, n_states), np.float64))
-
-
-POLICY, LENGTH = 16, 27  # where the policy's address goes in the plan, and how long that is
-contract_share = Callback(_share)
-
-
-def contraction_plan(rewards, transitions, n_actions, offset, cut, scratch, reward, p_bar, chain):
-    """The plan of :func:`contract_states`, in shares by the rows of scratch; the caller keeps the arrays alive."""
-    sizes = [rewards.shape[0], *transitions.shape[:2], reward.shape[1], n_actions.size, cut, *(part.shape[1] for part in scratch)]
-    tables = [rewards, transitions, None, n_actions, offset, *scratch, reward, p_bar, chain]
-    return make_plan(contract_share, scratch[0].shape[0], [*sizes, *(0 if table is None else table.ctypes.data for table in tables)])

@@ -7,7 +7,7 @@ transitions over it are kept (``p_bar``) and P is read once an evaluation; else 
 
 import numpy as np
 
-from .._jit import FREE, SHARES, Callback, array_at, carray, inlined, kernel, make_plan, register_jitable
+from ..machine import inlined, kernel
 from .contract_dense import contract_own, contract_rewards, reduce_all
 from .joint import suffix_weights
 from .vector import dot, gather_dot
@@ -108,73 +108,3 @@ def look_states(i, pointer, probability, slot, chain_pointer, chain_index, disco
         for c in range(offset[i], offset[i + 1]):
             q[s, c] = reward[s, c] + discount * q[s, c]
 
-
-# ---------------------------------------------------------------------------------------------------------- by address
-WHAT, PLAYER, POLICY, VALUE, Q, SIZES = range(FREE, FREE + 6)  # what changes from call to call, and where the sizes begin
-TABLES = SIZES + 15
-LENGTH = TABLES + 19
-
-
-@register_jitable
-def _common(d):
-    """What both need."""
-    n, at = d[SIZES:], d[TABLES:]
-    states, joint, columns, players, shares = n[1], n[2], n[3], n[4], d[SHARES]
-    return (array_at(at[1], states * joint + 1, np.int64), array_at(at[3], n[6], np.uint32), array_at(at[4], states + 1, np.int64),
-            array_at(d[POLICY], (states, columns), np.float64), array_at(at[6], players, np.int64),
-            array_at(at[7], players + 1, np.int64), array_at(at[13], (shares, n[13]), np.float64),
-            array_at(at[16], (states, columns), np.float64), array_at(at[17], n[8], np.float64))
-
-
-@register_jitable
-def _contract(d, b, probability):
-    pointer, slot, chain_pointer, policy, n_actions, offset, others, reward, p_bar = _common(d)
-    n, at, states, shares = d[SIZES:], d[TABLES:], policy.shape[0], d[SHARES]
-    contract_states(d[WHAT], array_at(at[0], (n[0], n[1], n[2]), np.float64), pointer, probability, slot, chain_pointer, policy, n_actions,
-                    offset, n[5], states * b // shares, states * (b + 1) // shares, array_at(at[9], (shares, n[9]), np.float64)[b],
-                    array_at(at[10], (shares, n[10]), np.float64)[b], array_at(at[11], (shares, n[11]), np.float64)[b],
-                    array_at(at[12], (shares, n[12]), np.float64)[b], others[b], reward, p_bar, array_at(at[18], n[7], np.float64))
-
-
-@register_jitable
-def _look(d, b, probability):
-    pointer, slot, chain_pointer, policy, n_actions, offset, others, reward, p_bar = _common(d)
-    n, at, states, shares = d[SIZES:], d[TABLES:], policy.shape[0], d[SHARES]
-    look_states(d[PLAYER], pointer, probability, slot, chain_pointer, array_at(at[5], n[7], np.uint32), array_at(at[8], 1, np.float64)[0],
-                policy, n_actions, offset, states * b // shares, states * (b + 1) // shares,
-                array_at(at[15], (shares, n[2]), np.float64)[b], others[b], array_at(at[14], (shares, n[14]), np.float64)[b], reward, p_bar,
-                array_at(d[VALUE], states, np.float64), array_at(d[Q], (states, policy.shape[1]), np.float64))
-
-
-def _contract_double(plan, b):
-    d = carray(plan, LENGTH)
-    _contract(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float64))
-
-
-def _contract_single(plan, b):
-    d = carray(plan, LENGTH)
-    _contract(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float32))
-
-
-def _look_double(plan, b):
-    d = carray(plan, LENGTH)
-    _look(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float64))
-
-
-def _look_single(plan, b):
-    d = carray(plan, LENGTH)
-    _look(d, b, array_at(d[TABLES + 2], d[SIZES + 6], np.float32))
-
-
-SHARE = {"float64": (Callback(_contract_double), Callback(_look_double)), "float32": (Callback(_contract_single), Callback(_look_single))}
-
-
-def rows_plans(model, discount, scratch, plane, reward, p_bar, chain):
-    """The plans of both passes, in shares by the rows of scratch; the caller keeps the arrays alive. discount (1 or more,)"""
-    sizes = [*model.rewards.shape, reward.shape[1], model.n_actions.size, model.cut, model.slot.size, chain.size, p_bar.size,
-             *(part.shape[1] for part in scratch)]
-    tables = [model.rewards, model.pointer, model.probability, model.slot, model.chain_pointer, model.chain_index, model.n_actions,
-              model.offset, discount, *scratch, plane, reward, p_bar, chain]
-    numbers = [0] * (SIZES - FREE) + sizes + [table.ctypes.data for table in tables]
-    assert FREE + len(numbers) == LENGTH
-    return tuple(make_plan(share, plane.shape[0], numbers) for share in SHARE[model.probability.dtype.name])

@@ -18,7 +18,7 @@ once; sets of few groups go by the law of the others itself. Only sums of produc
 
 import numpy as np
 
-from .._jit import inlined, kernel
+from ..machine import inlined, kernel
 from .contract_dense import add_rows
 from .vector import dot
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import kernel
+from ..machine import kernel
 
 EXACT = 2.0**-25  # by which rows of single precision may miss 1: half a unit in the last place of a number below 1
 

@@ -7,7 +7,7 @@ chains are those of :mod:`.sparse_solve`.
 
 import numpy as np
 
-from .._jit import UNCOMPILED, call, kernel
+from ..machine import UNCOMPILED, call_address, kernel
 
 OWN = 10**9 if UNCOMPILED else 160  # states: up to here our own elimination wins; above, LAPACK does
 PANEL = 4
@@ -33,7 +33,7 @@ def factor(lu, pivot, routines, scalars):
     if n > OWN:
         scalars[0], scalars[1] = n, 0
         size, info = scalars.ctypes.data, scalars[1:].ctypes.data
-        call(routines[0], (size, size, lu.ctypes.data, size, pivot.ctypes.data, info))
+        call_address(routines[0], (size, size, lu.ctypes.data, size, pivot.ctypes.data, info))
         return np.int64(scalars[1])
     for k0 in range(0, n, PANEL):
         k1 = min(k0 + PANEL, n)
@@ -68,7 +68,7 @@ def solve(lu, pivot, routines, scalars, rhs, transposed):
         scalars[0], scalars[1], scalars[2] = n, 0, rhs.shape[0]
         scalars[3] = 0x4E4E4E4E if transposed else 0x54545454  # LAPACK sees our rows as columns: 'N' and 'T' swap
         size, info, count = scalars.ctypes.data, scalars[1:].ctypes.data, scalars[2:].ctypes.data
-        call(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size, info))
+        call_address(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size, info))
         return
     for i in range(rhs.shape[0]):
         x = rhs[i]

@@ -4,8 +4,8 @@ libm's cannot be inlined and take 4 ns a number; these take 0.6 in a vector. Eve
 an explicit fused multiply-add, so that the compiler has no choice to make.
 """
 
-from .._jit import precise
-from .._simd import bits, constant, constants, fma, number, select
+from ..machine import precise
+from ..machine.vectors import bits, constant, constants, fma, number, select
 
 SMALLEST = -708.0  # exp below this would be subnormal: flushed to 0
 ROUND = 6755399441055744.0  # 1.5 2^52: adding it rounds to a whole number, which its lowest bits then hold

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .._jit import inlined
+from ..machine import inlined
 
 TILE = 4096  # numbers in y: 32 KiB stay in the nearer caches beside the rows that stream through
 

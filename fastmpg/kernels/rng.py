@@ -6,8 +6,8 @@ it is asked for. Keys come from numpy's SeedSequence. A block of four words make
 
 import numpy as np
 
-from .._jit import inlined, precise
-from .._simd import LANES, columns_out, load, number, spread, store, whole
+from ..machine import inlined, precise
+from ..machine.vectors import LANES, columns_out, load, number, spread, store, whole
 
 ACTIONS, ENVIRONMENT, START = 0, 1, 2  # streams
 WORD = np.uint64(0xFFFFFFFF)

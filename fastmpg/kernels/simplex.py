@@ -6,7 +6,7 @@ probability can underflow to 0 by rounding but never become NaN.
 
 import math
 
-from .._jit import inlined, kernel, precise
+from ..machine import inlined, kernel, precise
 from .elementary import exp
 
 

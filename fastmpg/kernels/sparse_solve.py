@@ -14,7 +14,7 @@ Where the iteration fails to halve the residual, the slow but sure one of :func:
 
 import numpy as np
 
-from .._jit import FREE, SHARES, Callback, array_at, carray, kernel, make_plan, register_jitable
+from ..machine import kernel
 from .vector import add, dot, gather_dot
 
 WIDTH = 64  # entries of a row from which only the larger ones enter the factors
@@ -95,7 +95,8 @@ def order_states(pointer, index, chain, order, place, stack):
 @kernel
 def factor(pointer, index, chain, gamma, factors):
     """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
-    order, place, here, start, middle, column, value = factors
+    order, place, here, start = factors.order, factors.place, factors.here, factors.start
+    middle, column, value = factors.middle, factors.column, factors.value
     n = order.size
     order_states(pointer, index, chain, order, place, here)
     for s in range(n):
@@ -146,7 +147,7 @@ def factor(pointer, index, chain, gamma, factors):
 @kernel
 def precondition(factors, r, transposed, z, out):
     """out = M^-1 r, or its transpose, M the factors' product.    z (S,) scratch; ``out`` may be ``r``"""
-    order, _, _, start, middle, column, value = factors
+    order, start, middle, column, value = factors.order, factors.start, factors.middle, factors.column, factors.value
     n = order.size
     if not transposed:
         for i in range(n):
@@ -262,56 +263,12 @@ def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch
     return left
 
 
-# ---------------------------------------------------------------------------------------------------------- by address
 @kernel
 def solve_some(pointer, index, chain, gamma, factors, rhs, low, high, transposed, share, scratch, residual):
     """Right-hand sides low..high-1 with one share's scratch (VECTORS, S).    rhs (R, S)   residual (R,)"""
     for i in range(low, high):
         residual[i] = solve(pointer, index, chain, gamma, factors, rhs[i], transposed, share, scratch)
 
-
-STATES, ENTRIES, ROOM, COUNT, TRANSPOSED, RHS, NUMBERS = range(FREE, FREE + 7)  # sizes, and what changes from call to call
-TABLES = NUMBERS + 1
-LENGTH = TABLES + 12
-
-
-@register_jitable
-def _matrix(d):
-    """pointer, index, chain, gamma and factors from their sizes and addresses."""
-    n, at = d[STATES], d[TABLES:]
-    return (array_at(at[0], n + 1, np.int64), array_at(at[1], d[ENTRIES], np.uint32), array_at(at[2], d[ENTRIES], np.float64),
-            array_at(d[NUMBERS], 2, np.float64)[0],
-            (array_at(at[3], n, np.int32), array_at(at[4], n, np.int32), array_at(at[5], n, np.int32), array_at(at[6], n + 1, np.int64),
-             array_at(at[7], n, np.int64), array_at(at[8], d[ROOM], np.uint32), array_at(at[9], d[ROOM], np.float64)))
-
-
-def _solve(plan, b):
-    d = carray(plan, LENGTH)
-    pointer, index, chain, gamma, factors = _matrix(d)
-    count, shares, at = d[COUNT], d[SHARES], d[TABLES:]
-    solve_some(pointer, index, chain, gamma, factors, array_at(d[RHS], (count, d[STATES]), np.float64), count * b // shares,
-               count * (b + 1) // shares, d[TRANSPOSED] != 0, array_at(d[NUMBERS], 2, np.float64)[1],
-               array_at(at[10], (shares, VECTORS, d[STATES]), np.float64)[b], array_at(at[11], count, np.float64))
-
-
-def _factor(plan, b):
-    pointer, index, chain, gamma, factors = _matrix(carray(plan, LENGTH))
-    factor(pointer, index, chain, gamma, factors)
-
-
-solve_share, factor_whole = Callback(_solve), Callback(_factor)
-
-
-def factor_plan(numbers, packed, column, chain, factors, scratch, residual):
-    """The plan of :func:`factor`; the caller keeps the arrays alive. numbers (2,): gamma, and the share to leave."""
-    sizes = [scratch.shape[2], chain.size, factors[5].size, 0, 0, 0, numbers.ctypes.data]
-    tables = [packed, column, chain, *factors, scratch, residual]
-    return make_plan(factor_whole, 1, [*sizes, *(each.ctypes.data for each in tables)])
-
-
-def solve_plan(factor_plan, shares):
-    """The plan of :func:`solve_some`, in up to so many shares of the right-hand sides; scratch (shares, VECTORS, S)   residual (R,)"""
-    return make_plan(solve_share, shares, factor_plan[FREE:])
 
 
 @kernel

@@ -1,6 +1,6 @@
 """Sums over one vector: the innermost loops of everything else."""
 
-from .._jit import inlined, precise
+from ..machine import inlined, precise
 
 
 @inlined

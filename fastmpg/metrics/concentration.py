@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._jit import kernel
-from ..feedback.oracle import contracted
+from ..machine import kernel
+from ..feedback.desk import evaluated
 from ..models.game import Game
 
 TIED = 1e-12  # relative: actions this close to the best Q count as best
@@ -44,11 +44,11 @@ def mismatch_of(visit):
 
 def c(game: Game, policy: Any) -> float:
     """c(pi): the least probability that a player gives to its best actions in a state (Zhang et al. 2022, eq. 7)."""
-    oracle, table = contracted(game, policy, wants_visit=False)
-    return float(greedy_mass(oracle.q_bar, table, oracle.offset))
+    oracle = evaluated(game, policy, wants_visit=False)
+    return float(greedy_mass(oracle.q_bar, oracle.policy, oracle.offset))
 
 
 def mismatch(game: Game, policy: Any) -> float:
     """M(pi) = max_s 1 / d(s), infinite when a state is never visited (Zhang et al. 2022, eq. 7)."""
-    oracle, _ = contracted(game, policy)
+    oracle = evaluated(game, policy)
     return float(mismatch_of(oracle.visit))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check, _jit
+from .. import _check, machine
 from .._check import Float
-from .._jit import kernel
-from ..feedback.oracle import PARALLEL_WORK, contracted
+from ..machine import kernel
+from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..models.game import Game, check_game, deviate, solve
 from ..policy import check_policy, split
 from .respond import profile, respond
@@ -112,7 +112,7 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     out = np.zeros((*table.shape[:-2], game.num_players))
     for run in np.ndindex(lead):
         end = check_policy(game, ends[run], "last")
-        oracle, end = contracted(game, end, wants_visit=False)
-        with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+        oracle = evaluated(game, end, wants_visit=False)
+        with machine.parallel_region(game.work_size > PARALLEL_WORK):
             distances(game.model, oracle, end, table[run], out[run])
     return out

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Float
-from ..feedback.oracle import contracted, stage_payoffs
+from .. import _check
+from ..feedback.desk import Desk, bench_of, evaluate_desk, evaluated, stage_payoffs
 from ..models.game import Game
 
 
@@ -67,13 +68,24 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    from .._check import real
+    temperature = _check.real(tau, "tau", 0.0)
+    if temperature != 0.0:
+        return _read(game, evaluated(game, policy, temperature=temperature))
+    with bench_of(game) as bench:
+        bench.place(policy)
+        bench.run(bench.bound(evaluate_desk))
+        return _read(game, bench.desk)
 
-    oracle, table = contracted(game, policy, temperature=real(tau, "tau", 0.0))
-    edges, gamma = game.offset, game.discount
-    mean = np.add.reduceat(table * oracle.q_bar, edges[:-1], axis=1).T
-    residual = np.zeros((game.num_players, game.num_states))
-    stage_payoffs(np.zeros_like(table), table, edges, oracle.temperature, residual)
-    residual += mean - oracle.value
-    advantage = oracle.q_bar - np.repeat(mean, game.num_actions, axis=0).T
-    return Evaluation(oracle.value, oracle.q_bar, advantage, oracle.visit, float(np.abs(residual).max() / (1 - gamma)))
+
+def _read(game: Game, desk: Desk) -> Evaluation:
+    """What a desk found."""
+    table, edges = desk.policy, game.offset
+    mean = np.add.reduceat(table * desk.q_bar, edges[:-1], axis=1).T
+    residual = mean - desk.value
+    if desk.temperature != 0.0:
+        entropy = np.zeros_like(residual)
+        stage_payoffs(np.zeros_like(table), table, edges, desk.temperature, entropy)
+        residual += entropy
+    advantage = desk.q_bar - np.repeat(mean, game.num_actions, axis=0).T
+    return Evaluation(desk.value.copy(), desk.q_bar.copy(), advantage, desk.visit.copy(),
+                      float(np.abs(residual).max() / (1 - game.discount)))

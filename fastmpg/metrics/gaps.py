@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _check, _jit
+from .. import _check, machine
 from .._check import Float
-from .._jit import kernel
-from ..feedback.oracle import PARALLEL_WORK, Oracle, contracted, stage_payoffs
+from ..machine import kernel, unit
+from ..feedback.desk import PARALLEL_WORK, Desk, bench_of, evaluate_desk, evaluated, stage_payoffs
 from ..models.game import Game, factor, solve
 from .respond import profile, respond
 
@@ -46,13 +46,39 @@ def values_at(model, oracle, policy, tau, out):
         solve(model, oracle.work, out, False)
 
 
-def _gaps(game: Game, policy: Any, tau: float) -> tuple[Oracle, Float, float]:
+class GapFrame(NamedTuple):
+    """A desk, the temperature, and where the gaps (N,) and the bound (1,) go."""
+
+    desk: Any
+    tau: float
+    out: Any
+    bound: Any
+
+
+@unit
+def gaps_of_desk(frame):
+    """The gaps of the policy that the desk has evaluated at this temperature."""
+    desk = frame.desk
+    frame.bound[0] = gaps(desk.model, desk, desk.policy, frame.tau, desk.value, frame.out)
+
+
+def _frame(desk: Desk, tau: float) -> GapFrame:
+    return GapFrame(desk, tau, np.zeros(desk.value.shape[0]), np.zeros(1))
+
+
+def _gaps(game: Game, policy: Any, tau: float) -> tuple[Float, float]:
+    """All gaps, and the certified bound."""
     weight = _check.real(tau, "tau", 0.0)
-    oracle, table = contracted(game, policy, temperature=weight, wants_visit=False)
-    out = np.zeros(game.num_players)
-    with _jit.parallel_region(game.work_size > PARALLEL_WORK):
-        bound = gaps(game.model, oracle, table, weight, oracle.value, out)
-    return oracle, out, float(bound)
+    if weight != 0.0:
+        frame = _frame(evaluated(game, policy, temperature=weight, wants_visit=False), weight)
+        with machine.parallel_region(game.work_size > PARALLEL_WORK):
+            gaps_of_desk.bind(frame)()
+        return frame.out, float(frame.bound[0])
+    with bench_of(game) as bench:
+        bench.place(policy)
+        bound = bench.bound(gaps_of_desk, _frame, 0.0)
+        bench.run(bench.bound(evaluate_desk), bound)
+        return bound.frame.out.copy(), float(bound.frame.bound[0])
 
 
 def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
@@ -81,7 +107,7 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     -----
     Zhang et al. (2022), Definition 1.
     """
-    _, out, _ = _gaps(game, policy, 0.0)
+    out, _ = _gaps(game, policy, 0.0)
     if relative:
         low, high = game.payoff_range().T
         span = (high - low) / (1 - game.discount)
@@ -112,12 +138,12 @@ def qre_gap(game: Game, policy: Any, tau: float) -> Float:
     -----
     Sun et al. (2024), eq. (4).
     """
-    return _gaps(game, policy, tau)[1]
+    return _gaps(game, policy, tau)[0]
 
 
 def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> float:
     """Certified bound on the error of the best responses behind :func:`ne_gap` (or :func:`qre_gap` at tau)."""
-    return _gaps(game, policy, tau)[2]
+    return _gaps(game, policy, tau)[1]
 
 
 def nash_regret(gap: ArrayLike) -> float:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
-from .._jit import kernel
-from ..feedback.oracle import contracted
+from ..machine import kernel
+from ..feedback.desk import evaluated
 from ..models.game import Game
 
 
@@ -38,9 +38,9 @@ def norm(table):
 
 def gradient(game: Game, policy: Any) -> Float:
     """dV_i(rho)/dtheta_i in every player's own softmax parameters, (S, A_total) (Zhang et al. 2022, eq. 4)."""
-    oracle, table = contracted(game, policy)
-    out = np.zeros_like(table)
-    gradient_into(oracle.value, oracle.q_bar, oracle.visit, table, oracle.offset, game.discount, out)
+    oracle = evaluated(game, policy)
+    out = np.zeros_like(oracle.policy)
+    gradient_into(oracle.value, oracle.q_bar, oracle.visit, oracle.policy, oracle.offset, game.discount, out)
     return out
 
 

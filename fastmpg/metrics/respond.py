@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import _check, _jit
+from .. import _check, machine
 from .._check import Float
-from .._jit import kernel
-from ..feedback.oracle import PARALLEL_WORK, Oracle, contracted
+from ..machine import kernel
+from ..feedback.desk import PARALLEL_WORK, Desk, evaluated
 from ..kernels.elementary import exp
 from ..models.game import Game, deviate, improve, lookahead
 
@@ -145,8 +145,9 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     """
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
-    oracle, table = contracted(game, policy, wants_visit=False)
-    with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+    oracle = evaluated(game, policy, wants_visit=False)
+    table = oracle.policy
+    with machine.parallel_region(game.work_size > PARALLEL_WORK):
         profile(oracle, table, 0, table.shape[1])
         respond(game.model, oracle, table, i, weight, oracle.value[i])
     return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best.copy()

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..feedback.oracle import contracted
+from ..feedback.desk import evaluated
 from ..models.game import Game
 from ..policy import split
 
@@ -43,8 +43,8 @@ def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
     Maheshwari et al. (2022), eq. (8): the mean of the update is 0 there. The softmax of Qtilde / tau is that of Qbar / tau,
     since players add the same number to all their actions.
     """
-    oracle, table = contracted(game, policy, temperature=_check.real(tau, "tau", 0.0), wants_visit=False)
+    oracle = evaluated(game, policy, temperature=_check.real(tau, "tau", 0.0), wants_visit=False)
     out = np.array(oracle.q_bar)
-    for part, own in zip(split(game, out), split(game, table), strict=True):
+    for part, own in zip(split(game, out), split(game, oracle.policy), strict=True):
         part -= oracle.temperature * (own * np.log(np.where(own > 0, own, 1.0))).sum(axis=1, keepdims=True)
     return out

@@ -6,7 +6,7 @@ pivot, routines, scalars.
 
 from __future__ import annotations
 
-from .._jit import kernel
+from ..machine import kernel
 from ..kernels import dense_solve
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._check import Float
-from .._jit import kernel, method
+from ..machine import kernel, method
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
 
@@ -134,6 +134,14 @@ class Game(ABC):
     @abstractmethod
     def _build_sampler(self) -> Any:
         """The sampler."""
+
+    def benches(self, threads: int) -> list[Any]:
+        """Workspaces that Python's evaluations left for the next one, by the number of threads (see feedback/desk.py)."""
+        if self._benches is None:
+            object.__setattr__(self, "_benches", {})
+        return self._benches.setdefault(threads, [])
+
+    _benches: Any = None
 
     def check(self) -> None:  # noqa: B027
         """Raise what kernels could only note down while they simulated."""

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
-from .._jit import attach, inlined, kernel, lapack
-from .._simd import gather
+from ..machine import attach, inlined, kernel, lapack
+from ..machine.vectors import gather
 from ..kernels import dense_solve
 from ..kernels.alias import draw
 from .game import Game

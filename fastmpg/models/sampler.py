@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from .._jit import inlined, method
+from ..machine import inlined, method
 from ..kernels.alias import alias_tables
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"

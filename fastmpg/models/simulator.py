@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from .._jit import attach, distinct, inlined, user_kernel
+from ..machine import attach, inlined, user_kernel
 from .game import Game
 
 MOST_ROWS = 2**26  # observations: the learners keep a row for each
@@ -157,7 +157,7 @@ class SimulatorGame(Game):
             fault: Any
 
         UserSampler.__module__ = "user"  # never cached: nobody can stamp a user's functions
-        return distinct(UserSampler(self.num_players, self.num_states, self.draws, np.zeros(3, np.int64)))
+        return UserSampler(self.num_players, self.num_states, self.draws, np.zeros(3, np.int64))
 
     def check(self) -> None:
         """Raise what compiled code could only note down.

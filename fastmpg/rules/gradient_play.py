@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from .._jit import attach, inlined
+from ..machine import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from .state import SoftmaxState

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from .._jit import attach, inlined, kernel
+from ..machine import attach, inlined, kernel
 from ..feedback.rollouts import LONGEST, Rollouts, play
 from ..kernels.simplex import project_row
 from .state import TableState

@@ -18,8 +18,8 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from .._jit import attach, kernel, precise
-from .._simd import (
+from ..machine import attach, kernel, precise
+from ..machine.vectors import (
     LANES,
     aligned,
     any_lane,

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check, _jit
+from .. import _check, machine
 from .._check import Float
 from ..feedback.oracle import Oracle
+from ..metrics.metric import known
 from ..models.game import Game
-from .loop import bring_up
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
 from .signals import Signals
-from .trace import EXACT
 from .trajectory import Writer
 
 
@@ -35,11 +34,11 @@ class Job:
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
-        self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else _jit.threads()
+        self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else machine.threads()
         if game.workspace_bytes() * self.workers > _check.free_bytes() // 2:
             self.workers = 1
         kernel_threads = None if self.workers == 1 or count == 1 else 1
-        if sampled and set(record.metrics) & set(EXACT):
+        if sampled and any(known()[name].exact for name in record.metrics):
             _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}", "ask for fewer runs")
         self.runs: list[Run] = []
         for r in range(count):  # units take turns among the workers; every worker has one workspace for exact feedback
@@ -52,7 +51,7 @@ class Job:
         while waiting:
             one = waiting.pop(0)
             if pairs is not None and waiting and pairs(game, one.rule, waiting[0].rule):
-                self.units.append(Pair(one, waiting.pop(0)))
+                self.units.append(Pair.of(one, waiting.pop(0)))
             else:
                 self.units.append(one)
         self.workers = min(self.workers, len(self.units))
@@ -130,7 +129,7 @@ class Job:
     def publish(self) -> None:
         """Bring the public tables of every state up to date."""
         for run in self.runs:
-            bring_up(run.state)
+            run.publish()
 
     # ---------------------------------------------------------------------------------------------- leaving, coming back
     def arrays(self) -> dict[str, Any]:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from .._jit import inlined, kernel, method
+from typing import Any, NamedTuple
+
+from ..machine import inlined, method, unit
 from .trace import due, write
 
 
@@ -25,37 +27,55 @@ publish = method("publish", default=_nothing)  # a state that keeps its tables i
 update_pair = method("update_pair")
 
 
-@kernel
-def run_chunk(rule, model, state, feedback, recorder, key, first, last, steps):
+class RunFrame(NamedTuple):
+    """What the loop needs of a run: rule, state, feedback and recorder, and the key (2,) of its randomness."""
+
+    rule: Any
+    state: Any
+    feedback: Any
+    recorder: Any
+    key: Any
+
+
+class PairFrame(NamedTuple):
+    """Two runs."""
+
+    one: Any
+    other: Any
+
+
+@unit
+def run_chunk(run, first, last, steps):
     """Steps first..last-1 of a run of ``steps`` updates. Step ``steps`` itself only observes and records."""
     for k in range(first, last):
-        observe(feedback, model, state, key, k)
-        if due(recorder, k):
-            publish(state)
-            write(recorder, model, state)
+        observe(run.feedback, run.state, run.key, k)
+        if due(run.recorder, k):
+            publish(run.state)
+            write(run.recorder)
         if k < steps:
-            update(rule, state, feedback, k)
-            proceed(feedback, k)
+            update(run.rule, run.state, run.feedback, k)
+            proceed(run.feedback, k)
 
 
-@kernel
-def run_pair(rules, model, states, feedbacks, recorders, keys, first, last, steps):
+@unit
+def run_pair(pair, first, last, steps):
     """The same for two runs at once, of rules that can move two (``update_pair``)."""
+    one, other = pair.one, pair.other
     for k in range(first, last):
-        observe(feedbacks[0], model, states[0], keys[0], k)
-        observe(feedbacks[1], model, states[1], keys[1], k)
-        if due(recorders[0], k):
-            publish(states[0])
-            write(recorders[0], model, states[0])
-            publish(states[1])
-            write(recorders[1], model, states[1])
+        observe(one.feedback, one.state, one.key, k)
+        observe(other.feedback, other.state, other.key, k)
+        if due(one.recorder, k):
+            publish(one.state)
+            write(one.recorder)
+            publish(other.state)
+            write(other.recorder)
         if k < steps:
-            update_pair(rules[0], rules[1], states[0], states[1], feedbacks[0], feedbacks[1], k)
-            proceed(feedbacks[0], k)
-            proceed(feedbacks[1], k)
+            update_pair(one.rule, other.rule, one.state, other.state, one.feedback, other.feedback, k)
+            proceed(one.feedback, k)
+            proceed(other.feedback, k)
 
 
-@kernel
-def bring_up(state):
+@unit
+def publish_state(state):
     """Publish, for readers outside the loop."""
     publish(state)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .._jit import address_of
-from ..feedback.oracle import Oracle
+from ..machine import Bound, Bounds
+from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
+from ..metrics.metric import Copied, copy_table, known
 from ..models.game import Game
-from .trace import EXACT, NOTHING, READY, SHAPES, TABLES, VALUES, Recorder, TableRecorder, write_exact
+from .trace import Recorder
 
 
 class Record:
@@ -53,8 +54,8 @@ class Record:
         self.every = _check.integer(every, "every", low=1)
         self.metrics = tuple(metrics)
         for name in self.metrics:
-            if name not in SHAPES:
-                raise ValueError(f"there is no metric {name!r}; choose from {', '.join(SHAPES)}")
+            if name not in known():
+                raise ValueError(f"there is no metric {name!r}; choose from {', '.join(known())}")
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         if not isinstance(trajectory, bool | str | os.PathLike):
             raise TypeError(f"trajectory must be True, False or a folder to write to, found {trajectory!r}")
@@ -87,11 +88,11 @@ class Record:
             if not sampled:
                 raise TypeError(f"{rule.__name__} needs exact values, which {game!r}, a simulator, does not have: "
                                 "use a sampled rule, or build the game from tables or counts")
-            exact = [name for name in self.metrics if name in EXACT]
+            exact = [name for name in self.metrics if known()[name].exact]
             if exact:
-                raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {', '.join(sorted(set(SHAPES) - set(EXACT)))}")
+                raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {', '.join(each.name for each in known().values() if not each.exact)}")
         kept = getattr(getattr(rule, "state", None), "_fields", ())
-        missing = [name for name in self.metrics if name in TABLES and name not in kept]
+        missing = [name for name in self.metrics if not known()[name].exact and name not in kept and name != "policy"]
         if missing:
             raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave {'them' if missing[1:] else 'it'} out of metrics")
         if self.trajectory and not moves:
@@ -122,37 +123,43 @@ class Record:
             If it would not fit, before anything is allocated.
         """
         count = steps // self.every + 1 + (steps % self.every > 0) if self.steps is None else len(self.steps)
-        sizes = {"N": game.num_players, "S": game.num_states, "A": sum(game.num_actions)}
-        shapes = {name: (runs, count, *(sizes[x] for x in SHAPES[name])) for name in self.metrics}
+        asked = (known()[name] for name in self.metrics)
+        shapes = {each.name: (runs, count, *each.shape(each.axes, game)) for each in asked}
         need = sum(8 * math.prod(shape) for shape in shapes.values()) + 24 * count
         _check.budget(need, f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
                       "record fewer steps (Record(every=...) or Record(steps=Record.log_spaced(...))) or fewer metrics")
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
-    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, feedback: Any, tau: float) -> Recorder | TableRecorder:
-        """The trace of one run as kernels see it."""
-        empty = {0: np.zeros(0), 1: np.zeros((0, 0)), 2: np.zeros((0, 0, 0))}
-        fields = {name: trace[name][run] if name in trace else empty[len(shape)] for name, shape in SHAPES.items()}
-        tables = TableRecorder(trace["step"], np.zeros(1, np.int64), *(fields.pop(name) for name in TableRecorder._fields[2:]))
-        known = NOTHING
-        if isinstance(feedback, Oracle):
-            known = READY if feedback.temperature == 0.0 else VALUES
-            oracle = feedback
-            if known == VALUES:
-                other = np.zeros_like
-                q_bar = feedback.q_bar if game.discount == 0.0 else other(feedback.q_bar)
-                oracle = feedback._replace(temperature=0.0, wants_value=True, value=other(feedback.value), q_bar=q_bar,
-                                           visit=other(feedback.visit), shared=game.shares_reward)
-        elif not set(self.metrics) & set(EXACT):
-            return tables
-        else:
-            oracle = Oracle.create(game)
-        exact = bool(set(self.metrics) & set(EXACT))
-        made = Recorder(steps=tables.steps, cursor=tables.cursor, tables=tables, tau=float(self.tau if self.tau is not None else tau),
-                        known=known, exact=exact, address=0, oracle=oracle, soft=np.zeros((game.num_players, game.num_states)),
-                        slope=np.zeros((game.num_states, sum(game.num_actions))), **fields)
-        return made._replace(address=address_of(write_exact, made, game.model, np.zeros((1, 1)), 0)) if exact else made
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Desk | None, tau: float) -> Recorder:
+        """The trace of one run as kernels see it.
+
+        ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for the metrics.
+        """
+        asked = [known()[name] for name in self.metrics]
+        exact = [each for each in asked if each.exact]
+        units: list[Bound] = []
+        if exact:
+            visits = any(each.visits for each in exact)
+            if desk is None:
+                desk = Desk.create(game, state.policy, wants_visit=visits)
+                units.append(evaluate_desk.bind(desk))
+            elif desk.temperature != 0.0:
+                desk = desk.at(0.0, game)
+                units.append(finish_desk.bind(desk))
+                if visits:
+                    units.append(visits_of_desk.bind(desk))
+            else:
+                if not desk.wants_value:
+                    units.append(payoffs_of_desk.bind(desk))
+                if visits and not desk.wants_visit:
+                    units.append(visits_of_desk.bind(desk))
+            temperature = self.tau if self.tau is not None else tau
+            bound = [(each, each.recorded(desk, trace[each.name][run], temperature, game)) for each in exact]
+            units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
+            units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
+        units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked if not each.exact]
+        return Recorder(trace["step"], np.zeros(1, np.int64), Bounds(units))
 
     def __repr__(self) -> str:
         when = f"every={self.every}" if self.steps is None else f"steps=<{len(self.steps)} of 0..{self.steps[-1]}>"

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _jit
+from .. import machine
 from .._check import Float
-from ..feedback.oracle import PARALLEL_WORK, Oracle
+from ..feedback.desk import PARALLEL_WORK
+from ..feedback.oracle import Oracle
 from ..feedback.transition import start
 from ..models.game import Game
 from ..rules.state import TableState
-from .loop import run_chunk, run_pair
+from .loop import PairFrame, RunFrame, publish_state, run_chunk, run_pair
 from .record import Record
 from .trajectory import Writer
 
@@ -27,45 +28,52 @@ def run_key(seed: np.random.SeedSequence) -> Any:
 
 
 class Run(NamedTuple):
-    """One run ready to go: everything the loop takes."""
+    """One run ready to go."""
 
     rule: Any
-    model: Any
     state: Any
     feedback: Any
     recorder: Any
     key: Any
     steps: int
     threaded: bool
+    desk: Any
+    chunk: Any
+    publication: Any
 
     @classmethod
     def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any], place: int,
                 threads: int | None, key: Any = None, writer: Writer | None = None, beside: Run | None = None) -> Run:
         """A run of a checked rule that writes to place ``place`` of the trace.
 
-        ``beside``: a run that is never moved on at the same time, whose workspace for exact feedback serves both.
+        ``beside``: a run that is never moved on at the same time, whose desk serves both.
         """
         kind = type(rule)
         state = getattr(kind, "state", TableState).start(game, policy)
         tau = float(getattr(rule, "temperature", 0.0))
         wanted: Any = getattr(kind, "feedback", Oracle)
-        more = {"beside": beside.feedback} if beside is not None else {}
-        feedback: Any = wanted.create(game, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
-                                      wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads, **more)
+        made: Any = wanted.create(game, state, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
+                                  wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads,
+                                  beside=None if beside is None else beside.desk)
+        feedback, desk = made
         if writer is not None:
             feedback = feedback._replace(states=writer.states[place], history=writer.actions[place], origin=writer.origin)
         key = np.zeros(2, np.uint64) if key is None else key
         if hasattr(feedback, "place"):
             start(feedback, key)
-        numbers = _jit.distinct(rule.compiled() if hasattr(rule, "compiled") else rule)
-        return cls(numbers, game.model, _jit.distinct(state), feedback, record.recorder(game, trace, place, feedback, tau), key, steps,
-                   game.work_size > PARALLEL_WORK if threads is None else threads > 1)
+        numbers = rule.compiled() if hasattr(rule, "compiled") else rule
+        recorder = record.recorder(game, trace, place, state, desk, tau)
+        return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None else threads > 1,
+                   desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
-        with _jit.parallel_region(self.threaded):
-            run_chunk(self.rule, self.model, self.state, self.feedback, self.recorder, self.key, first, last,
-                      self.steps if steps is None else steps)
+        with machine.parallel_region(self.threaded):
+            self.chunk(first, last, self.steps if steps is None else steps)
+
+    def publish(self) -> None:
+        """Bring the public tables of the state up to date."""
+        self.publication()
 
 
 class Pair(NamedTuple):
@@ -73,12 +81,17 @@ class Pair(NamedTuple):
 
     one: Run
     other: Run
+    chunk: Any
+
+    @classmethod
+    def of(cls, one: Run, other: Run) -> Pair:
+        """The pair of two runs."""
+        frames = [RunFrame(each.rule, each.state, each.feedback, each.recorder, each.key) for each in (one, other)]
+        return cls(one, other, run_pair.bind(PairFrame(*frames)))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """As that of a run."""
-        a, b = self
-        run_pair((a.rule, b.rule), a.model, (a.state, b.state), (a.feedback, b.feedback), (a.recorder, b.recorder), (a.key, b.key),
-                 first, last, a.steps if steps is None else steps)
+        self.chunk(first, last, self.one.steps if steps is None else steps)
 
 
 def leaves(state: Any, prefix: str = "") -> dict[str, Any]:

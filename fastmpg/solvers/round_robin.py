@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check, _jit
+from .. import _check, machine
 from .._check import Float
-from .._jit import kernel
-from ..feedback.oracle import PARALLEL_WORK, Oracle, finish
+from ..machine import kernel
+from ..feedback.desk import PARALLEL_WORK, Desk, finish
 from ..metrics.gaps import gaps
 from ..metrics.respond import profile, respond
 from ..models.game import Game, contract
@@ -113,7 +113,7 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     gap = np.zeros(game.num_players)
     seen: set[bytes] = set()
     rounds, moves, status = 0, 0, "limit"
-    with _jit.parallel_region(game.work_size > PARALLEL_WORK):
+    with machine.parallel_region(game.work_size > PARALLEL_WORK):
         while rounds < limit:
             made = _round(game.model, oracle, table, rounds == 0)
             rounds += 1

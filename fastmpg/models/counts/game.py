@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ..._jit import UNCOMPILED, lapack
+from ...machine import UNCOMPILED, fanned, lapack
 from ...kernels import contract_counts
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
 from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
-from .model import CountModel, CountWork
+from .model import CountModel, CountScratch, CountWork, contract_share
 from .sampler import CountSampler
 from .vectors import INSTEAD, _chooses, _places, count_vectors
 
@@ -267,9 +267,9 @@ class CountGame(Game):
         reward, p_bar = np.zeros((n_states, sum(self.num_actions))), np.zeros((n_states, sum(self.num_actions), n_states))
         chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
         floats, ints = np.zeros((shares, int(m.layout[contract_counts.FLOATS]))), np.zeros((shares, int(m.layout[-1])), np.int64)
-        plan = np.zeros(0, np.int64) if UNCOMPILED else contract_counts.crowd_plan(m, floats, ints, reward, p_bar, chain)
+        contraction = fanned(contract_share.bind(CountScratch(m, reward, p_bar, chain, floats, ints)), shares)
         return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32), np.array([lapack("dgetrf"), lapack("dgetrs")]),
-                         np.zeros(4, np.int32), floats, ints, plan)
+                         np.zeros(4, np.int32), contraction)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         return self._work_bytes(self._model.layout, min(threads, 2 * self.num_states))

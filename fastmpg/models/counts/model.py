@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..._jit import UNCOMPILED, attach, inlined, spread
-from ...kernels import contract_counts
-from ...kernels.contract_counts import POLICY
+import numpy as np
+
+from ...kernels.contract_counts import contract_units
+from ...machine import array_at, attach, call, inlined, unit
 from ..chain import CHAIN
 
 
-class CountWork(NamedTuple):
-    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
+class CountScratch(NamedTuple):
+    """What a contraction reads and fills: the model (a :class:`CountModel`), and
 
-    floats, ints: scratch of the contraction, one row for every share of the states
-    plan: of the contraction (empty when uncompiled)
+    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   floats, ints: one row for every share of the states
     """
+
+    model: Any
+    reward: Any
+    p_bar: Any
+    chain: Any
+    floats: Any
+    ints: Any
+
+
+class CountWork(NamedTuple):
+    """reward, p_bar, chain: as in ``CountScratch``   lu (S, S), pivot, routines, scalars: factors   contraction: bound"""
 
     reward: Any
     p_bar: Any
@@ -24,22 +35,23 @@ class CountWork(NamedTuple):
     pivot: Any
     routines: Any
     scalars: Any
-    floats: Any
-    ints: Any
-    plan: Any
+    contraction: Any
 
 
+@unit
+def contract_share(frame, share, policy):
+    """One share of the states, or of their halves, of a :class:`CountScratch`.    policy: the address of (S, A_total)"""
+    m, shares = frame.model, frame.floats.shape[0]
+    parts = 1 if shares == 1 else 2
+    units = parts * frame.reward.shape[0]
+    contract_units(m.kind, m.payoff_kind, m.rewards, m.transitions, m.choose, m.layout, array_at(policy, frame.reward.shape, np.float64),
+                   m.n_actions[0], parts, units * share // shares, units * (share + 1) // shares, frame.floats[share], frame.ints[share],
+                   frame.reward, frame.p_bar, frame.chain)
+
+
+@inlined
 def _contract(model, work, policy):
-    contract_counts.contract_units(model.kind, model.payoff_kind, model.rewards, model.transitions, model.choose, model.layout, policy,
-                         model.n_actions[0], 1, 0, policy.shape[0], work.floats[0], work.ints[0], work.reward, work.p_bar, work.chain)
-
-
-if not UNCOMPILED:
-
-    @inlined
-    def _contract(model, work, policy):
-        work.plan[POLICY] = policy.ctypes.data
-        spread(work.plan)
+    call(work.contraction, (0, policy.ctypes.data))
 
 
 @attach(contract=_contract, **CHAIN)

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..._jit import UNCOMPILED, attach, inlined, spread
-from ...kernels.contract_dense import POLICY, contract_states
+import numpy as np
+
+from ...machine import array_at, attach, call, inlined, unit
+from ...kernels.contract_dense import contract_states
 from ..chain import CHAIN
 
 
-class DenseWork(NamedTuple):
-    """reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lu, pivot, routines, scalars: factors
+class DenseScratch(NamedTuple):
+    """What a contraction reads and fills: the model (a :class:`DenseModel`), and
 
-    lead, tail, x, y, others: scratch of the contraction, one row for every share of the states
-    plan: of the contraction (empty when uncompiled)
+    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lead, tail, x, y, others: one row for every share of the states
     """
+
+    model: Any
+    reward: Any
+    p_bar: Any
+    chain: Any
+    lead: Any
+    tail: Any
+    x: Any
+    y: Any
+    others: Any
+
+
+class DenseWork(NamedTuple):
+    """reward, p_bar, chain: as in ``DenseScratch``   lu (S, S), pivot, routines, scalars: factors   contraction: bound"""
 
     reward: Any
     p_bar: Any
@@ -23,25 +38,22 @@ class DenseWork(NamedTuple):
     pivot: Any
     routines: Any
     scalars: Any
-    lead: Any
-    tail: Any
-    x: Any
-    y: Any
-    others: Any
-    plan: Any
+    contraction: Any
 
 
+@unit
+def contract_share(frame, share, policy):
+    """One share of the states of a :class:`DenseScratch`.    policy: the address of (S, A_total)"""
+    m, shares = frame.model, frame.lead.shape[0]
+    n_states = frame.reward.shape[0]
+    contract_states(m.rewards, m.transitions, array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, m.cut,
+                    n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share], frame.tail[share], frame.x[share],
+                    frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
+
+
+@inlined
 def _contract(model, work, policy):
-    contract_states(model.rewards, model.transitions, policy, model.n_actions, model.offset, model.cut, 0, policy.shape[0],
-                    work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar, work.chain)
-
-
-if not UNCOMPILED:
-
-    @inlined
-    def _contract(model, work, policy):
-        work.plan[POLICY] = policy.ctypes.data
-        spread(work.plan)
+    call(work.contraction, (0, policy.ctypes.data))
 
 
 @attach(contract=_contract, **CHAIN)

@@ -12,13 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ..._jit import UNCOMPILED, lapack
-from ...kernels.contract_dense import contraction_plan
+from ...machine import UNCOMPILED, fanned, lapack
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
 from ..game import Game, reward_table
 from ..sampler import alias
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .dense import DenseModel, DenseWork
+from .dense import DenseModel, DenseScratch, DenseWork, contract_share
 from .moves import rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
@@ -257,12 +256,9 @@ class MarkovGame(Game):
         shares = 1 if UNCOMPILED else min(threads, n_states)
         scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        plan = np.zeros(0, np.int64)
-        if not UNCOMPILED:
-            plan = contraction_plan(m.rewards, m.transitions, m.n_actions, m.offset, m.cut, scratch, reward, p_bar, chain)
-        lead, tail, x, y, others = scratch
+        contraction = fanned(contract_share.bind(DenseScratch(m, reward, p_bar, chain, *scratch)), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
-                         lead, tail, x, y, others, plan)
+                         contraction)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         if self.is_sparse:

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
-from ..._jit import user_kernel
+from ...machine import user_kernel
 from ...kernels import csr
 from ...kernels.csr import merge
 from .build import Rows

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._jit import SHARES, UNCOMPILED, attach, inlined, kernel, lapack, spread
+from ...machine import UNCOMPILED, array_at, attach, call, fanned, inlined, kernel, lapack, unit
 from ...kernels import dense_solve, sparse_solve
-from ...kernels.contract_sparse import ALL, CHAIN, PLAYER, POLICY, VALUE, WHAT, Q, contract_states, look_states, rows_plans
+from ...kernels.contract_sparse import ALL, CHAIN, contract_states, look_states
 from ...kernels.joint import scratch_sizes
 from ...kernels.simplex import entropy
 
@@ -39,13 +39,47 @@ class Factors(NamedTuple):
     value: Any
 
 
-class SparseWork(NamedTuple):
-    """reward (S, A_total)   chain (pattern,)   p_bar (A_total pattern,) or (0,)   lu (S, S) or (0, 0)
+class SparseScratch(NamedTuple):
+    """What the passes over P read and fill: the model (a :class:`SparseModel`), and
 
-    packed (S + 1,), column (pattern,): the chain without its zeros   correction (1, S)   krylov (shares, VECTORS, S)
-    residual (N,)   numbers (2,): discount, and the share of a residual that may be left
-    lead, tail, x, y, others, near, plane: scratch of the passes over P, one row for every share of the states
-    contraction, look, factoring, solution: plans of the passes and of the iterative solver (empty when uncompiled)
+    reward (S, A_total)   p_bar (A_total pattern,) or (0,)   chain (pattern,)
+    lead, tail, x, y, others, near, plane: one row for every share of the states
+    """
+
+    model: Any
+    reward: Any
+    p_bar: Any
+    chain: Any
+    lead: Any
+    tail: Any
+    x: Any
+    y: Any
+    others: Any
+    near: Any
+    plane: Any
+
+
+class Chain(NamedTuple):
+    """What the iterative solver reads and fills: I - gamma P without the zeros of P, its factors, and scratch.
+
+    pointer (S + 1,), index (pattern,), value (pattern,)   factors: :class:`Factors`   scratch (shares, VECTORS, S)   residual (N,)
+    numbers (2,): discount, and the share of a residual that may be left
+    """
+
+    pointer: Any
+    index: Any
+    value: Any
+    factors: Any
+    scratch: Any
+    residual: Any
+    numbers: Any
+
+
+class SparseWork(NamedTuple):
+    """reward, p_bar, chain: as in ``SparseScratch``   lu (S, S) or (0, 0), pivot, routines, scalars: dense factors
+
+    sparse: the :class:`Chain` of the iterative solver   correction (1, S)
+    contraction, look: passes over P   factoring, solution, solution_of_one: the solver, for several right-hand sides and for one
     """
 
     reward: Any
@@ -55,51 +89,59 @@ class SparseWork(NamedTuple):
     pivot: Any
     routines: Any
     scalars: Any
-    packed: Any
-    column: Any
-    factors: Any
+    sparse: Any
     correction: Any
-    krylov: Any
-    residual: Any
-    numbers: Any
-    lead: Any
-    tail: Any
-    x: Any
-    y: Any
-    others: Any
-    near: Any
-    plane: Any
     contraction: Any
     look: Any
     factoring: Any
     solution: Any
+    solution_of_one: Any
 
 
+@unit
+def contract_share(frame, share, what, policy):
+    """One share of the states of a :class:`SparseScratch`: P^pi and, with ``what`` ALL, the marginals.    policy: the address of (S, A_total)"""
+    m, shares = frame.model, frame.plane.shape[0]
+    n_states = frame.reward.shape[0]
+    contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer, array_at(policy, frame.reward.shape, np.float64),
+                    m.n_actions, m.offset, m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
+                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
+
+
+@unit
+def look_share(frame, share, i, policy, value, q):
+    """One share of the states of :func:`.contract_sparse.look_states`.    policy, value, q: addresses of (S, A_total), (S,), (S, A_total)"""
+    m, shares = frame.model, frame.plane.shape[0]
+    n_states = frame.reward.shape[0]
+    look_states(i, m.pointer, m.probability, m.slot, m.chain_pointer, m.chain_index, m.discount,
+                array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, n_states * share // shares,
+                n_states * (share + 1) // shares, frame.plane[share], frame.others[share], frame.near[share], frame.reward, frame.p_bar,
+                array_at(value, (n_states,), np.float64), array_at(q, frame.reward.shape, np.float64))
+
+
+@unit
+def factor_chain(frame):
+    """Incomplete factors of a :class:`Chain`."""
+    sparse_solve.factor(frame.pointer, frame.index, frame.value, frame.numbers[0], frame.factors)
+
+
+@unit
+def solve_share(frame, share, shares, transposed, rhs, count):
+    """One share of the right-hand sides.    rhs: the address of (count, S)"""
+    n_states = frame.pointer.size - 1
+    sparse_solve.solve_some(frame.pointer, frame.index, frame.value, frame.numbers[0], frame.factors,
+                            array_at(rhs, (count, n_states), np.float64), count * share // shares, count * (share + 1) // shares,
+                            transposed != 0, frame.numbers[1], frame.scratch[share], frame.residual)
+
+
+@inlined
 def _pass(what, model, work, policy):
-    contract_states(what, model.rewards, model.pointer, model.probability, model.slot, model.chain_pointer, policy, model.n_actions,
-                    model.offset, model.cut, 0, policy.shape[0], work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0],
-                    work.reward, work.p_bar, work.chain)
+    call(work.contraction, (0, what, policy.ctypes.data))
 
 
+@inlined
 def _lookahead(model, work, policy, i, value, q):
-    look_states(i, model.pointer, model.probability, model.slot, model.chain_pointer, model.chain_index, model.discount, policy,
-                model.n_actions, model.offset, 0, policy.shape[0], work.plane[0], work.others[0], work.near[0], work.reward, work.p_bar,
-                value, q)
-
-
-if not UNCOMPILED:
-
-    @inlined
-    def _pass(what, model, work, policy):
-        d = work.contraction
-        d[WHAT], d[POLICY] = what, policy.ctypes.data
-        spread(d)
-
-    @kernel
-    def _lookahead(model, work, policy, i, value, q):
-        d = work.look
-        d[PLAYER], d[POLICY], d[VALUE], d[Q] = i, policy.ctypes.data, value.ctypes.data, q.ctypes.data
-        spread(d)
+    call(work.look, (0, i, policy.ctypes.data, value.ctypes.data, q.ctypes.data))
 
 
 @kernel
@@ -107,28 +149,13 @@ def _contract(model, work, policy):
     _pass(ALL, model, work, policy)
 
 
+@inlined
 def _iterate(work, rhs, transposed, share):
-    sparse_solve.solve_some(work.packed, work.column, work.chain, work.numbers[0], work.factors, rhs, 0, rhs.shape[0], transposed, share,
-                            work.krylov[0], work.residual)
-
-
-def _prepare(work):
-    sparse_solve.factor(work.packed, work.column, work.chain, work.numbers[0], work.factors)
-
-
-if not UNCOMPILED:
-
-    @inlined
-    def _iterate(work, rhs, transposed, share):
-        d = work.solution
-        work.numbers[1] = share
-        d[sparse_solve.COUNT], d[sparse_solve.TRANSPOSED], d[sparse_solve.RHS] = rhs.shape[0], transposed, rhs.ctypes.data
-        d[SHARES] = min(work.krylov.shape[0], rhs.shape[0])
-        spread(d)
-
-    @inlined
-    def _prepare(work):
-        spread(work.factoring)
+    work.sparse.numbers[1] = share
+    if rhs.shape[0] == 1:
+        call(work.solution_of_one, (0, 1, transposed, rhs.ctypes.data, 1))
+    else:
+        call(work.solution, (0, work.sparse.scratch.shape[0], transposed, rhs.ctypes.data, rhs.shape[0]))
 
 
 @kernel
@@ -143,8 +170,8 @@ def _factor(model, work):
                 work.lu[s, model.chain_index[k]] -= model.discount * work.chain[k]
         dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
     else:
-        sparse_solve.pack(model.chain_pointer, model.chain_index, work.chain, work.packed, work.column)
-        _prepare(work)
+        sparse_solve.pack(model.chain_pointer, model.chain_index, work.chain, work.sparse.pointer, work.sparse.index)
+        call(work.factoring, ())
 
 
 @kernel
@@ -268,21 +295,16 @@ class Layout(NamedTuple):
         shares, rest = 1 if UNCOMPILED else min(threads, n), 0 if side else n
         reward, chain = np.zeros((n, sum(self.actions))), np.zeros(self.pattern)
         p_bar = np.zeros(sum(self.actions) * self.pattern if self.marginal else 0)
-        lead, tail, x, y, others, near = scratch = [np.zeros((shares, size)) for size in self.scratch]
-        plane, numbers = np.zeros((shares, math.prod(self.actions))), np.array([model.discount, 0.0])
-        contraction = look = factoring = solution = np.zeros(0, np.int64)
-        if not UNCOMPILED:
-            contraction, look = rows_plans(model, numbers, scratch, plane, reward, p_bar, chain)
+        scratch = SparseScratch(model, reward, p_bar, chain, *(np.zeros((shares, size)) for size in self.scratch),
+                                np.zeros((shares, math.prod(self.actions))))
         order, where, here = (np.zeros(rest, np.int32) for _ in range(3))
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
-        packed, column = np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32)
-        spare = np.zeros((1 if UNCOMPILED else min(threads, len(self.actions)), sparse_solve.VECTORS, rest))
-        residual = np.zeros(len(self.actions))
-        if not (UNCOMPILED or side):
-            factoring = sparse_solve.factor_plan(numbers, packed, column, chain, factors, spare, residual)
-            solution = sparse_solve.solve_plan(factoring, spare.shape[0])
+        solvers = 1 if UNCOMPILED else min(threads, len(self.actions))
+        sparse = Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain, factors,
+                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)), np.array([model.discount, 0.0]))
+        solution = solve_share.bind(sparse)
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
-                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), packed, column, factors,
-                          np.zeros((1, rest)), spare, residual, numbers, lead, tail, x, y, others, near, plane, contraction, look,
-                          factoring, solution)
+                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse, np.zeros((1, rest)),
+                          fanned(contract_share.bind(scratch), shares), fanned(look_share.bind(scratch), shares), factor_chain.bind(sparse),
+                          fanned(solution, solvers), solution)

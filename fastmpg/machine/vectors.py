@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from ._jit import UNCOMPILED
+from .options import UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "columns_out", "constant", "constants", "fma", "gather", "lane_sum", "load",
            "load_halves", "number", "select", "spread", "spread_halves", "store", "store_halves", "whole"]

@@ -1,0 +1,455 @@
+"""Frames: NamedTuples of arrays, numbers and further NamedTuples, seen by compiled code through one pointer.
+
+A frame is packed once, as a row of 8-byte words; compiled code takes its address, and reads ``frame.work.reward`` as it reads a
+field of the NamedTuple itself. What a function does not use costs it nothing, neither when it runs nor when it is compiled, and
+a call hands over one number where a NamedTuple would be dozens.
+
+The words of an array are its address and its shape (and strides unless it is contiguous), those of a nested NamedTuple
+follow one another. Nobody writes to words while code runs, and the compiler is told so: it may keep what it read.
+
+A :class:`Bound` is a kernel together with its frame: code, and where the words are. Kernels call it with :func:`call`, Python as
+``bound(...)``. A field of a frame may be one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, models, register_jitable, register_model, typeof_impl
+from numba.np import arrayobj
+from numba.np.numpy_support import from_dtype
+
+from . import cache
+from .options import UNCOMPILED
+from .units import code_of, notice
+
+WORD = ir.IntType(64)
+
+
+# ------------------------------------------------------------------------------------------------------------ types
+class Target(types.Type):  # type: ignore[misc]
+    """A :class:`Bound` in a frame: the address of its code, and that of its words."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Bound")
+
+
+TARGET = Target()
+
+
+@register_model(Target)
+class _TargetModel(models.StructModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, [("code", types.int64), ("where", types.int64)])
+
+
+_numbers: weakref.WeakKeyDictionary[type, int] = weakref.WeakKeyDictionary()
+_count = itertools.count(1)
+
+
+def _number(cls: type) -> int:
+    """0 for classes of the package; others are told apart, as one that is defined again has the names of the first."""
+    return 0 if cls is tuple or cache.own(cls.__module__) else _numbers.setdefault(cls, next(_count))
+
+
+class At(types.Type):  # type: ignore[misc]
+    """The address of a frame: a NamedTuple class (or tuple) and the types of its fields."""
+
+    def __init__(self, cls: type, kinds: tuple[Any, ...]) -> None:
+        self.instance_class, self.kinds = cls, kinds
+        self.names: tuple[str, ...] = getattr(cls, "_fields", tuple(f"f{n}" for n in range(len(kinds))))
+        self.starts = list(itertools.accumulate((words_of(kind) for kind in kinds), initial=0))
+        facts = f"{cls.__module__}.{cls.__qualname__}({', '.join(map('{}: {!r}'.format, self.names, kinds))})"
+        super().__init__(name=f"{cls.__name__}{_number(cls) or ''}@{hashlib.sha256(facts.encode()).hexdigest()[:16]}")
+
+    @property
+    def key(self) -> Any:
+        return self.instance_class, self.kinds
+
+    def modules(self) -> set[str]:
+        """Where the classes in it are defined."""
+        inner = (kind.modules() for kind in self.kinds if isinstance(kind, At))
+        return set().union({self.instance_class.__module__} if self.instance_class is not tuple else set(), *inner)
+
+
+@register_model(At)
+class _AtModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, WORD)
+
+
+def words_of(kind: Any) -> int:
+    """How many words a field of this type takes."""
+    if isinstance(kind, types.Array):
+        return 1 + kind.ndim * (1 if kind.layout == "C" else 2)
+    if isinstance(kind, At):
+        return kind.starts[-1]
+    if isinstance(kind, types.BaseTuple):
+        return len(kind)
+    return 2 if kind is TARGET else 1
+
+
+def kind_of(value: Any) -> Any:
+    """The type that compiled code sees in the place of a value."""
+    if isinstance(value, np.ndarray):
+        return types.Array(from_dtype(value.dtype), value.ndim, "C" if value.flags.c_contiguous else "A")
+    if isinstance(value, bool | np.bool_):
+        return types.boolean
+    if isinstance(value, int | np.signedinteger):
+        return types.int64
+    if isinstance(value, np.unsignedinteger):
+        return types.uint64
+    if isinstance(value, float | np.floating):
+        return types.float64
+    if isinstance(value, Bound):
+        return TARGET
+    if isinstance(value, Bounds):
+        return types.Array(types.int64, 2, "C")
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return types.BaseTuple.from_types(tuple(map(kind_of, value)))
+    if isinstance(value, tuple):
+        return At(type(value), tuple(map(kind_of, value)))
+    raise TypeError(f"a frame holds arrays, numbers and NamedTuples of them, found {value!r}")
+
+
+def _pack(value: Any, words: list[Any]) -> None:
+    if isinstance(value, np.ndarray):
+        words.append(value.__array_interface__["data"][0])
+        words.extend(value.shape)
+        if not value.flags.c_contiguous:
+            words.extend(value.strides)
+    elif isinstance(value, Bound):
+        words += (value.code, value.where)
+    elif isinstance(value, Bounds):
+        _pack(value.table, words)
+    elif isinstance(value, tuple):
+        for each in value:
+            _pack(each, words)
+    else:
+        words.append(value)
+
+
+def pack(frame: Any, spare: int = 0) -> Any:
+    """The words of a frame, and ``spare`` more."""
+    found: list[Any] = []
+    _pack(frame, found)
+    words = np.zeros(len(found) + spare, np.int64)
+    numbers = words.view(np.float64)
+    for place, value in enumerate(found):
+        if isinstance(value, float | np.floating):
+            numbers[place] = value
+        else:
+            words[place] = value
+    return words
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+def _word(builder: Any, where: Any, place: int, kind: Any = WORD) -> Any:
+    """Word ``place``, which nobody changes while code runs."""
+    address = builder.add(where, ir.Constant(WORD, 8 * place))
+    loaded = builder.load(builder.inttoptr(address, kind.as_pointer()))
+    loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return loaded
+
+
+def _contiguous(builder: Any, shape: list[Any], size: int) -> list[Any]:
+    strides, step = [], ir.Constant(WORD, size)
+    for length in reversed(shape):
+        strides.append(step)
+        step = builder.mul(step, length)
+    return strides[::-1]
+
+
+def _made_array(context: Any, builder: Any, kind: Any, address: Any, shape: list[Any], strides: list[Any], size: int) -> Any:
+    made = context.make_array(kind)(context, builder)
+    arrayobj.populate_array(made, data=builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer()),
+                            shape=cgutils.pack_array(builder, shape) if shape else [],
+                            strides=cgutils.pack_array(builder, strides) if shape else [], itemsize=ir.Constant(WORD, size), meminfo=None)
+    return made._getvalue()
+
+
+def _array(context: Any, builder: Any, kind: Any, where: Any, place: int) -> Any:
+    size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    shape = [_word(builder, where, place + 1 + d) for d in range(kind.ndim)]
+    if kind.layout == "C":
+        strides = _contiguous(builder, shape, size)
+    else:
+        strides = [_word(builder, where, place + 1 + kind.ndim + d) for d in range(kind.ndim)]
+    return _made_array(context, builder, kind, _word(builder, where, place), shape, strides, size)
+
+
+def _field(context: Any, builder: Any, kind: Any, where: Any, place: int) -> Any:
+    """What a field holds, as compiled code has it."""
+    if isinstance(kind, types.Array):
+        return _array(context, builder, kind, where, place)
+    if isinstance(kind, At):
+        return builder.add(where, ir.Constant(WORD, 8 * place))
+    if isinstance(kind, types.BaseTuple):
+        return context.make_tuple(builder, kind, [_field(context, builder, each, where, place + n) for n, each in enumerate(kind.types)])
+    if kind is TARGET:
+        made = cgutils.create_struct_proxy(TARGET)(context, builder)
+        made.code, made.where = _word(builder, where, place), _word(builder, where, place + 1)
+        return made._getvalue()
+    if kind is types.float64:
+        return _word(builder, where, place, ir.DoubleType())
+    value = _word(builder, where, place)
+    return builder.icmp_signed("!=", value, ir.Constant(WORD, 0)) if kind is types.boolean else value
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):  # type: ignore[misc]
+    key = At
+
+    def generic_resolve(self, kind: Any, name: str) -> Any:
+        return kind.kinds[kind.names.index(name)] if name in kind.names else None
+
+
+@lower_getattr_generic(At)
+def _read(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
+    place = kind.names.index(name)
+    return _field(context, builder, kind.kinds[place], value, kind.starts[place])
+
+
+@intrinsic
+def _all(typingctx: Any, frame: Any) -> Any:
+    """The fields of a frame as a tuple."""
+    result = types.BaseTuple.from_types(frame.kinds)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [_field(context, builder, kind, args[0], start) for kind, start in zip(frame.kinds, frame.starts, strict=False)]
+        return context.make_tuple(builder, result, parts)
+
+    return result(frame), codegen
+
+
+@intrinsic
+def _leave(typingctx: Any, frame: Any, value: Any) -> Any:
+    """Write a number, or a tuple of numbers, behind the words of a frame."""
+    kinds = value.types if isinstance(value, types.BaseTuple) else () if value is types.none else (value,)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = cgutils.unpack_tuple(builder, args[1]) if isinstance(value, types.BaseTuple) else [args[1]]
+        for n, (kind, part) in enumerate(zip(kinds, parts, strict=False)):
+            address = builder.add(args[0], ir.Constant(WORD, 8 * (frame.starts[-1] + n)))
+            wide = part
+            if isinstance(kind, types.Boolean) or (isinstance(kind, types.Integer) and kind.bitwidth < 64):
+                wide = context.cast(builder, part, kind, types.int64)
+            builder.store(wide, builder.inttoptr(address, wide.type.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(frame, value), codegen
+
+
+# ---------------------------------------------------------------------------------------------------------- calling
+PASSED = 5  # numbers that a call hands over beside the frame
+_SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_int64] * PASSED)
+
+
+_ZEROS = [(0,) * (PASSED - n) for n in range(PASSED + 1)]
+
+
+class Bound:
+    """A unit and its frame. Call it with up to :data:`PASSED` integers."""
+
+    __slots__ = ("_run", "code", "frame", "kernel", "library", "where", "words")
+
+    def __init__(self, kernel: Callable[..., Any], frame: Any, code: int, library: Any, run: Any) -> None:
+        self.kernel, self.frame, self.code, self.library, self._run = kernel, frame, code, library, run
+        self.words = pack(frame) if code else np.zeros(0, np.int64)
+        self.where = int(self.words.__array_interface__["data"][0])
+
+    def __call__(self, *numbers: int) -> None:
+        if UNCOMPILED:
+            self.kernel(self.frame, *numbers[:self.kernel.__code__.co_argcount - 1])
+        else:
+            self._run(self.where, *numbers, *_ZEROS[len(numbers)])
+
+    def __repr__(self) -> str:
+        return f"<{self.kernel.__qualname__} bound to a {type(self.frame).__name__}>"
+
+
+class Bounds:
+    """Several :class:`Bound`, for :func:`call_each`; in a frame, a table of their code and words, however many there are."""
+
+    __slots__ = ("bounds", "table")
+
+    def __init__(self, bounds: Sequence[Bound]) -> None:
+        self.bounds = tuple(bounds)
+        self.table = np.array([(each.code, each.where) for each in self.bounds], np.int64).reshape(-1, 2)
+
+
+class Unit:
+    """A kernel that is called by address, ``kernel(frame, a, b, ...)`` with integers a, b, ..; what calls it links none of its code."""
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        self.function, self.options = function, options
+        self._made: dict[Any, tuple[int, Any, Any]] = {}
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+
+    def bind(self, frame: Any) -> Bound:
+        """The unit with a frame, ready to be called; compiles it for the frame's types, or loads it."""
+        if UNCOMPILED:
+            return Bound(self.function, frame, 0, None, None)
+        kind = kind_of(frame)
+        made = self._made.get(kind)
+        if made is None:
+            modules: set[str] | None = {self.function.__module__} | kind.modules()
+            if not all(map(cache.own, modules)) or self.function.__closure__ is not None:
+                modules = None
+            passed = self.function.__code__.co_argcount - 1
+            with notice(f"{self.function.__name__} for {type(frame).__name__}"):
+                code = code_of(self.function, self.function, (kind, *[types.int64] * passed), modules, self.options)
+            made = self._made[kind] = (code.address, code.library, _SIGNATURE(code.address))
+        return Bound(self.function, frame, *made)
+
+    def __repr__(self) -> str:
+        return f"<unit {self.__module__}.{self.__name__}: {len(self._made)} versions>"
+
+
+class Entry:
+    """A kernel as Python calls it, ``entry(*arguments)``: the arguments are its frame, and what it returns lies behind their words."""
+
+    def __init__(self, kernel: Any) -> None:
+        self.kernel = kernel
+        self._made: dict[Any, tuple[Any, Any, list[str]]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        kind = At(tuple, tuple(map(kind_of, arguments)))
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = self._compile(kind)
+        words = pack(arguments, spare=max(1, len(made[2])))
+        made[1](int(words.__array_interface__["data"][0]), *_ZEROS[0])
+        found = [_RESULTS[name](words[kind.starts[-1] + n:]) for n, name in enumerate(made[2])]
+        return tuple(found) if len(found) != 1 else found[0] if found else None
+
+    def _compile(self, kind: Any) -> tuple[Any, Any, list[str]]:
+        kernel, function = self.kernel, self.kernel.py_func
+        modules: set[str] | None = {function.__module__} | kind.modules()
+        if not all(map(cache.own, modules)) or function.__closure__ is not None:
+            modules = None
+
+        def entry(frame: Any) -> None:
+            _leave(frame, kernel(*_all(frame)))
+
+        def results() -> dict[str, Any]:
+            value = kernel.overloads[kind.kinds].signature.return_type
+            kinds = value.types if isinstance(value, types.BaseTuple) else () if value is types.none else (value,)
+            return {"results": [str(each) for each in kinds]}
+
+        with notice(function.__name__):
+            code = code_of(entry, function, (kind,), modules, {"entry": True}, results)
+        return code.library, _SIGNATURE(code.address), code.facts["results"]
+
+
+_RESULTS: dict[str, Callable[[Any], Any]] = {
+    "float64": lambda words: float(words[:1].view(np.float64)[0]), "int64": lambda words: int(words[0]),
+    "uint64": lambda words: int(words[:1].view(np.uint64)[0]), "bool": lambda words: bool(words[0])}
+
+
+def unit(function: Callable[..., Any]) -> Unit:
+    """Decorate a kernel that is called by address; see :class:`Unit`."""
+    return Unit(function)
+
+
+@intrinsic
+def _call(typingctx: Any, code: Any, arguments: Any) -> Any:
+    """Call the C function at an address with integers."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        values = [context.cast(builder, value, kind, types.int64)
+                  for value, kind in zip(cgutils.unpack_tuple(builder, args[1]), signature.args[1].types, strict=True)]
+        function = ir.FunctionType(ir.VoidType(), [WORD] * len(values))
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(code, arguments), codegen
+
+
+call_address = _call
+
+
+def _emit_call(context: Any, builder: Any, target: Any, numbers: Any, kinds: Any) -> Any:
+    passed = [context.cast(builder, value, kind, types.int64)
+              for value, kind in zip(cgutils.unpack_tuple(builder, numbers), kinds.types, strict=True)]
+    passed += [ir.Constant(WORD, 0)] * (PASSED - len(passed))
+    function = ir.FunctionType(ir.VoidType(), [WORD] * (1 + PASSED))
+    builder.call(builder.inttoptr(target.code, function.as_pointer()), [target.where, *passed])
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _call_bound(typingctx: Any, bound: Any, numbers: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        target = cgutils.create_struct_proxy(TARGET)(context, builder, value=args[0])
+        return _emit_call(context, builder, target, args[1], signature.args[1])
+
+    return types.void(bound, numbers), codegen
+
+
+@intrinsic
+def _call_row(typingctx: Any, code: Any, where: Any, numbers: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = cgutils.create_struct_proxy(TARGET)(context, builder)
+        made.code, made.where = args[0], args[1]
+        return _emit_call(context, builder, made, args[2], signature.args[2])
+
+    return types.void(code, where, numbers), codegen
+
+
+@intrinsic
+def _array_at(typingctx: Any, address: Any, shape: Any, dtype: Any) -> Any:
+    kind = types.Array(dtype.instance_type, len(shape), "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+        lengths = [context.cast(builder, each, found, types.int64)
+                   for each, found in zip(cgutils.unpack_tuple(builder, args[1]), shape.types, strict=True)]
+        return _made_array(context, builder, kind, args[0], lengths, _contiguous(builder, lengths, size), size)
+
+    return kind(address, shape, dtype), codegen
+
+
+if UNCOMPILED:
+
+    def call(bound: Any, numbers: tuple[Any, ...]) -> None:
+        """Call a :class:`Bound` from a kernel with a tuple of up to :data:`PASSED` integers."""
+        bound(*map(int, numbers))
+
+    def call_each(bounds: Any, numbers: tuple[Any, ...]) -> None:
+        """Call the units of a :class:`Bounds` one after the other."""
+        for each in bounds.bounds:
+            each(*map(int, numbers))
+
+    def array_at(address: Any, shape: Any, dtype: Any) -> Any:
+        """The array at an address that a kernel was handed."""
+        count = int(np.prod(shape))
+        raw = (ctypes.c_char * (count * np.dtype(dtype).itemsize)).from_address(int(address)) if count else b""
+        return np.frombuffer(raw, dtype).reshape(shape)
+
+else:
+    call = _call_bound
+
+    @register_jitable
+    def call_each(table: Any, numbers: Any) -> None:
+        """Call the units of a :class:`Bounds` one after the other."""
+        for m in range(table.shape[0]):
+            _call_row(table[m, 0], table[m, 1], numbers)
+
+    array_at = _array_at
+
+
+@typeof_impl.register(Bound)
+def _typeof(value: Any, context: Any) -> Any:
+    return TARGET

@@ -1,0 +1,94 @@
+"""Threads begin here, and nowhere else: shares of a unit's work, handed out to as many threads as there are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import prange
+from numba.extending import get_cython_function_address
+from numba.np.ufunc import parallel
+
+from .frames import Bound, Unit, call
+from .options import UNCOMPILED
+
+_lock = threading.RLock()
+_forked = np.zeros(1, np.int64)  # 1 in a child that was forked: it must never enter the parent's threads
+
+
+def _after_fork() -> None:
+    _forked[0] = 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def threads() -> int:
+    """Number of threads that parallel kernels use now."""
+    return 1 if _forked[0] else int(numba.get_num_threads())
+
+
+def set_threads(count: int) -> None:
+    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS)."""
+    numba.set_num_threads(count)
+
+
+@contextlib.contextmanager
+def parallel_region(active: bool) -> Iterator[None]:
+    """Hold while parallel kernels may run: two Python threads inside them at once abort under the workqueue layer."""
+    if not active:
+        yield
+        return
+    with _lock:
+        yield
+
+
+class Fan(NamedTuple):
+    """target: what to call   shares: how often   forked (1,)"""
+
+    target: Any
+    shares: int
+    forked: Any
+
+
+def _fan(frame: Any, share: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+    """Shares 0 .. shares - 1 of a unit, ``unit(share, a, b, c, d)``, by as many threads as there are; in a forked child by one."""
+    target, shares = frame.target, frame.shares
+    if frame.forked[0] != 0:
+        for each in range(shares):
+            call(target, (each, a, b, c, d))
+    else:
+        for each in prange(shares):
+            call(target, (each, a, b, c, d))
+
+
+_FAN = Unit(_fan, parallel=True, _nrt=True)
+
+
+def fanned(bound: Bound, shares: int) -> Bound:
+    """A unit ``unit(frame, share, a, b, c, d)`` as one that does all its shares at once, called as (0, a, b, c, d) like the unit itself.
+
+    Of a heavy unit no second version, for threads, is compiled; of one share nothing is made.
+    """
+    if shares == 1:
+        return bound
+    if not UNCOMPILED:
+        numba.get_num_threads()  # starts the threads' runtime, which a unit from the cache needs
+        parallel._launch_threads()
+    return _FAN.bind(Fan(bound, shares, _forked))
+
+
+_addresses: dict[str, int] = {}
+
+
+def lapack(name: str) -> int:
+    """Address of one of scipy's LAPACK routines, for :func:`.frames.call_address`."""
+    if name not in _addresses:
+        _addresses[name] = int(get_cython_function_address("scipy.linalg.cython_lapack", name))
+    return _addresses[name]

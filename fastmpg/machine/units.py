@@ -1,0 +1,227 @@
+"""Units: what is compiled, optimised, emitted and cached as one.
+
+Numba optimises and emits every function by itself, once more in each function that it is linked into, and lets the process
+choose which of the copies runs: compilation takes several times as long, and the last bits depend on what was compiled before. Here
+
+- a kernel that only kernels call is an *inner* library: it is linked, and neither optimised as a module nor emitted;
+- a *unit*, the function that is called by address, is linked with all that it calls, everything in it is made private, and the
+  whole is optimised and emitted once.
+
+So one source has one machine code: it does not matter what was compiled before, in which process or in which order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+from numba import config
+from numba.core import types
+from numba.core.ccallback import _CFuncCompiler
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+
+from . import cache
+from .options import OPTIONS
+
+
+class _NoEnvironment:
+    """A code generator to whom nobody gives Python objects: kernels use none."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Nothing: an inner library is not in memory."""
+
+
+class _Inner(JITCodeLibrary):  # type: ignore[misc]
+    """Of a kernel that only kernels call: linked into units, never run."""
+
+    @property
+    def codegen(self) -> Any:
+        return _NoEnvironment(self._codegen)
+
+    def _link(self) -> None:
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+
+    def finalize(self) -> None:
+        self._raise_if_finalized()
+        self._link()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """None: there is no code."""
+        self._ensure_finalized()
+        return 0
+
+
+class _Outer(_Inner):
+    """Of a unit: the C function that is called by address, and private copies of all that it calls."""
+
+    codegen = JITCodeLibrary.codegen
+    get_pointer_to_function = JITCodeLibrary.get_pointer_to_function
+
+    def __init__(self, codegen: Any, name: str) -> None:
+        super().__init__(codegen, name)
+        self.enable_object_caching()
+
+    def finalize(self) -> None:
+        self._raise_if_finalized()
+        self._link()
+        for function in self._final_module.functions:
+            if not function.is_declaration and not function.name.startswith("cfunc."):
+                function.linkage = llvm.Linkage.internal
+        manager, builder = self._codegen._module_pass_manager()
+        manager.run(self._final_module, builder)
+        self._final_module.verify()
+        self._finalize_final_module()
+
+    @classmethod
+    def of_object(cls, codegen: Any, name: str, code: bytes) -> _Outer:
+        """A unit that was compiled before."""
+        made = cls(codegen, name)
+        made._set_compiled_object(code)
+        made._finalize_final_module()
+        return made
+
+
+class InnerCompiler(Compiler):  # type: ignore[misc]
+    """numba's compiler, with a library of ours."""
+
+    library: type[_Inner] = _Inner
+
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any) -> None:  # noqa: A002
+        made = self.library(targetctx.codegen(), "kernel") if library is None else library
+        super().__init__(typingctx, targetctx, made, args, return_type, flags, locals)
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        self.state.library._name = func.__qualname__
+        return super().compile_extra(func)
+
+
+class OuterCompiler(InnerCompiler):
+    """The same for units."""
+
+    library = _Outer
+
+
+# ------------------------------------------------------------------------------------------------- while it compiles
+PATIENCE = 1.0  # seconds of compilation after which a terminal is told
+
+
+class _Notice:
+    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: all units within the outermost entry are one."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.lock = threading.RLock()
+
+    def _say(self, what: str) -> None:
+        with contextlib.suppress(Exception):
+            sys.stderr.write(f"fastmpg: compiling {what} (kept in {cache.cache_folder()} for later processes)\n")
+            sys.stderr.flush()
+
+    @contextlib.contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        timer = None
+        with self.lock:
+            self.depth += 1
+            if self.depth == 1 and not self.quiet and sys.stderr is not None and sys.stderr.isatty():
+                timer = threading.Timer(PATIENCE, self._say, (what,))
+                timer.daemon = True
+                timer.start()
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.depth -= 1
+            if timer is not None:
+                timer.cancel()
+
+    quiet = False
+
+
+notice = _Notice()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as always."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[Any] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or before == signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        if callable(before):
+            before(signal.SIGINT, heard[-1])
+        else:
+            raise KeyboardInterrupt
+
+
+COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the seconds that each took
+
+
+class Code(NamedTuple):
+    """A compiled unit: the address of its C function, what keeps it in memory, and what is known of it."""
+
+    address: int
+    library: Any
+    facts: dict[str, Any]
+
+
+def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tuple[Any, ...], modules: set[str] | None,
+            options: dict[str, Any], facts: Callable[[], dict[str, Any]] = dict) -> Code:
+    """A function compiled for these types, now or before.
+
+    named: what the cache calls it   modules: that its sources are in; None for code that is not kept
+    facts: what else to keep of it, asked for once it is compiled
+    """
+    with undisturbed(), global_compiler_lock:
+        codegen = cpu_target.target_context.codegen()
+        name = ""
+        if modules is not None:
+            machine = (codegen.magic_tuple(), settings(), sorted((k, repr(v)) for k, v in options.items()))
+            name = cache.key(named, repr(kinds), modules, machine)
+            found = cache.load(name)
+            if found is not None:
+                library = _Outer.of_object(codegen, name, found[1])
+                address = codegen._engine.get_function_address(found[0]["symbol"])
+                if address:
+                    return Code(int(address), library, found[0])
+        began = time.perf_counter()
+        chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
+        made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
+        known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
+        address = int(made.library.get_pointer_to_function(known["symbol"]))
+        if modules is not None:
+            cache.save(name, known, made.library._get_compiled_object())
+        COMPILED.append((named.__qualname__, time.perf_counter() - began))
+        return Code(address, made.library, known)
+
+
+def settings() -> tuple[Any, ...]:
+    """numba's settings that change what is compiled."""
+    return config.BOUNDSCHECK, config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE

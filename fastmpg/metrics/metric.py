@@ -1,0 +1,98 @@
+"""What a recorded metric is. One file of this folder defines one (or two that share their code), and is found by itself.
+
+A module that records something holds ``METRIC = Metric(...)``; the trace, the command line, plots and tests follow from that.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _discover
+from ..machine import Unit, unit
+from ..models.game import Game
+
+
+class Recorded(NamedTuple):
+    """What the unit of an exact metric is bound to.
+
+    desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)   out (K, ...): the trace, a row a recorded step
+    tau: the temperature that the metric is asked for   scratch: of the shape that the metric names
+    """
+
+    desk: Any
+    out: Any
+    tau: float
+    scratch: Any
+
+
+class Copied(NamedTuple):
+    """What the unit of a table is bound to: a table of the rule's state, and the trace."""
+
+    table: Any
+    out: Any
+
+
+@unit
+def copy_table(frame, row):
+    """Write down the table as it is."""
+    table, out = frame.table.reshape(-1), frame.out[row].reshape(-1)
+    for e in range(table.size):
+        out[e] = table[e]
+
+
+class Metric(NamedTuple):
+    """A recorded metric.
+
+    Attributes
+    ----------
+    name : str
+    axes : tuple of str
+        Of the trace after the recorded steps: "N" players, "S" states, "A" the columns of a policy.
+    label : str
+        For plots.
+    write : Unit or None
+        ``write(recorded, row)`` fills row ``row`` of ``recorded.out``. None: the table of this name in the rule's state is copied.
+    early : Unit or None
+        ``early(recorded)``, run before the ``write`` of any metric, while the chain of the policy is as its evaluation left it:
+        best responses overwrite it.
+    visits : bool
+        Whether the visitation is needed.
+    scratch : tuple of str
+        Axes of ``recorded.scratch``.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    label: str
+    write: Unit | None = None
+    early: Unit | None = None
+    visits: bool = False
+    scratch: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether it needs a model of the game."""
+        return self.write is not None
+
+    def recorded(self, desk: Any, out: Any, tau: float, game: Game) -> Recorded:
+        """What :attr:`write` and :attr:`early` are bound to."""
+        return Recorded(desk, out, float(tau), np.zeros(self.shape(self.scratch, game)))
+
+    @staticmethod
+    def shape(axes: tuple[str, ...], game: Game) -> tuple[int, ...]:
+        """The lengths of axes."""
+        sizes = {"N": game.num_players, "S": game.num_states, "A": sum(game.num_actions)}
+        return tuple(sizes[each] for each in axes)
+
+
+@functools.cache
+def known() -> dict[str, Metric]:
+    """Every recorded metric, by name."""
+    package = __name__.rpartition(".")[0]
+    from . import __path__ as path
+
+    found = [module.METRIC for module in _discover.modules(package, path) if hasattr(module, "METRIC")]
+    return {each.name: each for each in sorted(found, key=lambda each: (not each.exact, each.name))}

@@ -1,0 +1,5 @@
+"""The policy itself, as it is recorded."""
+
+from .metric import Metric
+
+METRIC = Metric("policy", ("S", "A"), "policy")
