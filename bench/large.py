@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import machine
 
 from . import workloads
 
@@ -100,7 +100,7 @@ def _measure(name, states, pipe):
         run()
         return time.perf_counter() - began
 
-    rule, threads = fm.rules.NaturalGradientPlay(eta=0.01), _jit.threads()
+    rule, threads = fm.rules.NaturalGradientPlay(eta=0.01), machine.threads()
     small = CASES[name](10**4)  # compiles
     fm.learn(small, rule, 1)
     base = _resident("VmRSS") - small.nbytes

@@ -33,7 +33,7 @@ def test_read_of_transitions(benchmark, size):
 def test_factor(benchmark, states):
     chain = np.random.default_rng(0).dirichlet(np.ones(states), states)
     lu, pivot, scalars = np.empty((states, states)), np.empty(states, np.int32), np.zeros(4, np.int32)
-    routines = np.array([fm._jit.lapack("dgetrf"), fm._jit.lapack("dgetrs")])
+    routines = np.array([fm.machine.lapack("dgetrf"), fm.machine.lapack("dgetrs")])
 
     def work():
         dense_solve.system(chain, 0.9, lu)

@@ -5,11 +5,11 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
-from .machine import set_threads
-from .machine import user_kernel as kernel
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
+from .machine import set_threads
+from .machine import user_kernel as kernel
 from .metrics import nash_regret, ne_gap, qre_gap
 from .metrics.evaluation import Evaluation, evaluate
 from .metrics.respond import best_response

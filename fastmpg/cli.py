@@ -298,10 +298,10 @@ def listing(options: argparse.Namespace) -> int:
         return {name: (each.title, each.paper) for name, each in catalogue.items()}
 
     def metrics() -> dict[str, tuple[str, str]]:
-        from .plot import LABELS
-        from .run.trace import SHAPES
+        from .metrics.metric import known
 
-        return {name: (LABELS[name], "(" + ", ".join(("K", *shape)) + ("," if not shape else "") + ")") for name, shape in SHAPES.items()}
+        return {name: (each.label, "(" + ", ".join(("K", *each.axes)) + ("," if not each.axes else "") + ")")
+                for name, each in known().items()}
 
     def things(found: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         return {name: (first_line(each), signature(each)) for name, each in found.items()}
@@ -324,15 +324,13 @@ def listing(options: argparse.Namespace) -> int:
 
 def info(options: argparse.Namespace) -> int:
     """Versions and cache, or the sizes of games."""
-    from . import _check, _jit
+    from . import _check, machine
     from .experiments import _report
 
     if not options.game:
         files = machine.cached_files()
-        here = [path for path in files if path.parent == machine.cache_folder()]
         facts: dict[str, Any] = {"versions": _report.versions(), "threads": machine.threads(), "cache": str(machine.cache_folder()),
-                                 "kernels": len(here), "kernel_bytes": sum(path.stat().st_size for path in here),
-                                 "kernels_of_all_versions": len(files), "bytes_of_all_versions": sum(path.stat().st_size for path in files)}
+                                 "units": len(files), "unit_bytes": sum(path.stat().st_size for path in files)}
         if options.json:
             show_json(facts)
             return OK
@@ -382,13 +380,13 @@ def draw(options: argparse.Namespace) -> int:
 
 def cache(options: argparse.Namespace) -> int:
     """Delete compiled code."""
-    from ._jit import cache_root, clear_cache
+    from .machine import cache_root, clear_cache
 
     count = clear_cache()
     if options.json:
         show_json({"deleted": count})
     else:
-        print(f"{count} compiled kernels deleted from {cache_root()}")
+        print(f"{count} compiled units deleted from {cache_root()}")
     return OK
 
 

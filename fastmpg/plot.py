@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .metrics.metric import known
 from .models.game import Game
 from .policy import check_policy, split
 from .run import storage
 from .run.result import Result
-from .run.trace import SHAPES
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; the pale yellow is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -27,11 +27,6 @@ STYLE: dict[str, Any] = {
     "axes.linewidth": 0.8, "savefig.dpi": 160, "figure.dpi": 100, "axes.formatter.limits": (-4, 5), "svg.hashsalt": "fastmpg",
     "figure.facecolor": "white", "savefig.facecolor": "white", "axes.formatter.useoffset": False,
 }
-LABELS = {"ne_gap": "NE-gap", "qre_gap": "QRE-gap", "value": "value V(ρ)", "c": "c(π), mass on best actions",
-          "mismatch": "mismatch M(π)", "grad_norm": "gradient norm ‖∇V‖₂", "policy": "probability",
-          "q": "q-estimate", "counts": "times taken", "visits": "visits"}
-
-
 def _matplotlib() -> Any:
     try:
         import matplotlib
@@ -102,7 +97,7 @@ def reduced(result: Result, metric: str, reduce: str = "max") -> NDArray[Any]:
         What is done over the players, where the metric has one number for each.
     """
     table = result.trace[metric]
-    if not SHAPES[metric]:
+    if not known()[metric].axes:
         return np.asarray(table)
     return np.asarray(getattr(np, reduce)(table, axis=-1))
 
@@ -203,7 +198,7 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
     if reduce is None:
         alike = metric != "value" or (np.ptp(table, axis=-1) <= 1e-12 * np.abs(table).max(initial=1.0)).all()
         reduce = "max" if alike else "players"
-    split_players = bool(SHAPES[metric]) and reduce == "players"
+    split_players = bool(known()[metric].axes) and reduce == "players"
     lines = np.moveaxis(table, -1, 0) if split_players else reduced(result, metric, reduce if reduce != "players" else "max")[None]
     x = result.trace["step"] + first
     with style():
@@ -217,8 +212,8 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
         ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
         spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
                   "sum": "sum over the players"}.get(reduce, "")
-        named = spread and SHAPES[metric] and metric != "value" and table.shape[-1] > 1
-        ax.set_ylabel(f"{LABELS[metric]} ({spread})" if named else LABELS[metric])
+        named = spread and known()[metric].axes and metric != "value" and table.shape[-1] > 1
+        ax.set_ylabel(f"{known()[metric].label} ({spread})" if named else known()[metric].label)
         if split_players or label is not None:
             ax.legend()
     return ax

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import machine
 
 
 @pytest.fixture
@@ -28,6 +28,6 @@ def rng(request):
 @pytest.fixture
 def keep_threads():
     """Put numba's thread count back after a test that changes it."""
-    before = _jit.threads()
+    before = machine.threads()
     yield before
     fm.set_threads(before)

@@ -137,7 +137,7 @@ def test_unusable_folders_only_cost_time(tmp_path):
 def test_the_order_of_folders(tmp_path):
     """$FASTMPG_CACHE_DIR before $NUMBA_CACHE_DIR before $XDG_CACHE_HOME before the home folder."""
     names = {name: str(tmp_path / name) for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME")}
-    code = "from fastmpg._jit import cache_root; print(cache_root())"
+    code = "from fastmpg.machine import cache_root; print(cache_root())"
     assert run(code, tmp_path / "own", **names).stdout.strip() == str(tmp_path / "own")
     assert run(code, None, **names).stdout.strip() == names.pop("NUMBA_CACHE_DIR")
     assert run(code, None, **names).stdout.strip() == names.pop("XDG_CACHE_HOME") + "/fastmpg"
@@ -246,7 +246,7 @@ def test_code_linked_from_the_cache_can_itself_be_cached(tmp_path):
 
 
 COUNTED = """
-from fastmpg import _jit
+from fastmpg import machine
 compiled = []
 from numba.core import event
 class Listener(event.Listener):
@@ -254,11 +254,11 @@ class Listener(event.Listener):
     def on_end(self, happened): pass
 event.register("numba:compile", Listener())
 
-@_jit.kernel
+@machine.kernel
 def times(x, count):
     return x * count
 
-@_jit.kernel
+@machine.kernel
 def several(x):
     return times(x, 2) + times(x, 3) + times(x, times(2, 2))
 
@@ -290,7 +290,7 @@ def test_clear_cache(tmp_path):
     other.mkdir()
     (other / "old-1.nb").write_bytes(b"old")
     (tmp_path / "notes.txt").write_text("mine")
-    code = "from fastmpg import _jit; print(len(_jit.cached_files()), _jit.clear_cache(), len(_jit.cached_files()))"
+    code = "from fastmpg import _jit; print(len(machine.cached_files()), machine.clear_cache(), len(machine.cached_files()))"
     assert run(code, tmp_path).stdout.split() == ["2", "2", "0"]
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     assert run(code, tmp_path).stdout.split() == ["0", "0", "0"]

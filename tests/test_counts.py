@@ -15,7 +15,7 @@ import test_core as core
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg._jit import UNCOMPILED, kernel
+from fastmpg.machine import UNCOMPILED, kernel
 from fastmpg.models.game import contract
 
 EPS = np.finfo(float).eps

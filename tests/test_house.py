@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg._jit import PLAIN
+from fastmpg.machine import PLAIN
 
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import machine
 from fastmpg.kernels import contract_dense, dense_solve, joint, simplex, sparse_solve, vector
 from fastmpg.run import job
 from fastmpg.run import run as run_module
@@ -398,7 +398,7 @@ def test_threads_do_not_change_a_run(keep_threads):
 
 # ------------------------------------------------------------------------------------------------- linear systems
 def routines():
-    return np.array([_jit.lapack("dgetrf"), _jit.lapack("dgetrs")]), np.zeros(4, np.int32)
+    return np.array([machine.lapack("dgetrf"), machine.lapack("dgetrs")]), np.zeros(4, np.int32)
 
 
 def chain_of(rng, n, density=1.0):

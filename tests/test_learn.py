@@ -16,7 +16,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import machine
 from fastmpg.run import storage
 
 ALL = ("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy")
@@ -637,7 +637,7 @@ class Warm(NamedTuple):
 @pytest.mark.parametrize("kind", [Decorated, Plain], ids=lambda k: k.__name__)
 def test_a_rule_of_ones_own(game, kind):
     """The same loop, records, callbacks and ensembles as the built-in rule, to rounding; nothing of it goes to the disk."""
-    before = {p: p.stat().st_mtime_ns for p in _jit.cached_files()}
+    before = {p: p.stat().st_mtime_ns for p in machine.cached_files()}
     record = fm.Record(every=3, metrics=ALL)
     mine, theirs = (
         fm.learn(game, rule, 20, policy="random", rng=1, record=record) for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05))
@@ -648,7 +648,7 @@ def test_a_rule_of_ones_own(game, kind):
     assert kind.__name__ in mine.rule and "0.05" in mine.rule
     grid = fm.ensemble(game, kind(np.array([0.05, 0.1])), 20, policy=mine.trace["policy"][0], threads=2)
     assert_array_equal(grid.policy[0], mine.policy)
-    written = [p for p in _jit.cached_files() if p not in before or p.stat().st_mtime_ns != before[p]]
+    written = [p for p in machine.cached_files() if p not in before or p.stat().st_mtime_ns != before[p]]
     assert not [p.name for p in written if b"test_learn" in p.read_bytes() or kind.__name__.encode() in p.read_bytes()]
 
 

@@ -20,8 +20,8 @@ import test_counts
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg._jit import UNCOMPILED, kernel
-from fastmpg._simd import LANES, LINE, aligned, load, store
+from fastmpg.machine import UNCOMPILED, kernel
+from fastmpg.machine.vectors import LANES, LINE, aligned, load, store
 from fastmpg.kernels import elementary
 from fastmpg.kernels import rng as generator
 from fastmpg.kernels.alias import alias_tables, draw

@@ -15,7 +15,7 @@ import scipy.sparse.linalg as sla
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg import _jit
+from fastmpg import machine
 from fastmpg.feedback.oracle import Oracle, evaluate_into
 from fastmpg.kernels import csr, sparse_solve
 from fastmpg.metrics.gaps import gaps
@@ -203,7 +203,7 @@ def test_threads_do_not_change_a_bit(keep_threads, form):
     policy, results = fm.random_policy(game, 1), []
     for threads in (1, 2, 3, 7):
         oracle, out = Oracle.create(game, threads=threads), np.zeros(game.num_players)
-        with _jit.parallel_region(True):
+        with machine.parallel_region(True):
             evaluate_into(game.model, oracle, policy)
             kept = [np.array(each) for each in (oracle.value, oracle.q_bar, oracle.visit)]
             gaps(game.model, oracle, policy, 0.0, oracle.value, out)

@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     import scipy
 
-    from .. import __version__, _jit
+    from .. import __version__, machine
 
     return {"fastmpg": __version__, **machine.versions(), "scipy": scipy.__version__}
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel
 from ..machine.vectors import LANES
-from ..kernels.rng import START, fill_steps, pair
 from ..models.game import Game
 from ..models.sampler import begin, row, step
 from .transition import act_by_policy, up

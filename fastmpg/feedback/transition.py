@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel, method
 from ..machine.vectors import LANES, aligned
-from ..kernels.rng import START, fill_steps, pair
 from ..models.game import Game
 from ..models.sampler import begin, row, step
 

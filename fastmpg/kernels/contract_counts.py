@@ -5,7 +5,6 @@ All columns that depend on the whole count vector, transitions and what rewards 
 other", one action after the other; at two actions they are columns of the same table.
 """
 
-import numpy as np
 
 from ..machine import inlined, kernel
 from .count_laws import DEPTH, PAD, expectations, group_players, next_run, own_payoffs

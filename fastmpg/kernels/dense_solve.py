@@ -68,7 +68,8 @@ def solve(lu, pivot, routines, scalars, rhs, transposed):
         scalars[0], scalars[1], scalars[2] = n, 0, rhs.shape[0]
         scalars[3] = 0x4E4E4E4E if transposed else 0x54545454  # LAPACK sees our rows as columns: 'N' and 'T' swap
         size, info, count = scalars.ctypes.data, scalars[1:].ctypes.data, scalars[2:].ctypes.data
-        call_address(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size, info))
+        call_address(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size,
+                                   info))
         return
     for i in range(rhs.shape[0]):
         x = rhs[i]

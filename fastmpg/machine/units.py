@@ -104,7 +104,7 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
 
     library: type[_Inner] = _Inner
 
-    def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any) -> None:  # noqa: A002
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any) -> None:
         made = self.library(targetctx.codegen(), "kernel") if library is None else library
         super().__init__(typingctx, targetctx, made, args, return_type, flags, locals)
 

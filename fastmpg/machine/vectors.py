@@ -4,7 +4,7 @@ A function written with +, -, *, /, comparisons, :func:`select` and :func:`fma` 
 LANES floats, and gives the same bits on both: nothing is left to the compiler's own vectoriser, and no product and sum are
 fused unless :func:`fma` says so. Uncompiled, vectors are NumPy arrays of length LANES.
 
-Together with ``_jit`` this is all that knows numba.
+This and what lies beside it is all that knows numba.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..machine import kernel
 from ..feedback.desk import evaluated
+from ..machine import kernel
 from ..models.game import Game
 
 TIED = 1e-12  # relative: actions this close to the best Q count as best

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from .. import _check, machine
 from .._check import Float
-from ..machine import kernel
 from ..feedback.desk import PARALLEL_WORK, evaluated
+from ..machine import kernel
 from ..models.game import Game, check_game, deviate, solve
 from ..policy import check_policy, split
 from .respond import profile, respond

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import Float
 from .. import _check
+from .._check import Float
 from ..feedback.desk import Desk, bench_of, evaluate_desk, evaluated, stage_payoffs
 from ..models.game import Game
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from .. import _check, machine
 from .._check import Float
-from ..machine import kernel, unit
 from ..feedback.desk import PARALLEL_WORK, Desk, bench_of, evaluate_desk, evaluated, stage_payoffs
+from ..machine import kernel, unit
 from ..models.game import Game, factor, solve
 from .respond import profile, respond
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
-from ..machine import kernel
 from ..feedback.desk import evaluated
+from ..machine import kernel
 from ..models.game import Game
 
 

@@ -11,4 +11,4 @@ def write(frame, row):
     frame.out[row] = greedy_mass(frame.desk.q_bar, frame.desk.policy, frame.desk.offset)
 
 
-METRIC = Metric("c", (), "c", write)
+METRIC = Metric("c", (), "c(π), mass on best actions", write)

@@ -16,9 +16,9 @@ from typing import Any
 
 from .. import _check, machine
 from .._check import Float
-from ..machine import kernel
-from ..feedback.desk import PARALLEL_WORK, Desk, evaluated
+from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..kernels.elementary import exp
+from ..machine import kernel
 from ..models.game import Game, deviate, improve, lookahead
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
@@ -153,4 +153,4 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best.copy()
 
 
-__all__ = ["Oracle", "best_response", "profile", "respond", "soft_maximum"]
+__all__ = ["best_response", "profile", "respond", "soft_maximum"]

@@ -13,4 +13,4 @@ def write(frame, row):
     frame.out[row] = norm(frame.scratch)
 
 
-METRIC = Metric("grad_norm", (), "gradient norm", write, visits=True, scratch=("S", "A"))
+METRIC = Metric("grad_norm", (), "gradient norm ‖∇V‖₂", write, visits=True, scratch=("S", "A"))

@@ -2,4 +2,4 @@
 
 from .metric import Metric
 
-METRIC = Metric("counts", ("S", "A"), "visits of state and action")
+METRIC = Metric("counts", ("S", "A"), "times taken")

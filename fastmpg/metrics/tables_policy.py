@@ -2,4 +2,4 @@
 
 from .metric import Metric
 
-METRIC = Metric("policy", ("S", "A"), "policy")
+METRIC = Metric("policy", ("S", "A"), "probability")

@@ -2,4 +2,4 @@
 
 from .metric import Metric
 
-METRIC = Metric("q", ("S", "A"), "q")
+METRIC = Metric("q", ("S", "A"), "q-estimate")

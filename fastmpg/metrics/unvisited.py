@@ -11,4 +11,4 @@ def write(frame, row):
     frame.out[row] = mismatch_of(frame.desk.visit)
 
 
-METRIC = Metric("mismatch", (), "distribution mismatch", write, visits=True)
+METRIC = Metric("mismatch", (), "mismatch M(π)", write, visits=True)

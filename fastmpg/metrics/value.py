@@ -15,4 +15,4 @@ def write(frame, row):
         frame.out[row, i] = total
 
 
-METRIC = Metric("value", ("N",), "value", write)
+METRIC = Metric("value", ("N",), "value V(ρ)", write)

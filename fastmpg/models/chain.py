@@ -6,8 +6,8 @@ pivot, routines, scalars.
 
 from __future__ import annotations
 
-from ..machine import kernel
 from ..kernels import dense_solve
+from ..machine import kernel
 
 
 @kernel

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._check import Float
-from ..machine import kernel, method
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
+from ..machine import kernel, method
 
 contract, factor, deviate = method("contract"), method("factor"), method("deviate")
 solve, lookahead = method("solve"), method("lookahead")

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
-from ..machine import attach, inlined
 from ..kernels.contract_dense import contract_rewards
 from ..kernels.joint import cut_players, own_action_first, scratch_sizes
+from ..machine import attach, inlined
 from .game import Game, reward_table
 from .markov.sampler import DenseSampler, joint_rewards
 

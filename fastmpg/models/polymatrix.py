@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import Float
-from ..machine import attach, inlined, kernel, lapack
-from ..machine.vectors import gather
 from ..kernels import dense_solve
 from ..kernels.alias import draw
+from ..machine import attach, inlined, kernel, lapack
+from ..machine.vectors import gather
 from .game import Game
 from .markov.game import MarkovGame, dense_bytes
 from .sampler import alias, begin_by_law, row_is_state

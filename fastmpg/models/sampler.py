@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..machine import inlined, method
 from ..kernels.alias import alias_tables
+from ..machine import inlined, method
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"
 begin, step, row = method("begin"), method("step"), method("row")

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from ..machine import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
+from ..machine import attach, inlined
 from .state import SoftmaxState
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from ..machine import attach, inlined, kernel
 from ..feedback.rollouts import LONGEST, Rollouts, play
 from ..kernels.simplex import project_row
+from ..machine import attach, inlined, kernel
 from .state import TableState
 
 MOST = 2**31  # rollouts of an estimate

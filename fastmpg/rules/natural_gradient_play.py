@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import _check
-from ..machine import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
+from ..machine import attach, inlined
 from .state import SoftmaxState
 
 CLIPS = {None: 0, "raw": 1, "centred": 2}

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from ..machine import attach, inlined, kernel
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import project_row
+from ..machine import attach, inlined, kernel
 from .state import TableState
 
 

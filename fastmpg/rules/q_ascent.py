@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
-from ..machine import attach, inlined
 from ..feedback.oracle import Oracle
+from ..machine import attach, inlined
 from .projected_gradient_ascent import ascend
 from .state import TableState
 

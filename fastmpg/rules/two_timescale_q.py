@@ -18,6 +18,8 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
+from ..feedback.transition import Transition, up
+from ..kernels.elementary import ROUND, ROUND_BITS, SMALLEST, exp, plogp, power
 from ..machine import attach, kernel, precise
 from ..machine.vectors import (
     LANES,
@@ -34,8 +36,6 @@ from ..machine.vectors import (
     store,
     store_halves,
 )
-from ..feedback.transition import Transition, up
-from ..kernels.elementary import ROUND, ROUND_BITS, SMALLEST, exp, plogp, power
 from ..models.game import Game
 
 TABLE = 131_072  # step sizes looked up; later ones are computed, by the function that filled the table

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from ..machine import Bound, Bounds
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
+from ..machine import Bound, Bounds
 from ..metrics.metric import Copied, copy_table, known
 from ..models.game import Game
 from .trace import Recorder
@@ -90,7 +90,8 @@ class Record:
                                 "use a sampled rule, or build the game from tables or counts")
             exact = [name for name in self.metrics if known()[name].exact]
             if exact:
-                raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {', '.join(each.name for each in known().values() if not each.exact)}")
+                others = ", ".join(each.name for each in known().values() if not each.exact)
+                raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {others}")
         kept = getattr(getattr(rule, "state", None), "_fields", ())
         missing = [name for name in self.metrics if not known()[name].exact and name not in kept and name != "policy"]
         if missing:

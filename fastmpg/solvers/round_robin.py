@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..machine import kernel
 from ..feedback.desk import PARALLEL_WORK, Desk, finish
+from ..machine import kernel
 from ..metrics.gaps import gaps
 from ..metrics.respond import profile, respond
 from ..models.game import Game, contract
@@ -109,7 +109,7 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     """
     limit = _check.integer(maxiter, "maxiter", low=1)
     table = uniform_policy(game) if policy is None else check_policy(game, policy)
-    oracle = Oracle.create(game, wants_visit=False)
+    oracle = Desk.create(game, table, wants_visit=False)
     gap = np.zeros(game.num_players)
     seen: set[bytes] = set()
     rounds, moves, status = 0, 0, "limit"

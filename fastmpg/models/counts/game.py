@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ...machine import UNCOMPILED, fanned, lapack
 from ...kernels import contract_counts
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
+from ...machine import UNCOMPILED, fanned, lapack
 from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
 from .model import CountModel, CountScratch, CountWork, contract_share

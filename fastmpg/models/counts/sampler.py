@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...machine import attach, inlined
-from ...machine.vectors import LANES, gather, lane_sum, load, select, spread, store
 from ...kernels.alias import draw
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR
+from ...machine import attach, inlined
+from ...machine.vectors import LANES, gather, lane_sum, load, select, spread, store
 from ..sampler import alias, begin_by_law, row_is_state
 
 

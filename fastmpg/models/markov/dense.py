@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...machine import array_at, attach, call, inlined, unit
 from ...kernels.contract_dense import contract_states
+from ...machine import array_at, attach, call, inlined, unit
 from ..chain import CHAIN
 
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ...machine import UNCOMPILED, fanned, lapack
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
+from ...machine import UNCOMPILED, fanned, lapack
 from ..game import Game, reward_table
 from ..sampler import alias
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr

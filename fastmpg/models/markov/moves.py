@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
-from ...machine import user_kernel
 from ...kernels import csr
 from ...kernels.csr import merge
+from ...machine import user_kernel
 from .build import Rows
 
 GUARD = 64  # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing

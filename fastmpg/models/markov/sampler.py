@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import _check
 from ..._check import Float
+from ...kernels.alias import draw
 from ...machine import attach, inlined
 from ...machine.vectors import LANES, aligned, gather, load, store
-from ...kernels.alias import draw
 from ..sampler import SMALLER, begin_by_law, row_is_state
 
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...machine import UNCOMPILED, array_at, attach, call, fanned, inlined, kernel, lapack, unit
 from ...kernels import dense_solve, sparse_solve
 from ...kernels.contract_sparse import ALL, CHAIN, contract_states, look_states
 from ...kernels.joint import scratch_sizes
 from ...kernels.simplex import entropy
+from ...machine import UNCOMPILED, array_at, attach, call, fanned, inlined, kernel, lapack, unit
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
 MARGINAL = 2  # marginal transitions are kept where they hold at most this many numbers for every stored transition
@@ -100,7 +100,10 @@ class SparseWork(NamedTuple):
 
 @unit
 def contract_share(frame, share, what, policy):
-    """One share of the states of a :class:`SparseScratch`: P^pi and, with ``what`` ALL, the marginals.    policy: the address of (S, A_total)"""
+    """One share of the states of a :class:`SparseScratch`: P^pi and, with ``what`` ALL, the marginals.
+
+    policy: the address of (S, A_total)
+    """
     m, shares = frame.model, frame.plane.shape[0]
     n_states = frame.reward.shape[0]
     contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer, array_at(policy, frame.reward.shape, np.float64),
@@ -110,7 +113,10 @@ def contract_share(frame, share, what, policy):
 
 @unit
 def look_share(frame, share, i, policy, value, q):
-    """One share of the states of :func:`.contract_sparse.look_states`.    policy, value, q: addresses of (S, A_total), (S,), (S, A_total)"""
+    """One share of the states of :func:`.contract_sparse.look_states`.
+
+    policy, value, q: addresses of (S, A_total), (S,), (S, A_total)
+    """
     m, shares = frame.model, frame.plane.shape[0]
     n_states = frame.reward.shape[0]
     look_states(i, m.pointer, m.probability, m.slot, m.chain_pointer, m.chain_index, m.discount,
@@ -127,7 +133,7 @@ def factor_chain(frame):
 
 @unit
 def solve_share(frame, share, shares, transposed, rhs, count):
-    """One share of the right-hand sides.    rhs: the address of (count, S)"""
+    """One of ``shares`` shares of the right-hand sides.    rhs: the address of (count, S)"""
     n_states = frame.pointer.size - 1
     sparse_solve.solve_some(frame.pointer, frame.index, frame.value, frame.numbers[0], frame.factors,
                             array_at(rhs, (count, n_states), np.float64), count * share // shares, count * (share + 1) // shares,
