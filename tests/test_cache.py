@@ -67,7 +67,7 @@ def copied(tmp_path):
 
 HELPER = """
 import numpy as np
-from fastmpg.feedback.oracle import stage_payoffs
+from fastmpg.feedback.desk import stage_payoffs
 out = np.zeros((1, 1))
 stage_payoffs(np.zeros((1, 2)), np.array([[0.5, 0.5]]), np.array([0, 2]), 1.0, out)
 print(repr(float(out[0, 0])))
@@ -238,7 +238,7 @@ def test_code_linked_from_the_cache_can_itself_be_cached(tmp_path):
     inner = PARALLEL.replace("STEP", "_contract(game.model, work, policy)")
     outer = PARALLEL.replace(
         "STEP",
-        "from fastmpg.feedback.oracle import Oracle, evaluate_into\n"
+        "from fastmpg.feedback.desk import Desk, evaluate_into\n"
         "oracle = Oracle.create(game, threads=2)\nevaluate_into(game.model, oracle, policy)\nwork = oracle.work",
     )
     sums = [float(run(code, tmp_path).stdout) for code in (inner, outer, outer, inner)]

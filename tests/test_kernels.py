@@ -381,7 +381,7 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
 def test_threads_do_not_change_a_run(keep_threads):
     """A game large enough for threads: the same bits from learn, evaluate and ne_gap at every thread count."""
     game = fm.games.random_markov(40, (6, 5, 5), rng=1)
-    from fastmpg.feedback.oracle import PARALLEL_WORK
+    from fastmpg.feedback.desk import PARALLEL_WORK
 
     assert game.work_size > PARALLEL_WORK
     start = fm.random_policy(game, 2)

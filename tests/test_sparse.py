@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import machine
-from fastmpg.feedback.oracle import Oracle, evaluate_into
+from fastmpg.feedback.desk import Desk, evaluate_into
 from fastmpg.kernels import csr, sparse_solve
 from fastmpg.metrics.gaps import gaps
 

@@ -13,6 +13,7 @@ from .. import plot
 from .._check import Float
 from ..games import matrix, network
 from ..games import random as random_games
+from ..metrics.metric import known
 from ..models.game import Game
 from ..rules.entropy_natural_gradient_play import EntropyNaturalGradientPlay
 from ..rules.gradient_play import GradientPlay
@@ -45,7 +46,7 @@ def per_tau(result: Result, metric: str, ax: Any, log: str, last: int) -> None:
     if "y" in log:
         ax.set_yscale("log", nonpositive="mask")
         ax.set_ylim(bottom=max(1e-12, ax.get_ylim()[0]))
-    ax.set(xlabel="iteration", ylabel=f"{plot.LABELS[metric]} (largest of the players)", xlim=(0, last))
+    ax.set(xlabel="iteration", ylabel=f"{known()[metric].label} (largest of the players)", xlim=(0, last))
 
 
 def first_below(gap: Float, level: float) -> Float:
@@ -122,7 +123,7 @@ def draw_ring(result: Result) -> Any:
     with plot.style():
         for ax, metric in zip(axes[0], ("qre_gap", "ne_gap"), strict=True):
             per_tau(result, metric, ax, "", RING_STEPS)
-            ax.set(title=plot.LABELS[metric], ylim=(0, None))
+            ax.set(title=known()[metric].label, ylim=(0, None))
         sheet.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
     return sheet
 

@@ -195,7 +195,8 @@ class Bench:
 
     def __init__(self, game: Game, threads: int | None = None) -> None:
         self.game, self.desk = game, Desk.create(game, threads=threads)
-        self._place, self._units = place_policy.bind(self.desk), {}
+        self._place = place_policy.bind(self.desk)
+        self._units: dict[Any, Bound] = {}
         self.parallel = game.work_size > PARALLEL_WORK
 
     def bound(self, made: Unit, *frame: Any) -> Bound:

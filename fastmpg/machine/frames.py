@@ -289,6 +289,12 @@ class Bounds:
         self.table = np.array([(each.code, each.where) for each in self.bounds], np.int64).reshape(-1, 2)
 
 
+def _sources(function: Callable[..., Any], kind: At) -> set[str] | None:
+    """The modules that a function and the classes of its frame come from; None if some code in it cannot be stamped."""
+    modules = {function.__module__} | kind.modules()
+    return modules if all(map(cache.own, modules)) and function.__closure__ is None else None
+
+
 class Unit:
     """A kernel that is called by address, ``kernel(frame, a, b, ...)`` with integers a, b, ..; what calls it links none of its code."""
 
@@ -304,9 +310,7 @@ class Unit:
         kind = kind_of(frame)
         made = self._made.get(kind)
         if made is None:
-            modules: set[str] | None = {self.function.__module__} | kind.modules()
-            if not all(map(cache.own, modules)) or self.function.__closure__ is not None:
-                modules = None
+            modules = _sources(self.function, kind)
             passed = self.function.__code__.co_argcount - 1
             with notice(f"{self.function.__name__} for {type(frame).__name__}"):
                 code = code_of(self.function, self.function, (kind, *[types.int64] * passed), modules, self.options)
@@ -336,9 +340,7 @@ class Entry:
 
     def _compile(self, kind: Any) -> tuple[Any, Any, list[str]]:
         kernel, function = self.kernel, self.kernel.py_func
-        modules: set[str] | None = {function.__module__} | kind.modules()
-        if not all(map(cache.own, modules)) or function.__closure__ is not None:
-            modules = None
+        modules = _sources(function, kind)
 
         def entry(frame: Any) -> None:
             _leave(frame, kernel(*_all(frame)))

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 from numba import config
 from numba.core import types
-from numba.core.ccallback import _CFuncCompiler
+from numba.core.ccallback import _CFuncCompiler  # type: ignore[attr-defined]
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock

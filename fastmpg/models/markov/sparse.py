@@ -301,8 +301,9 @@ class Layout(NamedTuple):
         shares, rest = 1 if UNCOMPILED else min(threads, n), 0 if side else n
         reward, chain = np.zeros((n, sum(self.actions))), np.zeros(self.pattern)
         p_bar = np.zeros(sum(self.actions) * self.pattern if self.marginal else 0)
-        scratch = SparseScratch(model, reward, p_bar, chain, *(np.zeros((shares, size)) for size in self.scratch),
-                                np.zeros((shares, math.prod(self.actions))))
+        lead, tail, x, y, others, near = (np.zeros((shares, size)) for size in self.scratch)
+        plane = np.zeros((shares, math.prod(self.actions)))
+        scratch = SparseScratch(model, reward, p_bar, chain, lead, tail, x, y, others, near, plane)
         order, where, here = (np.zeros(rest, np.int32) for _ in range(3))
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
