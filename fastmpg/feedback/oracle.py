@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..machine import attach, call, inlined
+from ..machine import Held, attach, call, inlined
 from ..models.game import Game
 from ..models.normal_form import StageModel
 from .desk import Desk, evaluate_desk, evaluate_into
@@ -42,12 +42,12 @@ class Oracle(NamedTuple):
 
     @staticmethod
     def create(game: Game, state: Any, *, temperature: float, wants_value: bool, wants_visit: bool, threads: int | None,
-               beside: Any = None) -> tuple[Any, Desk]:
+               beside: Any = None) -> tuple[Any, Held]:
         """The feedback of one run, and its desk."""
-        desk = Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
-                           threads=threads, beside=beside)
+        desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
+                           threads=threads, beside=None if beside is None else beside.frame))
         public = (desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, desk.temperature)
-        if isinstance(desk.model, StageModel):
+        if isinstance(game.model, StageModel):
             return StageOracle(*public, desk), desk
         return Oracle(*public, evaluate_desk.bind(desk)), desk
 

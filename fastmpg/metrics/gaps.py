@@ -62,7 +62,7 @@ def gaps_of_desk(frame):
     frame.bound[0] = gaps(desk.model, desk, desk.policy, frame.tau, desk.value, frame.out)
 
 
-def _frame(desk: Desk, tau: float) -> GapFrame:
+def _frame(desk: Any, tau: float) -> GapFrame:
     return GapFrame(desk, tau, np.zeros(desk.value.shape[0]), np.zeros(1))
 
 

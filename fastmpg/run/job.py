@@ -35,7 +35,7 @@ class Job:
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
         self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else machine.threads()
-        if game.workspace_bytes() * self.workers > _check.free_bytes() // 2:
+        if not _check.fits(game.workspace_bytes() * self.workers, 0.5):
             self.workers = 1
         kernel_threads = None if self.workers == 1 or count == 1 else 1
         if sampled and any(known()[name].exact for name in record.metrics):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
-from ..machine import Bound, Bounds
+from ..machine import Bound, Bounds, Held
 from ..metrics.metric import Copied, copy_table, known
 from ..models.game import Game
 from .trace import Recorder
@@ -132,7 +132,7 @@ class Record:
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
-    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Desk | None, tau: float) -> Recorder:
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Held | None, tau: float) -> Recorder:
         """The trace of one run as kernels see it.
 
         ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for the metrics.
@@ -143,10 +143,10 @@ class Record:
         if exact:
             visits = any(each.visits for each in exact)
             if desk is None:
-                desk = Desk.create(game, state.policy, wants_visit=visits)
+                desk = Held(Desk.create(game, state.policy, wants_visit=visits))
                 units.append(evaluate_desk.bind(desk))
             elif desk.temperature != 0.0:
-                desk = desk.at(0.0, game)
+                desk = Held(desk.at(0.0, game))
                 units.append(finish_desk.bind(desk))
                 if visits:
                     units.append(visits_of_desk.bind(desk))
