@@ -11,8 +11,9 @@ from typing import Any
 from .._jit import kernel
 from ..feedback.oracle import contracted
 from ..models.game import Game
+from .origin import centred
 
-TIED = 1e-12  # relative: actions this close to the best Q count as best
+TIED = 1e-12  # of the largest Q in the state, to which its rounding is relative: actions this close to the best count as best
 
 
 @kernel
@@ -44,7 +45,7 @@ def mismatch_of(visit):
 
 def c(game: Game, policy: Any) -> float:
     """c(pi): the least probability that a player gives to its best actions in a state (Zhang et al. 2022, eq. 7)."""
-    oracle, table = contracted(game, policy, wants_visit=False)
+    oracle, table = contracted(centred(game)[0], policy, wants_visit=False)
     return float(greedy_mass(oracle.q_bar, table, oracle.offset))
 
 
