@@ -5,8 +5,8 @@ I - gamma P is an M-matrix, so that an incomplete factorisation without fill exi
 defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped to the diagonal halves the
 iterations on regular grids, and multiplies them by eight on random chains.)
 
-Every solution ends with a residual that is computed afresh, and is corrected until that is rounding. What it returns bounds the true
-residual, rounding of its own included (:func:`certificate`), so that for rows that sum to 1
+Every solution ends with a residual that is computed afresh, and is corrected until that is rounding. What it returns
+bounds the true residual, rounding of its own included (:func:`certificate`), so that for rows that sum to 1
 
     |V - V*|_inf <= |b - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
 
@@ -216,9 +216,9 @@ def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, sc
 def certificate(pointer, index, gamma, b, x, transposed, left, count):
     """An upper bound on the norm of the true residual b - (I - gamma P) x from that of the computed one.
 
-    An entry of it sums k + 2 numbers, k entries of its row or column, with at most k + 4 roundings each, in any order (Higham 2002,
-    section 3.1): it is off by at most (k + 4) u / (1 - (k + 4) u) times the sum of their absolute values. Rows of the chain must
-    sum to at most 1.001, and only the pattern is read.
+    An entry of it sums k + 2 numbers, k entries of its row or column, with at most k + 4 roundings each, in any order
+    (Higham 2002, section 3.1): it is off by at most (k + 4) u / (1 - (k + 4) u) times the sum of their absolute values.
+    Rows of the chain must sum to at most 1.001, and only the pattern is read.
 
     left: the computed norm   count (S,): scratch   Returns NaN where the norm is.
     """
@@ -243,8 +243,9 @@ def certificate(pointer, index, gamma, b, x, transposed, left, count):
 def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
     """Solve in place for one right-hand side, to rounding, or to a residual of ``share`` times rhs's own norm.
 
-    rhs (S,)   scratch (VECTORS, S)   Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if
-    transposed, else the largest entry.
+    rhs (S,)   scratch (VECTORS, S)
+    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the largest
+    entry.
     """
     left = _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch)
     return certificate(pointer, index, gamma, scratch[0], rhs, transposed, left, scratch[2])

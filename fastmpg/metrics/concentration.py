@@ -13,7 +13,7 @@ from ..feedback.oracle import contracted
 from ..models.game import Game
 from .origin import centred
 
-TIED = 1e-12  # of the largest Q in the state, to which its rounding is relative: actions this close to the best count as best
+TIED = 1e-12  # of the largest Q in the state, to which its rounding is relative: this close to the best counts as best
 
 
 @kernel

@@ -16,7 +16,7 @@ from .rounding import error_bound, larger, largest, magnitudes, policy_excess, r
 
 @kernel
 def certify(m, q_bar, policy, offset, value, tau, sums, adv):
-    """Advantages, and the bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it.
+    """Advantages, and the bound on the largest error of ``value``: its residual and what rounding may hide of it.
 
     q_bar, policy, adv (S, A_total)   value (N, S)   sums (2,): filled, see :func:`.rounding.policy_excess`
     """
@@ -48,9 +48,10 @@ class Evaluation(NamedTuple):
     visit : ndarray (S,)
         Discounted visitation; sums to 1.
     error_bound : float
-        Certified bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it, divided by
-        1 - gamma times the largest sum of a row as it is stored (see fastmpg/metrics/rounding.py). It holds for the game and the
-        policy exactly as given, for discounts up to 1 - 1e-15 and values up to 1e300; infinite where nothing can be said.
+        Certified bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it,
+        divided by 1 - gamma times the largest sum of a row as it is stored (see fastmpg/metrics/rounding.py). It holds
+        for the game and the policy exactly as given, for discounts up to 1 - 1e-15 and values up to 1e300; infinite
+        where nothing can be said.
     """
 
     value: Float
@@ -97,5 +98,6 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     """
     oracle, table = contracted(game, policy, temperature=real(tau, "tau", 0.0))
     advantage = np.empty_like(table)
-    bound = certify(magnitudes(game), oracle.q_bar, table, oracle.offset, oracle.value, oracle.temperature, np.zeros(2), advantage)
+    bound = certify(magnitudes(game), oracle.q_bar, table, oracle.offset, oracle.value, oracle.temperature, np.zeros(2),
+                    advantage)
     return Evaluation(oracle.value, oracle.q_bar, advantage, oracle.visit, float(bound))

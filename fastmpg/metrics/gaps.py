@@ -115,9 +115,9 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     Returns
     -------
     ndarray (N,)
-        Non-negative; exact up to the rounding of a linear solve (best responses by policy iteration), see :func:`ne_gap_bound`.
-        Where the level of a player's payoffs drowns their differences they are counted from the middle of their range, so that gaps
-        do not depend on the origin.
+        Non-negative; exact up to the rounding of a linear solve (best responses by policy iteration), see
+        :func:`ne_gap_bound`. Where the level of a player's payoffs drowns their differences they are counted from the
+        middle of their range, so that gaps do not depend on the origin.
 
     Examples
     --------
@@ -177,10 +177,11 @@ def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> float:
     Returns
     -------
     float
-        At least |computed gap - gap| for every player, where the gap is that of the game and the policy exactly as given, negative
-        ones (of rows that sum to more than 1) counted as 0. It adds the certified errors of the best response's value and of the
-        policy's own: Bellman residuals and what rounding may hide of them (fastmpg/metrics/rounding.py), over 1 - gamma.
-        Infinite where nothing can be said: overflow, or rows that sum to 1/gamma.
+        At least |computed gap - gap| for every player, where the gap is that of the game and the policy exactly as
+        given, negative ones (of rows that sum to more than 1) counted as 0. It adds the certified errors of the best
+        response's value and of the policy's own: Bellman residuals and what rounding may hide of them
+        (fastmpg/metrics/rounding.py), over 1 - gamma. Infinite where nothing can be said: overflow, or rows that sum to
+        1/gamma.
 
     Examples
     --------

@@ -1,11 +1,13 @@
 """Payoffs counted from a player's own middle, where their level would drown their differences.
 
-Adding c to all payoffs of a player adds c / (1 - gamma) to its values and changes nothing that anybody prefers, but values carry
-rounding relative to their level. Where the level exceeds the spread by more than FAR, best responses, gaps and ties are those of the same
-game with every such player's payoffs counted from the middle of their range. The differences are exact (Sterbenz 1974: both
-numbers lie within a factor of 2), so that nothing depends on the origin any more. Other games are left as they are, bit for bit.
+Adding c to all payoffs of a player adds c / (1 - gamma) to its values and changes nothing that anybody prefers, but
+values carry rounding relative to their level. Where the level exceeds the spread by more than FAR, best responses, gaps
+and ties are those of the same game with every such player's payoffs counted from the middle of their range. The
+differences are exact (Sterbenz 1974: both numbers lie within a factor of 2), so that nothing depends on the origin any
+more. Other games are left as they are, bit for bit.
 
-The middle is the player's, not the state's: rows of transitions are distributions, whatever the last bit of their sum is.
+The middle is the player's, not the state's: rows of transitions are distributions, whatever the last bit of their sum
+is.
 """
 
 from __future__ import annotations
@@ -30,12 +32,13 @@ def _middle(low: Float, high: Float) -> Float:
 
 
 def _moved(game: Game) -> tuple[Any, Float, Float]:
-    """The model with payoffs counted from their middle, or None; (N,) what was subtracted from every player's, and how much in all."""
+    """The model with payoffs counted from their middle, or None; (N,) what was subtracted, and how much in all."""
     model: Any = game.model
     if isinstance(model, PolymatrixModel):
         shift, moved = np.zeros(game.num_players), np.zeros(game.num_players)
         flat, solo = model.payoffs.copy(), model.solo.copy()
-        tables = [(i, flat[model.start[e]:model.start[e] + game.num_states * model.n_actions[i] * model.n_actions[model.other[e]]])
+        size = game.num_states * model.n_actions
+        tables = [(i, flat[model.start[e]:model.start[e] + size[i] * model.n_actions[model.other[e]]])
                   for i in range(game.num_players) for e in range(model.edges[i], model.edges[i + 1])]
         tables += [(i, solo[:, model.offset[i]:model.offset[i + 1]]) for i in range(game.num_players)]
         for i, table in tables:
@@ -54,7 +57,7 @@ def _moved(game: Game) -> tuple[Any, Float, Float]:
 
 
 def centred(game: Game) -> tuple[Game, Float]:
-    """A game with the same preferences whose payoffs lie around 0, and the (N,) that was subtracted; mostly the game itself and zeros.
+    """A game of the same preferences with payoffs around 0, and what was subtracted (N,): mostly itself and zeros.
 
     Its rewards are a copy, made once; everything else is shared.
     """
@@ -65,7 +68,8 @@ def centred(game: Game) -> tuple[Game, Float]:
             model, shift, moved = _moved(game)
             if model is not None:
                 twin = object.__new__(type(game))
-                twin.__dict__.update({k: v for k, v in game.__dict__.items() if k not in ("_sampler", "_magnitudes")}, _model=model)
+                kept = {k: v for k, v in game.__dict__.items() if k not in ("_sampler", "_magnitudes")}
+                twin.__dict__.update(kept, _model=model)
                 twin.__dict__.update(_centred=found, _moved=moved)
                 found = (twin, shift)
         object.__setattr__(game, "_centred", found)

@@ -3,13 +3,13 @@
     V*(s) = max_a [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ]                         tau = 0
     V*(s) = tau log sum_a exp( [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ] / tau )    tau > 0
 
-Each round solves the chain of the present response, so a handful of rounds reaches the fixed point (with tau > 0 this is
-Newton's method on the soft Bellman equation). Large sparse chains are solved only so far that a shrinking share of the Bellman
-residual is left while the response still changes, and to rounding once it stands. What remains, |TV - V|_inf as computed afresh,
-is returned; with its own rounding (:mod:`.rounding`) it certifies |V* - V|_inf.
+Each round solves the chain of the present response, so a handful of rounds reaches the fixed point (with tau > 0 this
+is Newton's method on the soft Bellman equation). Large sparse chains are solved only so far that a shrinking share of
+the Bellman residual is left while the response still changes, and to rounding once it stands. What remains, |TV -
+V|_inf as computed afresh, is returned; with its own rounding (:mod:`.rounding`) it certifies |V* - V|_inf.
 
-Ties are judged against the rounding of Q, which is relative to the values' size: count payoffs from the player's own middle first
-where their level is far from it (:mod:`.origin`), as everything here that takes a game does.
+Ties are judged against the rounding of Q, which is relative to the values' size: count payoffs from the player's own
+middle first where their level is far from it (:mod:`.origin`), as everything here that takes a game does.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     value : ndarray (S,)
         The player's (entropy-regularised) value from every state.
 
-    Neither the response nor what it gains depends on the origin of a player's payoffs: where their level drowns their differences
-    they are counted from the middle of their range.
+    Neither the response nor what it gains depends on the origin of a player's payoffs: where their level drowns their
+    differences they are counted from the middle of their range.
 
     Raises
     ------

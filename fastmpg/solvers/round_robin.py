@@ -3,10 +3,11 @@
 Players take turns; each moves to its exact best response when that is strictly better from some state. In a Markov
 potential game every move raises the potential, so the dynamics end at a pure equilibrium; elsewhere they may cycle.
 
-Better means by more than the certified error of the difference (:func:`.gaps.gain_error`), with payoffs counted from the
-player's own middle where their level is far from it (:mod:`.origin`): verdicts do not depend on the origin, every move is a true
-improvement, and so is every step of a cycle. Profiles are pure after the first round, so that without a future nothing is rounded at all.
-Monderer & Shapley (1996), Lemma 2.3; for Markov potential games, Leonardos et al. (2022), Theorem 3.1.
+Better means by more than the certified error of the difference (:func:`.gaps.gain_error`), with payoffs counted from
+the player's own middle where their level is far from it (:mod:`.origin`): verdicts do not depend on the origin, every
+move is a true improvement, and so is every step of a cycle. Profiles are pure after the first round, so that without a
+future nothing is rounded at all. Monderer & Shapley (1996), Lemma 2.3; for Markov potential games, Leonardos et al.
+(2022), Theorem 3.1.
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ class RoundRobin(NamedTuple):
     rounds, moves : int
         Rounds of all players made, and changes of policy after the first of them.
     status : str
-        "equilibrium" (a round without a move), "cycle" (a profile came back by moves that were true improvements), "limit"
-        (``maxiter`` rounds), or "undecided": a round without a move in which rounding could hide gains of more than a millionth
-        of the largest difference that a player's values can have.
+        "equilibrium" (a round without a move), "cycle" (a profile came back by moves that were true improvements),
+        "limit" (``maxiter`` rounds), or "undecided": a round without a move in which rounding could hide gains of more
+        than a millionth of the largest difference that a player's values can have.
     hidden : ndarray (N,)
         Gains up to this could be rounding at the player's last turn, and did not count as better.
     """
@@ -111,8 +112,8 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     Returns
     -------
     RoundRobin
-        Its status says whether the profile is an equilibrium or the dynamics came back to an earlier profile. Neither that nor the
-        gaps depend on the origin of a player's payoffs.
+        Its status says whether the profile is an equilibrium or the dynamics came back to an earlier profile. Neither
+        that nor the gaps depend on the origin of a player's payoffs.
 
     Examples
     --------
