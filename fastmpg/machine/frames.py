@@ -79,7 +79,8 @@ class At(types.Type):  # type: ignore[misc]
 
     def modules(self) -> set[str]:
         """Where the classes in it are defined."""
-        inner = (getattr(kind, "at", kind).modules() for kind in self.kinds if isinstance(kind, At | Ref))
+        frames: list[At] = [kind.at if isinstance(kind, Ref) else kind for kind in self.kinds if isinstance(kind, At | Ref)]
+        inner = (each.modules() for each in frames)
         return set().union({self.instance_class.__module__} if self.instance_class is not tuple else set(), *inner)
 
 
@@ -297,7 +298,8 @@ class Bound:
 
     __slots__ = ("_run", "code", "frame", "kernel", "library", "where", "words")
 
-    def __init__(self, kernel: Callable[..., Any], frame: Any, words: Any = None, code: int = 0, library: Any = None, run: Any = None) -> None:
+    def __init__(self, kernel: Callable[..., Any], frame: Any, words: Any = None, code: int = 0, library: Any = None,
+                 run: Any = None) -> None:
         self.kernel, self.frame, self.words, self.code, self.library, self._run = kernel, frame, words, code, library, run
         self.where = 0 if words is None else int(words.__array_interface__["data"][0])
 
