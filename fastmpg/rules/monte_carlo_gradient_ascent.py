@@ -65,7 +65,7 @@ class _Ascent(NamedTuple):
     exploration: float
 
 
-@attach(feedback=Rollouts, state=TableState, update=_update)
+@attach(feedback=Rollouts, state=TableState, update=_update, examples=({}, {"kind": "q", "exploration": 0.1}))
 class MonteCarloGradientAscent(NamedTuple):
     """Every player estimates its gradient, or its marginalised Q, from rollouts, moves along it and projects back.
 

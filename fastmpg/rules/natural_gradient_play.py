@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import _check
+from .._check import Float
 from .._jit import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
+from ..models.game import Game
+from .rule import interior
 from .state import SoftmaxState
 
 CLIPS = {None: 0, "raw": 1, "centred": 2}
@@ -43,7 +46,7 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, offset, policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update)
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01, "clip": "centred"}))
 class NaturalGradientPlay(NamedTuple):
     """Every player multiplies its probabilities by the exponential of its marginalised advantage.
 
@@ -88,3 +91,8 @@ class NaturalGradientPlay(NamedTuple):
     def compiled(self) -> NaturalGradientPlay:
         """The rule as kernels see it: numbers only."""
         return self._replace(clip=CLIPS[self.clip])
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """A log-barrier is infinite where a probability is 0."""
+        if self.lam > 0.0:
+            interior(game, policy, "a log-barrier")

@@ -4,6 +4,14 @@
     pi_i(s)     += beta(n(s)) [ softmax(q_i(s) / tau) - pi_i(s) ],     nu_i(s) = sum_a pi_i(a | s) log pi_i(a | s)
 
 with every right-hand side at its old values, t the next state, n(s) and n_i(s, a_i) the visits so far, this one included.
+For one player, who sees s, a, r, t, that is
+
+    n[s, a] += 1;   nu = sum(pi[s] * log(pi[s]));   aim = r - tau * nu + gamma * sum(pi[t] * q[t])
+    moved = pi[s] + beta(n(s)) * (softmax(q[s] / tau) - pi[s])
+    q[s, a] += alpha(n[s, a]) * (aim - q[s, a]);   pi[s] = moved
+
+and nothing else happens below: ``learn_from`` does it for all players at once, with nu(s) and V(t) = sum(pi[t] * q[t]) kept beside the
+tables, where each row's last visit left them (tests/naive.py has the plain form as its twin).
 
 Players are lanes: a row of the tables holds, action by action, the numbers of all players side by side. Four players or
 fewer fill half a vector, and in an ensemble two runs share one; a number goes through the same operations either way.
@@ -303,7 +311,8 @@ def _schedule(given: Any, name: str) -> tuple[float, ...]:
     return tuple(map(float, table))
 
 
-@attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair)
+@attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair, tables=("alpha", "beta"),
+        examples=({"tau": 0.1},))
 class TwoTimescaleQ(NamedTuple):
     """Every player learns Q by sampled temporal differences, and moves its policy more slowly toward the softmax of Q.
 
@@ -346,5 +355,3 @@ class TwoTimescaleQ(NamedTuple):
         """Whether two runs can share vectors."""
         return game.num_players <= HALF and one.alpha is other.alpha and one.beta is other.beta
 
-
-TwoTimescaleQ.tables = ("alpha", "beta")  # type: ignore[attr-defined]

@@ -11,8 +11,10 @@ import numpy as np
 
 from .. import _check, _jit
 from .._check import Float
-from ..feedback.oracle import Oracle
+from .._explain import explained
+from ..kernels.simplex import check_policy_rows
 from ..models.game import Game
+from ..rules.rule import contract
 from .loop import bring_up
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
@@ -28,10 +30,9 @@ class Job:
                  threads: int | None, single: bool) -> None:
         count = len(rules)
         self.game, self.steps, self.record, self.k = game, steps, record, 0
-        kind = type(rules[0])
-        feedback = getattr(kind, "feedback", Oracle)
-        sampled = feedback is not Oracle and getattr(feedback, "sampled", hasattr(feedback, "proceed"))
-        record.check(game, kind, sampled, "history" in getattr(feedback, "_fields", ()))
+        self.rule, self.asked = rules[0], contract(type(rules[0]))
+        sampled, pairs = self.asked.feedback.sampled, self.asked.pairs
+        record.check(game, type(rules[0]), sampled, self.asked.feedback.continues)
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
@@ -47,11 +48,10 @@ class Job:
             self.runs.append(Run.prepare(game, rules[r], steps, starts[r], record, self.trace, r, kernel_threads, keys[r], self.writer,
                                          beside))
         self.units: list[Run | Pair] = []
-        pairs = getattr(kind, "pairs", None)
         waiting = list(self.runs)
         while waiting:
             one = waiting.pop(0)
-            if pairs is not None and waiting and pairs(game, one.rule, waiting[0].rule):
+            if waiting and pairs(game, one.rule, waiting[0].rule):
                 self.units.append(Pair(one, waiting.pop(0)))
             else:
                 self.units.append(one)
@@ -87,11 +87,32 @@ class Job:
             self.game.check()
 
     def compile(self) -> None:
-        """Compile, or load, what the runs need: interruptible, as no step is made."""
+        """Compile, or load, what the runs need: interruptible, as no step is made.
+
+        Raises
+        ------
+        TypeError
+            If a rule of the user's does not compile: its line, and one sentence.
+        """
         kinds = {type(unit): unit for unit in self.units}
-        for unit in kinds.values():
-            unit.advance(0, 0)
-        self.publish()
+        try:
+            for unit in kinds.values():
+                unit.advance(0, 0)
+            self.publish()
+        except Exception as error:
+            own = self._own_kernels()
+            compiler = type(error).__module__.partition(".")[0] == "numba" or isinstance(error, NotImplementedError | AttributeError)
+            if _jit.UNCOMPILED or not own or not compiler:
+                raise
+            names = " or ".join(f"`{name}`" for name in own)
+            raise explained(error, list(own.values()), f"{names} of {type(self.rule).__name__}") from error
+
+    def _own_kernels(self) -> dict[str, Any]:
+        """The kernels of the rule and its state that are not the package's, by name."""
+        state = self.asked.state
+        found = {"update": self.asked.update, "update_pair": self.asked.update_pair, "act": state.act, "publish": state.publish}
+        return {name: each for name, each in found.items()
+                if each is not None and (each.__module__ or "").partition(".")[0] != __name__.partition(".")[0]}
 
     def chunks(self, total: int | None = None) -> Iterator[int]:
         """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
@@ -127,6 +148,13 @@ class Job:
         """Rows of the trace that every run has written."""
         return min(int(run.recorder.cursor[0]) for run in self.runs)
 
+    def faults(self) -> list[tuple[int, Float]]:
+        """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step or now."""
+        offset = self.game.offset
+        for run in self.runs:
+            check_policy_rows(run.state.policy, offset, run.recorder.fault, self.made)
+        return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]
+
     def publish(self) -> None:
         """Bring the public tables of every state up to date."""
         for run in self.runs:
@@ -139,9 +167,10 @@ class Job:
         out = {f"trace/{name}": value[:self.rows] if name == "step" else value[:, :self.rows] for name, value in self.trace.items()}
         for name in leaves(self.runs[0].state):
             out[f"state/{name}"] = np.stack([leaves(run.state)[name] for run in self.runs])
-        if hasattr(self.runs[0].feedback, "place"):
+        if self.asked.feedback.continues:
             out["place"] = np.stack([run.feedback.place for run in self.runs])
         out["keys"] = np.stack([run.key for run in self.runs])
+        out["fault"] = np.stack([run.recorder.fault for run in self.runs])
         return out
 
     def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]]) -> None:
@@ -155,6 +184,8 @@ class Job:
                 value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
         for r, run in enumerate(self.runs):
             run.key[:] = arrays["keys"][r]
+            if "fault" in arrays:
+                run.recorder.fault[:] = arrays["fault"][r]
             for name, leaf in leaves(run.state).items():
                 leaf[...] = arrays[f"state/{name}"][r]
             if "place" in arrays:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._jit import inlined, kernel, method
+from ..kernels.simplex import check_policy_rows
 from .trace import due, write
 
 
@@ -32,6 +33,7 @@ def run_chunk(rule, model, state, feedback, recorder, key, first, last, steps):
         observe(feedback, model, state, key, k)
         if due(recorder, k):
             publish(state)
+            check_policy_rows(state.policy, feedback.offset, recorder.fault, k)
             write(recorder, model, state)
         if k < steps:
             update(rule, state, feedback, k)
@@ -46,8 +48,10 @@ def run_pair(rules, model, states, feedbacks, recorders, keys, first, last, step
         observe(feedbacks[1], model, states[1], keys[1], k)
         if due(recorders[0], k):
             publish(states[0])
+            check_policy_rows(states[0].policy, feedbacks[0].offset, recorders[0].fault, k)
             write(recorders[0], model, states[0])
             publish(states[1])
+            check_policy_rows(states[1].policy, feedbacks[1].offset, recorders[1].fault, k)
             write(recorders[1], model, states[1])
         if k < steps:
             update_pair(rules[0], rules[1], states[0], states[1], feedbacks[0], feedbacks[1], k)

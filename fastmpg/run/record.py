@@ -14,6 +14,7 @@ from .. import _check
 from .._jit import address_of
 from ..feedback.oracle import Oracle
 from ..models.game import Game
+from ..rules.rule import contract
 from .trace import EXACT, NOTHING, READY, SHAPES, TABLES, VALUES, Recorder, TableRecorder, write_exact
 
 
@@ -90,7 +91,7 @@ class Record:
             exact = [name for name in self.metrics if name in EXACT]
             if exact:
                 raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {', '.join(sorted(set(SHAPES) - set(EXACT)))}")
-        kept = getattr(getattr(rule, "state", None), "_fields", ())
+        kept = contract(rule).state.fields
         missing = [name for name in self.metrics if name in TABLES and name not in kept]
         if missing:
             raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave {'them' if missing[1:] else 'it'} out of metrics")
@@ -134,7 +135,8 @@ class Record:
         """The trace of one run as kernels see it."""
         empty = {0: np.zeros(0), 1: np.zeros((0, 0)), 2: np.zeros((0, 0, 0))}
         fields = {name: trace[name][run] if name in trace else empty[len(shape)] for name, shape in SHAPES.items()}
-        tables = TableRecorder(trace["step"], np.zeros(1, np.int64), *(fields.pop(name) for name in TableRecorder._fields[2:]))
+        tables = TableRecorder(trace["step"], np.zeros(1, np.int64), np.array([-1.0, 0.0, 0.0, 0.0, 0.0]),
+                               *(fields.pop(name) for name in TableRecorder._fields[3:]))
         known = NOTHING
         if isinstance(feedback, Oracle):
             known = READY if feedback.temperature == 0.0 else VALUES
@@ -149,8 +151,9 @@ class Record:
         else:
             oracle = Oracle.create(game)
         exact = bool(set(self.metrics) & set(EXACT))
-        made = Recorder(steps=tables.steps, cursor=tables.cursor, tables=tables, tau=float(self.tau if self.tau is not None else tau),
-                        known=known, exact=exact, address=0, oracle=oracle, soft=np.zeros((game.num_players, game.num_states)),
+        made = Recorder(steps=tables.steps, cursor=tables.cursor, fault=tables.fault, tables=tables,
+                        tau=float(self.tau if self.tau is not None else tau), known=known, exact=exact, address=0, oracle=oracle,
+                        soft=np.zeros((game.num_players, game.num_states)),
                         slope=np.zeros((game.num_states, sum(game.num_actions))), **fields)
         return made._replace(address=address_of(write_exact, made, game.model, np.zeros((1, 1)), 0)) if exact else made
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import _jit
 from .._check import Float
-from ..feedback.oracle import PARALLEL_WORK, Oracle
+from ..feedback.oracle import PARALLEL_WORK
 from ..feedback.transition import start
 from ..models.game import Game
-from ..rules.state import TableState
+from ..rules.rule import contract
 from .loop import run_chunk, run_pair
 from .record import Record
 from .trajectory import Writer
@@ -45,19 +45,17 @@ class Run(NamedTuple):
 
         ``beside``: a run that is never moved on at the same time, whose workspace for exact feedback serves both.
         """
-        kind = type(rule)
-        state = getattr(kind, "state", TableState).start(game, policy)
-        tau = float(getattr(rule, "temperature", 0.0))
-        wanted: Any = getattr(kind, "feedback", Oracle)
+        asked = contract(type(rule))
+        state, tau = asked.state.start(game, policy), float(asked.temperature(rule))
         more = {"beside": beside.feedback} if beside is not None else {}
-        feedback: Any = wanted.create(game, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
-                                      wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads, **more)
+        feedback: Any = asked.feedback.create(game, temperature=tau, wants_value=bool(asked.uses_value(rule)),
+                                              wants_visit=bool(asked.uses_visitation(rule)), threads=threads, **more)
         if writer is not None:
             feedback = feedback._replace(states=writer.states[place], history=writer.actions[place], origin=writer.origin)
         key = np.zeros(2, np.uint64) if key is None else key
-        if hasattr(feedback, "place"):
+        if asked.feedback.continues:
             start(feedback, key)
-        numbers = _jit.distinct(rule.compiled() if hasattr(rule, "compiled") else rule)
+        numbers = _jit.distinct(asked.compiled(rule))
         return cls(numbers, game.model, _jit.distinct(state), feedback, record.recorder(game, trace, place, feedback, tau), key, steps,
                    game.work_size > PARALLEL_WORK if threads is None else threads > 1)
 

@@ -62,11 +62,14 @@ def _write_tables(recorder, model, state):
 class TableRecorder(NamedTuple):
     """What needs no model: steps (K,) ascending   cursor (1,) next row   policy, q, counts (K, S, A_total)   visits (K, S)
 
+    fault (5,): of :func:`check_policy_rows`
+
     What is not recorded has length 0, here and in :class:`Recorder`.
     """
 
     steps: Any
     cursor: Any
+    fault: Any
     policy: Any
     q: Any
     counts: Any
@@ -129,7 +132,7 @@ if not UNCOMPILED:
 class Recorder(NamedTuple):
     """A run's trace as kernels see it.
 
-    steps, cursor: as in ``tables``   ne_gap, qre_gap, value (K, N)   c, mismatch, grad_norm (K,)
+    steps, cursor, fault: as in ``tables``   ne_gap, qre_gap, value (K, N)   c, mismatch, grad_norm (K,)
     tau: temperature of the QRE-gap   known: READY, VALUES or NOTHING   exact: whether there is such a metric
     address: of :func:`write_exact`
     oracle: exact evaluation at temperature 0   soft (N, S), slope (S, A_total): scratch
@@ -137,6 +140,7 @@ class Recorder(NamedTuple):
 
     steps: Any
     cursor: Any
+    fault: Any
     tables: TableRecorder
     ne_gap: Any
     qre_gap: Any
