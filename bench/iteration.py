@@ -8,7 +8,6 @@ from fastmpg.rules.rule import contract
 from . import workloads
 
 
-
 def discovered():
     """The examples of every rule, by name and parameters, at a small step size."""
     found = {}
