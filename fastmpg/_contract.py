@@ -1,9 +1,11 @@
 """Contracts: all that is asked of a class which anybody may write, on one page a kind of class.
 
-A page is a frozen dataclass: its fields are the names that such a class may have, with their defaults; its docstring says what each
-means. What a class leaves out takes the default; a public name that is on no page is refused, with the closest one that is.
+A page is a frozen dataclass: its fields are the names that such a class may have, with their defaults; its docstring
+says what each means. What a class leaves out takes the default; a public name that is on no page is refused, with the
+closest one that is.
 
-A class's own: the fields of the NamedTuple, names that begin with an underscore, and properties that resemble no name of the page.
+A class's own: the fields of the NamedTuple, names that begin with an underscore, and properties that resemble no name
+of the page.
 """
 
 from __future__ import annotations
@@ -47,10 +49,11 @@ def members(kind: type, page: type, what: str) -> dict[str, Any]:
         hint = closest(name, known)
         if name in asked or (isinstance(value, property | functools.cached_property) and not hint):
             continue
-        raise TypeError(f"{kind.__name__}.{name}: a {what} has no `{name}`; {hint or 'choose from ' + ', '.join(known)} "
+        advice = hint or f"choose from {', '.join(known)}"
+        raise TypeError(f"{kind.__name__}.{name}: a {what} has no `{name}`; {advice} "
                         "(names of your own begin with _)")
     for name, each in asked.items():
-        if not hasattr(kind, name) and each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING:
+        if not hasattr(kind, name) and each.default is dataclasses.MISSING:
             slips = [other for other in public if difflib.get_close_matches(other, [name], 1, LIKE)]
             raise TypeError(f"{kind.__name__} has no `{name}`, which every {what} must have"
                             + (f"; did you mean it by `{slips[0]}`?" if slips else ""))

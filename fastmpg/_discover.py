@@ -1,6 +1,6 @@
 """Rooms are found, not listed: every module of a folder offers what it defines.
 
-What is found at run time is also written out for type checkers and editors, which run nothing: :func:`write_exports`, or
+What is found at run time is also written out for type checkers and editors, which run nothing:
 
     python -c "from fastmpg._discover import write_exports; write_exports()"
 
@@ -39,7 +39,8 @@ def public_functions(package: str, path: Iterable[str]) -> dict[str, Callable[..
 
 def with_exports(text: str, package: str, found: Mapping[str, Any]) -> str:
     """The text of a folder's ``__init__`` with the block under ``if TYPE_CHECKING`` as it should be."""
-    lines = sorted(f"    from .{value.__module__.removeprefix(package + '.')} import {name} as {name}\n" for name, value in found.items())
+    homes = {name: value.__module__.removeprefix(f"{package}.") for name, value in found.items()}
+    lines = sorted(f"    from .{home} import {name} as {name}\n" for name, home in homes.items())
     return BLOCK.sub(lambda block: block[0].partition("\n")[0] + "\n" + "".join(lines), text)
 
 

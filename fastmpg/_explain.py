@@ -1,4 +1,4 @@
-"""Compilation errors in functions of the user's, told as Python tells its own: file and line, the line itself, one sentence."""
+"""Compilation errors in functions of the user's, told as Python tells its own: file, line, source, one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PLACE = re.compile(r'File "([^"\n]+)", line (\d+)|(?:\bat|Raised from) ([^\s(][^\n(]*?) \((\d+)\)')
 LEVEL = re.compile(r"Failed in \w+ mode pipeline[^\n]*\n")
 GENERIC = "Template.generic'"  # where a level only says that the package called a function of the user's
-THEIRS = [os.path.dirname(sys.modules[each].__file__ or "") + os.sep for each in ("numba", __package__)]  # no files of the user's
+# Folders that hold no files of the user's:
+THEIRS = [os.path.dirname(sys.modules[each].__file__ or "") + os.sep for each in ("numba", __package__)]
 LONGEST = 300  # characters of a sentence
 
 
@@ -44,7 +45,7 @@ def explained(error: Exception, functions: Sequence[Callable[..., Any]], what: s
 
 
 def _place(text: str, sentence: str, functions: Sequence[Any]) -> tuple[Any, int]:
-    """The innermost line of the functions' files that the compiler names; else where the name stands that it does not know."""
+    """The innermost line of the user's that the compiler names; else where the name stands that it does not know."""
     files = {os.path.abspath(each.__code__.co_filename): each.__code__.co_filename for each in functions}
     for match in PLACE.finditer(text):
         file, line = (match[1], match[2]) if match[1] else (match[3], match[4])

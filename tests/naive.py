@@ -340,8 +340,9 @@ def mismatch(game, policies):
     return np.max(1.0 / visitation(game, policies))
 
 
-# Twins of rules, found by name (twin_of): a function that makes one step of all players at once, from the same policies, or a class that
-# keeps what the rule remembers. Parameters beyond the rule's own examples at which it is compared stand in front of it.
+# Twins of rules, found by name (twin_of): a function that makes one step of all players at once, from the same
+# policies, or a class that keeps what the rule remembers. Parameters beyond the rule's own examples at which it is
+# compared stand in front of it.
 
 
 def compared_at(**grid):
@@ -366,13 +367,13 @@ class _Stepper:
 
 
 def twin_of(rule):
-    """The twin of a rule class: the class of this very name, or the function whose name is that in snake case; None if there is none."""
+    """The class of a rule's very name, or the function whose name is that in snake case; None if there is neither."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", rule).lower()
     return globals().get(rule) or globals().get(snake)
 
 
 def start(twin, game, policies, **parameters):
-    """A twin at its first policies: ``step()``, or ``step(what the players saw)`` for sampled rules, moves ``policies`` on."""
+    """A twin at its first policies: ``step()``, for sampled rules ``step(what players saw)``, moves ``policies`` on."""
     if isinstance(twin, type):
         return twin(game, policies, **parameters)
     return _Stepper(twin, game, policies, parameters)
@@ -489,7 +490,7 @@ class TwoTimescaleQ:
 
 
 def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20, kind="gradient", exploration=0.0):
-    """pi = P(pi + eta ghat) or P(pi + eta (Qhat - Vhat)), P onto (1 - xi) simplex + xi uniform; rows that were not seen stand.
+    """pi = P(pi + eta ghat) or P(pi + eta (Qhat - Vhat)), P onto (1 - xi) simplex + xi uniform, in rows that were seen.
 
     seen: tables (S, A_total) of one batch: visits, returns to go, and gamma^t times the return to go from step t.
     """
@@ -525,7 +526,9 @@ def two_timescale_q(rows, actions, reward, num_actions, num_states, discount, ta
 
 
 def q_tilde(game, policies, tau):
-    """q_i(s,a_i) = r_i(s,a_i) - tau nu_i(s) + gamma sum_t P_i(t|s,a_i) sum_b pi_i(b|t) q_i(t,b), solved in all (s, a_i) at once."""
+    """q_i(s,a_i) = r_i(s,a_i) - tau nu_i(s) + gamma sum_t P_i(t|s,a_i) sum_b pi_i(b|t) q_i(t,b), solved in all (s, a_i)
+    at once.
+    """
     result = []
     for i, own in enumerate(policies):
         num_states, n = own.shape

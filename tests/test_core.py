@@ -186,7 +186,9 @@ def precise_value(game, policies):
 
 @every_case
 def test_error_bound_is_honest(which):
-    """|V - V*| <= error_bound, up to the rounding of the marginal model itself: sums of J + S terms, each within eps."""
+    """|V - V*| <= error_bound, up to the rounding of the marginal model itself: sums of J + S terms, each within
+    eps.
+    """
     game, policies = case(which).game, case(which).policies
     exact = precise_value(game, policies)
     joint, states = int(np.prod(case(which).num_actions)), game.rewards.shape[1]
@@ -314,7 +316,8 @@ def test_best_response_against_linear_program(which):
 
 # ------------------------------------------------------------------------------------------- one step of every rule
 def cases_of(name):
-    """(rule, twin at some policies) for each of its examples and of the grids that its twin is compared at, as functions of units.
+    """(rule, twin at some policies) for each of its examples and of the grids that its twin is compared at, as
+    functions of units.
 
     eta is in units of (1 - gamma) / max|r|, tau and lam of max|r|.
     """

@@ -12,13 +12,14 @@ from .._contract import members
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeedbackContract:
-    """All that a feedback may have: a NamedTuple, ``offset`` (N + 1,) and ``discount`` among its fields, whose class has these names.
+    """All that a feedback may have: a NamedTuple, ``offset`` (N + 1,) and ``discount`` among its fields, whose class
+    has these names.
 
     Attributes
     ----------
     create : classmethod (game, *, temperature, wants_value, wants_visit, threads, beside) -> feedback
-        The workspace of one run; the options are the rule's wishes, and only feedbacks of expectations are given ``beside``, one
-        that is never used at the same time. Required.
+        The workspace of one run; the options are the rule's wishes, and only feedbacks of expectations are given
+        ``beside``, one that is never used at the same time. Required.
     observe : kernel (feedback, model, state, key, k)
         Looks at the game before update k. Required.
     proceed : kernel (feedback, k)
@@ -26,9 +27,9 @@ class FeedbackContract:
     sampled : bool
         Whether rules learn from samples, and simulators will do, instead of expectations. Default False.
     continues : bool
-        Whether one trajectory runs through all steps. Such a feedback has the fields ``place`` (1,), the environment's state, ``filled``
-        (1,), -1 where nothing is drawn ahead, and ``states``, ``history`` and ``origin``, to which :func:`proceed` writes the trajectory;
-        see :class:`fastmpg.Transition`. Default False.
+        Whether one trajectory runs through all steps. Such a feedback has the fields ``place`` (1,), the environment's
+        state, ``filled`` (1,), -1 where nothing is drawn ahead, and ``states``, ``history`` and ``origin``, to which
+        :func:`proceed` writes the trajectory; see :class:`fastmpg.Transition`. Default False.
     kind : type
         The class itself.
     """
@@ -57,5 +58,6 @@ def feedback_contract(kind: Any) -> FeedbackContract:
         If it is no class of feedbacks, or has a name that no feedback has.
     """
     if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
-        raise TypeError(f"the feedback of a rule must be fastmpg.Oracle, fastmpg.Transition or fastmpg.Rollouts, found {kind!r}")
+        raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Transition or fastmpg.Rollouts, "
+                        f"found {kind!r}")
     return _resolved(kind)

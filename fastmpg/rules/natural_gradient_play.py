@@ -57,13 +57,13 @@ class NaturalGradientPlay(NamedTuple):
     lam : float
         Weight of the log-barrier, >= 0.
     clip : None, "raw" or "centred"
-        Limit each entry of the step to [-1, 1]: "raw" clips eta (Qbar / (1 - gamma) + lam / (d pi)) before normalising (the
-        published two-player run), "centred" clips w itself (the published three- and eight-player runs).
+        Limit each entry of the step to [-1, 1]: "raw" clips eta (Qbar / (1 - gamma) + lam / (d pi)) before normalising
+        (the published two-player run), "centred" clips w itself (the published three- and eight-player runs).
 
     Notes
     -----
-    Zhang et al. (2022), eq. (9), (10) and (17). With lam > 0 the step is as large as lam / (d pi): choose eta with care or
-    clip. Logarithms of probabilities are kept, so an action can come back from below 1e-308.
+    Zhang et al. (2022), eq. (9), (10) and (17). With lam > 0 the step is as large as lam / (d pi): choose eta with care
+    or clip. Logarithms of probabilities are kept, so an action can come back from below 1e-308.
     """
 
     eta: float = 0.1
@@ -86,7 +86,8 @@ class NaturalGradientPlay(NamedTuple):
             raise ValueError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
         if not isinstance(self.clip, str | None):
             raise TypeError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
-        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
+                                   _check.real(self.lam, "lam", 0.0), self.clip)
 
     def compiled(self) -> NaturalGradientPlay:
         """The rule as kernels see it: numbers only."""

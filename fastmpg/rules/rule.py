@@ -53,29 +53,32 @@ ORACLE, TABLE = feedback_contract(Oracle), state_contract(TableState)
 class Contract:
     """All that a rule may have: a NamedTuple of its parameters whose class has these names.
 
-    A static kernel is ``staticmethod(function)``, the function plain or under ``fastmpg.kernel``. What differs with the parameters may
-    be a field, a property or a plain value of the class; here it is a function of the rule.
+    A static kernel is ``staticmethod(function)``, the function plain or under ``fastmpg.kernel``. What differs with the
+    parameters may be a field, a property or a plain value of the class; here it is a function of the rule.
 
     Attributes
     ----------
     update : static kernel (rule, state, feedback, k)
         Changes the state in place, all players at once; ``k`` counts updates from 0. Required.
     feedback : class
-        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition` or :class:`fastmpg.Rollouts`.
+        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition` or
+        :class:`fastmpg.Rollouts`.
     state : class
         What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see
         :class:`fastmpg.rules.state.StateContract`.
     temperature : float
         Weight of the entropy in the oracle's values, and by default in a recorded QRE-gap. Default 0.
     uses_value, uses_visitation : bool
-        Whether ``update`` reads the oracle's ``value`` and ``visit``; where not, they need not be computed. Default True.
+        Whether ``update`` reads the oracle's ``value`` and ``visit``; where not, they need not be computed. Default
+        True.
     checked : method () -> rule
-        The rule with its parameters checked and made numbers; raises ValueError or TypeError. By default the rule itself.
+        The rule with its parameters checked and made numbers; raises ValueError or TypeError. By default the rule
+        itself.
     check_start : method (game, policy)
         Raises ValueError if the rule cannot start at this policy (S, A_total). By default nothing.
     compiled : method () -> NamedTuple
-        The rule as kernels see it: numbers and arrays only, whose class has ``update`` (and ``update_pair``) too. By default the rule
-        itself.
+        The rule as kernels see it: numbers and arrays only, whose class has ``update`` (and ``update_pair``) too. By
+        default the rule itself.
     tables : tuple of str
         Parameters that are sequences by themselves, of which an ensemble makes no grid. Default ().
     update_pair : static kernel (rule, other_rule, state, other, feedback, other_feedback, k)
@@ -136,7 +139,8 @@ def _resolved(kind: Any) -> Contract:
     if "compiled" in found:
         found["compiled"] = _compiling(found["compiled"])
     if not callable(found["update"]):
-        raise TypeError(f"{kind.__name__}.update must be a kernel (rule, state, feedback, k), found {found['update']!r}")
+        raise TypeError(f"{kind.__name__}.update must be a kernel (rule, state, feedback, k), "
+                        f"found {found['update']!r}")
     if "feedback" in found:
         found["feedback"] = feedback_contract(found["feedback"])
     if "state" in found:
@@ -200,5 +204,5 @@ def _checked_rule(rule: Any) -> Any:
 
 
 def _label(rule: Any) -> str:
-    parts = ", ".join(f"{k}={v!r}" if not isinstance(v, np.ndarray) else f"{k}=<{v.shape}>" for k, v in rule._asdict().items())
+    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in rule._asdict().items())
     return f"{type(rule).__name__}({parts})"

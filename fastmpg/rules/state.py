@@ -16,20 +16,23 @@ from ..models.game import Game
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StateContract:
-    """All that a state may have: a NamedTuple of arrays, ``policy`` (S, A_total) among them, whose class has these names.
+    """All that a state may have: a NamedTuple of arrays, ``policy`` (S, A_total) among them, whose class has these
+    names.
 
-    Every array in it, also in NamedTuples inside it, goes into checkpoints; every array of its own into ``Result.state``.
-    The fields ``q`` (S, A_total), ``counts`` (S, A_total) and ``visits`` (S,) are what the metrics of these names record.
+    Every array in it, also in NamedTuples inside it, goes into checkpoints; every array of its own into
+    ``Result.state``. The fields ``q`` (S, A_total), ``counts`` (S, A_total) and ``visits`` (S,) are what the metrics of
+    these names record.
 
     Attributes
     ----------
     start : classmethod (game, policy) -> state
         The state at a given policy, which it copies. Required.
     act : kernel (state, s, offset, uniforms, at, actions)
-        Of sampled rules: every player's action in row ``s``, from its own number uniforms[at + i]. By default player i draws from
-        its row of ``policy``.
+        Of sampled rules: every player's action in row ``s``, from its own number uniforms[at + i]. By default player i
+        draws from its row of ``policy``.
     publish : kernel (state)
-        Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default nothing.
+        Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default
+        nothing.
     fields : tuple of str
         Names of the NamedTuple's fields.
     """
@@ -44,7 +47,8 @@ class StateContract:
 def _resolved(kind: Any) -> StateContract:
     made = StateContract(**members(kind, StateContract, "state"))
     if "policy" not in kind._fields:
-        raise TypeError(f"{kind.__name__} has no field `policy`, which every state must have; its fields are {', '.join(kind._fields)}")
+        raise TypeError(f"{kind.__name__} has no field `policy`, which every state must have; "
+                        f"its fields are {', '.join(kind._fields)}")
     object.__setattr__(made, "fields", kind._fields)
     return made
 

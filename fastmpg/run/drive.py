@@ -98,11 +98,13 @@ def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
     r, (k, s, i, a, value) = faults[0]
     whose = "the policy" if single else f"in {len(faults)} of {len(job.runs)} runs the policy"
     entry = f"player {i:.0f}'s " + (f"probability of action {a:.0f}" if a >= 0 else "probabilities sum to")
-    where = f"at step {k:.0f} {'' if single else f'of run {r} '}in state {s:.0f} {entry} {'is ' if a >= 0 else ''}{value:.6g}"
+    run = "" if single else f"of run {r} "
+    where = f"at step {k:.0f} {run}in state {s:.0f} {entry} {'is ' if a >= 0 else ''}{value:.6g}"
     rule = type(job.rule).__name__
     if not np.isfinite(value):
         return f"{whose} held NaN after {job.made} steps of {rule}: {where}; try a smaller step size, or clip"
-    return f"{whose} left the simplex within {job.made} steps of {rule}: {where}; its `update` must leave rows of probabilities"
+    return (f"{whose} left the simplex within {job.made} steps of {rule}: {where}; its `update` must leave rows of "
+            "probabilities")
 
 
 def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool, label: str) -> str:

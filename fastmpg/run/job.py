@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check, _jit
 from .._check import Float
 from .._explain import explained
-from ..kernels.simplex import check_policy_rows
+from ..kernels.simplex import MISS, check_policy_rows
 from ..models.game import Game
 from ..rules.rule import contract
 from .loop import bring_up
@@ -101,7 +101,8 @@ class Job:
             self.publish()
         except Exception as error:
             own = self._own_kernels()
-            compiler = type(error).__module__.partition(".")[0] == "numba" or isinstance(error, NotImplementedError | AttributeError)
+            compiler = type(error).__module__.partition(".")[0] == "numba"
+            compiler = compiler or isinstance(error, NotImplementedError | AttributeError)
             if _jit.UNCOMPILED or not own or not compiler:
                 raise
             names = " or ".join(f"`{name}`" for name in own)
@@ -109,8 +110,8 @@ class Job:
 
     def _own_kernels(self) -> dict[str, Any]:
         """The kernels of the rule and its state that are not the package's, by name."""
-        state = self.asked.state
-        found = {"update": self.asked.update, "update_pair": self.asked.update_pair, "act": state.act, "publish": state.publish}
+        rule, state = self.asked, self.asked.state
+        found = {"update": rule.update, "update_pair": rule.update_pair, "act": state.act, "publish": state.publish}
         return {name: each for name, each in found.items()
                 if each is not None and (each.__module__ or "").partition(".")[0] != __name__.partition(".")[0]}
 
@@ -130,7 +131,9 @@ class Job:
             yield self.k
 
     def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
-        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it returns true."""
+        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it
+        returns true.
+        """
         for k in self.trace["step"][np.searchsorted(self.trace["step"], self.k):].tolist():
             yield from self.chunks(k)
             self._advance(k + 1, k)
@@ -149,10 +152,13 @@ class Job:
         return min(int(run.recorder.cursor[0]) for run in self.runs)
 
     def faults(self) -> list[tuple[int, Float]]:
-        """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step or now."""
-        offset = self.game.offset
-        for run in self.runs:
-            check_policy_rows(run.state.policy, offset, run.recorder.fault, self.made)
+        """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step
+        or now.
+        """
+        for run in self.runs:  # by NumPy first: the kernel is compiled for calls from here only if it has what to note
+            sums = np.add.reduceat(run.state.policy, self.game.offset[:-1], axis=1)
+            if not (np.abs(sums - 1.0).max() <= MISS and run.state.policy.min() >= -MISS):
+                check_policy_rows(run.state.policy, self.game.offset, run.recorder.fault, self.made)
         return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]
 
     def publish(self) -> None:
@@ -160,7 +166,7 @@ class Job:
         for run in self.runs:
             bring_up(run.state)
 
-    # ---------------------------------------------------------------------------------------------- leaving, coming back
+    # ------------------------------------------------------------------------------------------ leaving, coming back
     def arrays(self) -> dict[str, Any]:
         """All that a later job needs to go on from step ``made``."""
         self.publish()
