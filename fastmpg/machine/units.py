@@ -181,7 +181,7 @@ def undisturbed() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
-COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the seconds that each took
+COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the processor's seconds that each took
 
 
 class Code(NamedTuple):
@@ -211,14 +211,14 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
                 address = codegen._engine.get_function_address(found[0]["symbol"])
                 if address:
                     return Code(int(address), library, found[0])
-        began = time.perf_counter()
+        began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
         made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
         if modules is not None:
             cache.save(name, known, made.library._get_compiled_object())
-        COMPILED.append((named.__qualname__, time.perf_counter() - began))
+        COMPILED.append((named.__qualname__, time.thread_time() - began))
         return Code(address, made.library, known)
 
 
