@@ -42,6 +42,8 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import get_cython_function_address, intrinsic, register_jitable
 from numpy.typing import NDArray
 
+from .machine_fork import ADDRESS, ALONE, FAN_CELL, alone
+
 __all__ = [
     "UNCOMPILED",
     "Callback",
@@ -523,20 +525,33 @@ def distinct(value: Any) -> Any:
 _lock = threading.RLock()
 
 
+def _new_lock() -> None:
+    """A thread of the parent may have held it when it forked."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
+
+
 def threads() -> int:
     """Number of threads that parallel kernels use now."""
-    return int(numba.get_num_threads())
+    return 1 if alone() else int(numba.get_num_threads())
 
 
 def set_threads(count: int) -> None:
-    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS)."""
+    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS).
+
+    A process that was forked from one with threads has one, whatever is set.
+    """
     numba.set_num_threads(count)
 
 
 @contextlib.contextmanager
 def parallel_region(active: bool) -> Iterator[None]:
     """Hold while parallel kernels may run: two Python threads inside them at once abort under the workqueue layer."""
-    if not active:
+    if not active or alone():
         yield
         return
     with _lock:
@@ -571,6 +586,16 @@ def _pointer(typingctx: Any, address: Any) -> Any:
     return types.voidptr(types.intp), codegen
 
 
+@intrinsic
+def _word(typingctx: Any, address: Any) -> Any:
+    """The int64 at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], ir.PointerType(ir.IntType(64))))
+
+    return types.int64(types.intp), codegen
+
+
 def array_at(address: Any, shape: Any, dtype: Any) -> Any:
     """The array at an address, inside a :class:`Callback`."""
     return carray(_pointer(address), shape, dtype)
@@ -602,14 +627,19 @@ class Callback:
         return self._address
 
 
-FAN, CODE, SHARES, FREE = 0, 1, 2, 3  # what a plan begins with: two addresses and a number; from FREE on it is its callback's own
+# What a plan begins with: the addresses of FAN_CELL and of its callback, and a number; from FREE on it is its callback's own.
+FAN, CODE, SHARES, FREE = 0, 1, 2, 3
 
 
 def _fan(plan: Any, share: Any) -> None:
     head = carray(plan, FREE)
     code, shares, where = head[CODE], head[SHARES], head.ctypes.data
-    for b in prange(shares):
-        _call(code, (where, b))
+    if _word(head[FAN] + 8 * ALONE) != 0:  # see machine_fork.py
+        for b in range(shares):
+            _call(code, (where, b))
+    else:
+        for b in prange(shares):
+            _call(code, (where, b))
 
 
 _fan_out = Callback(_fan, parallel=True)
@@ -619,7 +649,8 @@ def make_plan(callback: Callback, shares: int, numbers: Sequence[int]) -> NDArra
     """What :func:`spread` hands to a callback, which finds ``numbers`` from FREE on."""
     if shares > 1:
         numba.get_num_threads()  # starts the threads' runtime, which a cached function needs when it is linked
-    return np.array([_fan_out.address if shares > 1 else 0, callback.address, shares, *numbers], np.int64)
+        FAN_CELL[ADDRESS] = _fan_out.address
+    return np.array([FAN_CELL.ctypes.data if shares > 1 else 0, callback.address, shares, *numbers], np.int64)
 
 
 def spread(plan: Any) -> None:
@@ -629,7 +660,7 @@ def spread(plan: Any) -> None:
     number of shares.
     """
     where = plan.ctypes.data
-    _call(plan[CODE] if plan[SHARES] == 1 else plan[FAN], (where, 0))
+    _call(plan[CODE] if plan[SHARES] == 1 else _word(plan[FAN] + 8 * ADDRESS), (where, 0))
 
 
 spread = inlined(spread)
