@@ -25,7 +25,7 @@ class Job:
     """All runs of one call of learn or ensemble; step ``k`` is the next one for every run."""
 
     def __init__(self, game: Game, rules: list[Any], steps: int, record: Record, starts: list[Float], keys: list[Any],
-                 threads: int | None, single: bool) -> None:
+                 threads: int | None, single: bool, fresh: bool = True) -> None:
         count = len(rules)
         self.game, self.steps, self.record, self.k = game, steps, record, 0
         kind = type(rules[0])
@@ -34,7 +34,7 @@ class Job:
         record.check(game, kind, sampled, "history" in getattr(feedback, "_fields", ()))
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
-        self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
+        self.writer = Writer(game.num_players, steps, count, folder, fresh) if record.trajectory else None
         self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else _jit.threads()
         if game.workspace_bytes() * self.workers > _check.free_bytes() // 2:
             self.workers = 1
@@ -144,8 +144,8 @@ class Job:
         out["keys"] = np.stack([run.key for run in self.runs])
         return out
 
-    def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]]) -> None:
-        """Go on at step k from what :meth:`arrays` gave."""
+    def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]], owner: str | None = None) -> None:
+        """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be."""
         known = arrays["trace/step"]
         rows = int(np.searchsorted(known, k))
         kept = np.isin(self.trace["step"], known[:rows])
@@ -163,4 +163,4 @@ class Job:
             run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
         self.k = k
         if self.writer is not None:
-            self.writer.restart(k, segments)
+            self.writer.restart(k, segments, owner)
