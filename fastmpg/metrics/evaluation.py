@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Float
+from .._same import comparable
 from ..feedback.oracle import contracted, stage_payoffs
 from ..models.game import Game
 
 
+@comparable
 class Evaluation(NamedTuple):
     """What :func:`evaluate` finds.
 

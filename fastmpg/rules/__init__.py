@@ -5,7 +5,10 @@ kernel ``update(rule, state, feedback, k)`` that changes the state in place.
 """
 
 from .._discover import public_classes
+from .._same import comparable
 
 _found = public_classes(__name__, __path__, "update")
+for _each in _found.values():
+    comparable(_each)
 globals().update(_found)
 __all__ = sorted(_found)

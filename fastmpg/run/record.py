@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._jit import address_of
+from .._same import comparable
 from ..feedback.oracle import Oracle
 from ..models.game import Game
 from .trace import EXACT, NOTHING, READY, SHAPES, TABLES, VALUES, Recorder, TableRecorder, write_exact
 
 
+@comparable
 class Record:
     """What :func:`learn` writes down.
 
@@ -70,6 +72,9 @@ class Record:
         """What to build the same record from."""
         return {"every": self.every, "metrics": list(self.metrics), "steps": None if self.steps is None else list(self.steps),
                 "tau": self.tau, "trajectory": self.trajectory}
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.every, self.metrics, self.steps, self.tau, self.trajectory
 
     def replace(self, **options: Any) -> Record:
         """The same with other options."""
