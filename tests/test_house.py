@@ -18,7 +18,7 @@ from fastmpg.machine import PLAIN
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("_jit", "_simd", "_check", "_discover", "_contract", "_explain"),
+    ("machine", "_check", "_discover", "_contract", "_explain", "_same"),
     ("kernels",),
     ("models",),
     ("games", "feedback", "policy"),
