@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import llvmlite
+import llvmlite.binding as ll
 import numba
 import numpy as np
 from llvmlite import ir
@@ -34,13 +35,14 @@ from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-import llvmlite.binding as ll
 from numba.core.dispatcher import Dispatcher
 from numba.core.imputils import lower_builtin
 from numba.core.registry import CPUDispatcher
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import get_cython_function_address, intrinsic, register_jitable
 from numpy.typing import NDArray
+
+from ._check import integer, shown
 
 __all__ = [
     "UNCOMPILED",
@@ -420,6 +422,8 @@ def user_kernel(function: F) -> F:
     >>> double(21)
     42
     """
+    if not callable(function):
+        raise TypeError(f"function must be a function, found {shown(function)}")
     return njit(**{**OPTIONS, "_nrt": True})(function)  # type: ignore[no-any-return]
 
 
@@ -530,7 +534,7 @@ def threads() -> int:
 
 def set_threads(count: int) -> None:
     """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS)."""
-    numba.set_num_threads(count)
+    numba.set_num_threads(integer(count, "count", low=1, high=int(config.NUMBA_NUM_THREADS)))
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from fastmpg._jit import PLAIN
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("_jit", "_simd", "_check", "_discover"),
+    ("_jit", "_simd", "_check", "_discover", "_explain"),
     ("kernels",),
     ("models",),
     ("games", "feedback", "policy"),

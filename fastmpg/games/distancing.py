@@ -50,6 +50,7 @@ def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), pen
     if worth.ndim != 1 or worth.size == 0:
         raise ValueError(f"weights must hold one number a facility, (L,), found shape {worth.shape}")
     cost = _check.real(penalty, "penalty")
+    _check.budget(40 * (n_players + 1) * worth.size, f"payoffs of num_players = {n_players}", "use fewer players")
     safe = worth[:, None] * np.arange(n_players + 1)
 
     def moves(state: int, counts: np.ndarray) -> np.ndarray:

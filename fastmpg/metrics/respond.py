@@ -19,7 +19,7 @@ from .._check import Float
 from .._jit import kernel
 from ..feedback.oracle import PARALLEL_WORK, Oracle, contracted
 from ..kernels.elementary import exp
-from ..models.game import Game, deviate, improve, lookahead
+from ..models.game import Game, check_game, deviate, improve, lookahead
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
 ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
@@ -143,6 +143,7 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     >>> fm.best_response(game, fm.uniform_policy(game), player=0)
     (array([[0., 1., 0.]]), array([0.155]))
     """
+    check_game(game)
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
     oracle, table = contracted(game, policy, wants_visit=False)

@@ -62,6 +62,14 @@ class Game(ABC):
         Whether all players share one stored reward.
     name : str
         What reports call it.
+    largest_change : float
+        By how much the largest change of a probability moved it: 0 for tables of float64 that are none but distributions.
+
+    Notes
+    -----
+    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32 sum of so
+    many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become 0. Rows with such
+    entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
     """
 
     num_players: int
@@ -71,6 +79,7 @@ class Game(ABC):
     initial: Float
     shares_reward: bool
     name: str
+    largest_change: float = 0.0
     _frozen = False
 
     kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
@@ -162,7 +171,8 @@ class Game(ABC):
 def check_game(game: Any) -> None:
     """Refuse what is no game."""
     if not isinstance(game, Game):
-        raise TypeError(f"game must be a fastmpg game, found {type(game).__name__}")
+        found = f"the class {game.__name__}" if isinstance(game, type) else type(game).__name__
+        raise TypeError(f"game must be a fastmpg game, found {found}")
 
 
 def reward_table(planes: Float, num_actions: tuple[int, ...]) -> Float:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
+from .._check import Float
 from .._jit import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
-from .state import SoftmaxState
+from ..models.game import Game
+from .state import SoftmaxState, refuse_zeros
 
 
 @inlined
@@ -51,3 +53,8 @@ class GradientPlay(NamedTuple):
     def checked(self) -> GradientPlay:
         """The rule with its parameters checked."""
         return GradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0))
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """Refuse a first policy on the boundary, where the log-barrier is infinite."""
+        if self.lam > 0.0:
+            refuse_zeros(game, policy, "a log-barrier")

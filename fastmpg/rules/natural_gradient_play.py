@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import _check
+from .._check import Float
 from .._jit import attach, inlined
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
-from .state import SoftmaxState
+from ..models.game import Game
+from .state import SoftmaxState, refuse_zeros
 
 CLIPS = {None: 0, "raw": 1, "centred": 2}
 TINY = 1e-290  # a probability or visitation that underflowed still divides
@@ -84,6 +86,11 @@ class NaturalGradientPlay(NamedTuple):
         if not isinstance(self.clip, str | None):
             raise TypeError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
         return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """Refuse a first policy on the boundary, where the log-barrier is infinite."""
+        if self.lam > 0.0:
+            refuse_zeros(game, policy, "a log-barrier")
 
     def compiled(self) -> NaturalGradientPlay:
         """The rule as kernels see it: numbers only."""

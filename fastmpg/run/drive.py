@@ -41,22 +41,24 @@ class Snapshot(NamedTuple):
 def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
     if isinstance(policy, str):
         if policy not in ("uniform", "random"):
-            raise ValueError(f'policy must be an array, "uniform" or "random", found {policy!r}')
+            raise ValueError(f'policy must be an array, "uniform" or "random", found {_check.shown(policy)}')
         table = uniform_policy(game) if policy == "uniform" else random_policy(game, rng)
     else:
         table = uniform_policy(game) if policy is None else check_policy(game, policy)
-    if getattr(rule, "lam", 0.0) > 0.0 and (table <= 0.0).any():
-        s, c = (int(x) for x in np.argwhere(table <= 0.0)[0])
-        i = int(np.searchsorted(game.offset, c, side="right")) - 1
-        raise ValueError(f"a log-barrier needs every initial probability above 0, found {table[s, c]} for player {i}, "
-                         f"action {c - int(game.offset[i])} in state {s}")
+    _check_start(game, rule, table)
     return table
+
+
+def _check_start(game: Game, rule: Any, policy: Float) -> None:
+    """Let a rule refuse a game, or a first policy, from which it could not run."""
+    if hasattr(rule, "check_start"):
+        rule.check_start(game, policy)
 
 
 def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, int, Record]:
     check_game(game)
     if not (record is None or isinstance(record, Record)):
-        raise TypeError(f"record must be a fastmpg.Record, found {record!r}")
+        raise TypeError(f"record must be a fastmpg.Record, found {_check.shown(record)}")
     return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
 
 
@@ -129,6 +131,18 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
             with job.signals.undivided(quiet=True):
                 keeper.save(job, status)
     return status
+
+
+def _check_manner(callback: Any = None, progress: Any = False, throw: Any = True, threads: Any = None, checkpoint: Any = None) -> None:
+    """What is asked of every entry's options."""
+    if callback is not None:
+        _check.function(callback, "callback")
+    _check.flag(progress, "progress")
+    _check.flag(throw, "throw")
+    if threads is not None:
+        _check.integer(threads, "threads", low=1)
+    if checkpoint is not None:
+        _check.path(checkpoint, "checkpoint")
 
 
 def _streamed(record: Record, checkpoint: Any) -> Record:

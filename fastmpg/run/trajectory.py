@@ -45,7 +45,7 @@ class Trajectory:
         ValueError
             If the folder holds none, or a piece of it is missing or damaged.
         """
-        _manifest(folder)
+        _manifest(_check.path(folder, "folder"))
         return cls(folder=folder)
 
     def segments(self) -> Iterator[tuple[int, Any, Any]]:
