@@ -37,6 +37,10 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
+def _typed(value: Any) -> str:
+    return f"{shown(value)} of type {type(value).__name__}"
+
+
 def gib(size: int) -> str:
     """A byte count for people."""
     if size.bit_length() > 1000:  # no float holds it
@@ -88,7 +92,7 @@ def integer(value: Any, name: str, low: int | None = None, high: int | None = No
         if isinstance(value, float | np.floating) and float(value).is_integer():
             number = int(value)
         else:
-            raise TypeError(f"{name} must be a whole number, found {shown(value)} of type {type(value).__name__}") from None
+            raise TypeError(f"{name} must be a whole number, found {_typed(value)}") from None
     if (low is not None and number < low) or (high is not None and number > high):
         between = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {between}, found {shown(number)}")
@@ -111,13 +115,13 @@ def real(value: Any, name: str, low: float = -math.inf, high: float = math.inf, 
         array_like = isinstance(value, np.ndarray | np.generic)
         if (isinstance(value, bool | str | bytes | bytearray | np.ma.MaskedArray) or value is None
                 or (array_like and (value.ndim != 0 or value.dtype.kind not in "fiuO"))):
-            raise TypeError(f"{name} must be a real number, found {shown(value)} of type {type(value).__name__}")
+            raise TypeError(f"{name} must be a real number, found {_typed(value)}")
         try:
             number = float(value)
         except OverflowError:
             raise ValueError(f"{name} must be a finite number that a float holds, found {shown(value)}") from None
         except Exception:  # whatever the caller's __float__ raises
-            raise TypeError(f"{name} must be a real number, found {shown(value)} of type {type(value).__name__}") from None
+            raise TypeError(f"{name} must be a real number, found {_typed(value)}") from None
     inside = (number > low if open_low else number >= low) and (number < high if open_high else number <= high)
     if not math.isfinite(number) or not inside:
         left, right = "(" if open_low or low == -math.inf else "[", ")" if open_high or high == math.inf else "]"
@@ -183,7 +187,9 @@ def _masked(value: Any) -> int:
     """How many entries are masked, in nested lists too: numpy would read what is behind the masks."""
     if isinstance(value, np.ma.MaskedArray):
         return int(np.count_nonzero(np.ma.getmaskarray(value))) if value.dtype.names is None else 0
-    return sum(_masked(each) for each in value if isinstance(each, list | tuple | np.ma.MaskedArray)) if isinstance(value, list | tuple) else 0
+    if not isinstance(value, list | tuple):
+        return 0
+    return sum(_masked(each) for each in value if isinstance(each, list | tuple | np.ma.MaskedArray))
 
 
 def is_masked(value: Any) -> bool:
@@ -195,21 +201,23 @@ def _entry(value: Any, name: str, at: tuple[int, ...]) -> float:
     """One number out of an array of objects, rounded to the nearest float64."""
     kind, where = type(value), f" at index {at}" if at else ""
     array_like = isinstance(value, np.ndarray | np.generic)
-    known = isinstance(value, numbers.Real | decimal.Decimal) or (array_like and value.ndim == 0 and value.dtype.kind in "fiub")
+    known = isinstance(value, numbers.Real | decimal.Decimal)
+    known = known or (array_like and value.ndim == 0 and value.dtype.kind in "fiub")
     if not known and (array_like or isinstance(value, str | bytes | numbers.Complex) or not hasattr(kind, "__float__")):
-        raise TypeError(f"{name} must hold real numbers, found {shown(value)} of type {kind.__name__}{where}")
+        raise TypeError(f"{name} must hold real numbers, found {_typed(value)}{where}")
     try:
         return float(value)
     except OverflowError:
         raise ValueError(f"{name} must hold numbers that a float holds, found {shown(value)}{where}") from None
     except Exception:  # whatever the caller's __float__ raises
-        raise TypeError(f"{name} must hold real numbers, found {shown(value)} of type {kind.__name__}{where}") from None
+        raise TypeError(f"{name} must hold real numbers, found {_typed(value)}{where}") from None
 
 
 def read(value: Any, name: str) -> NDArray[Any]:
     """An array of real numbers of whatever precision, the caller's own if it is one.
 
-    Everything that numpy reads, and arrays of objects that are numbers (Fraction and Decimal are rounded to the nearest float64).
+    Everything that numpy reads, and arrays of objects that are numbers (Fraction and Decimal are rounded to the nearest
+    float64).
     """
     if type(value) is np.ndarray and value.dtype.kind in "fiub":
         return value
@@ -219,9 +227,11 @@ def read(value: Any, name: str) -> NDArray[Any]:
     except Exception as error:
         if isinstance(error, ValueError) and isinstance(value, list | tuple):
             raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different lengths") from None
-        raise TypeError(f"{name} must be an array of real numbers, found {type(value).__name__}: {shown(str(error))}") from error
+        found_type = f"found {type(value).__name__}: {shown(str(error))}"
+        raise TypeError(f"{name} must be an array of real numbers, {found_type}") from error
     if hidden:
-        raise ValueError(f"{name} must not have masked entries, found {hidden} of them; give each a number first, with .filled(number)")
+        raise ValueError(f"{name} must not have masked entries, found {hidden} of them; give each a number first, with "
+                         ".filled(number)")
     if found.dtype == object:
         out = np.empty(found.shape)
         for at in np.ndindex(found.shape):
@@ -236,23 +246,28 @@ def shape_of(value: ArrayLike, name: str) -> tuple[int, ...]:
     """The shape of a rectangular array."""
     if type(value) is np.ndarray:
         return value.shape
-    try:
-        return tuple(map(int, np.shape(value)))
-    except Exception:
-        return read(value, name).shape
+    if hasattr(value, "__array__") or isinstance(value, list | tuple):
+        try:
+            return tuple(map(int, np.shape(value)))
+        except Exception:  # read says what is wrong
+            pass
+    return read(value, name).shape
 
 
 def array(value: ArrayLike, name: str, *, copy: bool = True, advice: str = "") -> Float:
     """A C-contiguous float64 array of finite numbers, by default the caller's own no longer."""
     found = read(value, name)
     with np.errstate(invalid="ignore", over="ignore"):
-        result = np.array(found, dtype=np.float64, order="C", copy=True) if copy else np.ascontiguousarray(found, np.float64)
+        if copy:
+            result = np.array(found, dtype=np.float64, order="C", copy=True)
+        else:
+            result = np.ascontiguousarray(found, np.float64)
         if found.ndim == 0:
             result = result.reshape(())
         total = float(result.sum()) if result.size else 0.0
     if not math.isfinite(total) and not np.isfinite(result).all():
-        where = np.unravel_index(int(np.argmin(np.isfinite(result))), result.shape)
-        raise ValueError(f"{name} must be finite, found {float(result[where])} at index {tuple(map(int, where))}{advice}")
+        where = tuple(map(int, np.unravel_index(int(np.argmin(np.isfinite(result))), result.shape)))
+        raise ValueError(f"{name} must be finite, found {float(result[where])} at index {where}{advice}")
     return result
 
 
@@ -263,7 +278,7 @@ def shape(value: Float, name: str, expected: Sequence[int], meaning: str) -> Non
 
 
 def single_tolerance(length: int) -> float:
-    """By how much rows of single precision may miss a sum of 1: what rounding does to a sum of so many terms in float32."""
+    """By how much rows of float32 may miss a sum of 1: what rounding does to a float32 sum of so many terms."""
     return min(1e-4, max(1e-6, length * 2.0**-24))
 
 
@@ -271,8 +286,8 @@ def laws(table: Float, single: bool, what: str, where: Callable[[int, int | None
          advice: str = "divide each row by its sum, in float64") -> tuple[Float, float]:
     """Rows of probabilities along the last axis, settled, and the largest change that this took.
 
-    Negative entries and sums that are off by no more than the tolerance are rounding: entries below 0 become 0 and their row is
-    divided by its sum; rows of single precision are divided by theirs in double. Other rows stay as they are, bit for bit.
+    Negative entries and sums that are off by no more than the tolerance are rounding: entries below 0 become 0 and their row
+    is divided by its sum; rows of single precision are divided by theirs in double. Other rows stay as they are, bit for bit.
 
     Parameters
     ----------
@@ -293,7 +308,8 @@ def laws(table: Float, single: bool, what: str, where: Callable[[int, int | None
     off = np.abs(total - 1)
     if off.max() > tolerance:
         row = int(np.argmax(off))
-        raise ValueError(f"{what} must sum to 1, found {float(total.flat[row])!r} {where(row, None)}".rstrip() + f"; {advice}")
+        found = f"{float(total.flat[row])!r} {where(row, None)}".rstrip()
+        raise ValueError(f"{what} must sum to 1, found {found}; {advice}")
     if not single and least >= 0:
         return table, 0.0
     rows, change = np.nonzero((low < 0) | (total != 1) if single else low < 0), 0.0
@@ -311,7 +327,7 @@ def laws(table: Float, single: bool, what: str, where: Callable[[int, int | None
 
 
 def law_table(value: ArrayLike, name: str, *, copy: bool = True) -> tuple[Float, bool, bool]:
-    """An array of probabilities as :func:`array` gives it, whether it comes from float32, and whether it may be changed."""
+    """Probabilities as :func:`array` gives them, whether they come from float32, and whether they may be changed."""
     found = read(value, name)
     table = array(found, name, copy=copy)
     return table, found.dtype == np.float32, copy or not np.may_share_memory(table, found)
@@ -321,7 +337,8 @@ def distribution(value: ArrayLike, name: str, size: int) -> tuple[Float, float]:
     """A probability vector of the given length, settled as :func:`laws` does, and the largest change."""
     row, single, _ = law_table(value, name)
     shape(row, name, (size,), "(num_states,)")
-    settled, change = laws(row[None], single, name, lambda _, s: "" if s is None else f"at state {s}", advice="divide it by its sum, in float64")
+    settled, change = laws(row[None], single, name, lambda _, s: "" if s is None else f"at state {s}",
+                           advice="divide it by its sum, in float64")
     return settled[0], change
 
 
@@ -331,7 +348,10 @@ def initial(value: ArrayLike | None, n_states: int) -> tuple[Float, float]:
 
 
 def transitions(table: Float, single: bool, where: Callable[[int], str], *, own: bool = True) -> tuple[Float, float]:
-    """Rows of transition probabilities, settled as :func:`laws` does, and the largest change; ``where`` says which row one is."""
+    """Rows of transition probabilities, settled as :func:`laws` does, and the largest change.
+
+    ``where`` says which row one is.
+    """
     return laws(table, single, "transition probabilities", lambda row, _: where(row), own=own,
                 advice="divide each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
 
@@ -344,7 +364,8 @@ def is_int(value: Any) -> TypeGuard[int]:
 def num_actions(value: Any, name: str = "num_actions") -> tuple[int, ...]:
     """A tuple of action counts, each at least 1."""
     if is_int(value):
-        raise TypeError(f"{name} must hold one number per player, found {shown(value)}; for two players write ({shown(value)}, {shown(value)})")
+        one = shown(value)
+        raise TypeError(f"{name} must hold one number per player, found {one}; for two players write ({one}, {one})")
     counts = sequence(value, name, "whole numbers")
     if not counts:
         raise ValueError(f"{name} must name at least one player, found {shown(value)}")
@@ -369,7 +390,8 @@ def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
             return np.random.SeedSequence(rng)  # type: ignore[arg-type]
         except Exception as error:  # whatever numpy makes of lists of other things
             raise ValueError(f"{name} is no seed: {shown(str(error))}") from None
-    raise TypeError(f"{name} must be None, a whole number, a sequence of them, a numpy SeedSequence or Generator, found {shown(rng)}")
+    raise TypeError(f"{name} must be None, a whole number, a sequence of them, a numpy SeedSequence or Generator, found "
+                    f"{shown(rng)}")
 
 
 def children(parent: np.random.SeedSequence, count: int) -> list[np.random.SeedSequence]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ._check import shown
+
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 LONGEST = 240  # characters of the sentence
@@ -87,20 +89,22 @@ def explaining(function: Callable[..., Any], what: str = "") -> Iterator[None]:
         raise said from error
 
 
-def arity(function: Callable[..., Any], count: int, name: str, form: str) -> None:
-    """Refuse a function that does not take so many arguments.
+def arity(function: Callable[..., Any], count: int, name: str, form: str, known: bool = True) -> None:
+    """Refuse a function that does not take so many arguments; ``known``: also one that does not say how many it takes.
 
     Raises
     ------
     TypeError
         With the form that it must have.
     """
-    if not callable(function):
-        raise TypeError(f"{name} must be a function {form}, found {function!r:.100}")
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"{name} must be a function {form}, found {shown(function)}")
     try:
         signature = inspect.signature(getattr(function, "py_func", function))
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a Python function {form}, found {function!r:.100}") from None
+        if not known:
+            return
+        raise TypeError(f"{name} must be a Python function {form}, found {shown(function)}") from None
     try:
         signature.bind(*range(count))
     except TypeError:

@@ -1,10 +1,10 @@
 """Policies: one array (S, A_total), player i in columns offset[i]:offset[i+1], or a list of (S, A_i), one per player.
 
-Whatever numpy reads is taken: lists, arrays, tensors, data frames, arrays of Fractions and Decimals (rounded to the nearest float64);
-a masked array without masked entries. Probabilities are checked and settled: a row may miss a sum of 1 by 1e-8, or, if it comes from
-float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6 to 1e-4); entries below 0 by no more than
-that are rounding, as linear programming leaves it, and become 0. Rows with such entries, and rows from float32, are divided by their
-sum in float64; all others stay as they are, bit for bit.
+Whatever numpy reads is taken: lists, arrays, tensors, data frames, arrays of Fractions and Decimals (rounded to the nearest
+float64), masked arrays without masked entries. Probabilities are checked and settled: a row may miss a sum of 1 by 1e-8, or,
+if it comes from float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6 to 1e-4); entries
+below 0 by no more than that are rounding, as linear programming leaves it, and become 0. Rows with such entries, and rows from
+float32, are divided by their sum in float64; all others stay as they are, bit for bit.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def split(game: Game, policy: PolicyLike) -> list[Float]:
     columns = _joined(policy, "policy") if isinstance(policy, list | tuple) else _check.read(policy, "policy")
     total = sum(game.num_actions)
     if columns.ndim == 0 or columns.shape[-1] != total:
-        raise ValueError(f"the last axis of policy must have {total} columns, one per player's action, found shape {columns.shape}"
-                         f"{_stacked(game, columns.shape)}")
+        raise ValueError(f"the last axis of policy must have {total} columns, one per player's action, found shape "
+                         f"{columns.shape}{_stacked(game, columns.shape)}")
     edges = game.offset
     return [columns[..., edges[i]:edges[i + 1]] for i in range(game.num_players)]
 
@@ -79,10 +79,12 @@ def _joined(parts: Any, name: str) -> Float:
     if not tables:
         raise ValueError(f"{name} must hold one array (S, A_i) per player, found none")
     if any(np.ndim(part) == 0 for part in given):
-        raise ValueError(f"{name} must hold one array (S, A_i) per player, found single numbers: a table (S, A_total) is joined already")
+        raise ValueError(f"{name} must hold one array (S, A_i) per player, found single numbers: a table (S, A_total) is joined "
+                         "already")
     tables = [np.atleast_2d(table) for table in tables]
     if len({table.shape[:-1] for table in tables}) > 1:
-        raise ValueError(f"{name} must hold arrays (S, A_i) of the same states, found shapes {_check.shown([t.shape for t in tables])}")
+        raise ValueError(f"{name} must hold arrays (S, A_i) of the same states, found shapes "
+                         f"{_check.shown([table.shape for table in tables])}")
     return np.concatenate(tables, axis=-1)
 
 
@@ -115,7 +117,7 @@ def _row_laws(game: Game, table: Float, i: int, low: int, high: int, single: boo
 
 
 def settle(game: Game, table: Float, single: Sequence[bool], name: str) -> Float:
-    """Check and settle a table (..., S, A_total) of probabilities in place; ``single``: which players' come from float32."""
+    """Check and settle a table (..., S, A_total) in place; ``single``: which players' probabilities come from float32."""
     if not any(single) and _is_settled(game, table):
         return table
     edges = game.offset
@@ -157,5 +159,6 @@ def check_policy(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
         table = table[None]
     expected = (game.num_states, sum(game.num_actions))
     if table.shape != expected:
-        raise ValueError(f"{name} must have shape (S, A_total) = {expected}, found {table.shape}{_stacked(game, table.shape)}")
+        raise ValueError(f"{name} must have shape (S, A_total) = {expected}, found {table.shape}"
+                         f"{_stacked(game, table.shape)}")
     return settle(game, table, [is_single] * game.num_players, name)

@@ -39,6 +39,13 @@ STAGE = fm.NormalFormGame(PAYOFFS)
 GP, NPG = fm.rules.GradientPlay, fm.rules.NaturalGradientPlay
 
 
+def objects(array, index, value):
+    """A copy of objects with one entry replaced."""
+    changed = np.array(array, dtype=object)
+    changed[index] = value
+    return changed
+
+
 class NoUpdate(NamedTuple):
     eta: float = 0.1
 
@@ -106,7 +113,29 @@ refuse(
     says=r"rewards must hold real numbers, found dtype complex128",
 )
 refuse(
-    "rewards objects", fm.MarkovGame, R.astype(object), P, 0.9, error=TypeError, says=r"rewards must hold real numbers, found dtype object"
+    "rewards with None",
+    fm.MarkovGame,
+    objects(R, (1, 0, 1, 0), None),
+    P,
+    0.9,
+    error=TypeError,
+    says=r"rewards must hold real numbers, found None of type NoneType at index \(1, 0, 1, 0\)",
+)
+refuse(
+    "rewards with a number beyond floats",
+    fm.MarkovGame,
+    objects(R, (1, 0, 1, 0), 10**400),
+    P,
+    0.9,
+    says=r"rewards must hold numbers that a float holds, found 10\^400 or so at index \(1, 0, 1, 0\)",
+)
+refuse(
+    "rewards masked",
+    fm.MarkovGame,
+    np.ma.masked_greater(R, 0.9),
+    P,
+    0.9,
+    says=r"rewards must not have masked entries, found 1 of them; .*\.filled\(",
 )
 refuse(
     "rewards NaN", fm.MarkovGame, edited(R, (1, 0, 1, 0), NAN), P, 0.9, says=r"rewards must be finite, found nan at index \(1, 0, 1, 0\)"
@@ -373,7 +402,7 @@ refuse(
     fm.ne_gap,
     G,
     edited(UNIFORM, (1, 0), 0.25),
-    says=r"policy of player 0 must sum to 1 in every state, found .*0\.75.* in state 1",
+    says=r"policy of player 0 must sum to 1, found .*0\.75.* in state 1; divide the player's part",
 )
 refuse("policy NaN", fm.ne_gap, G, edited(UNIFORM, (0, 3), NAN), says=r"policy must be finite, found nan at index \(0, 3\)")
 refuse("policy inf", fm.qre_gap, G, edited(UNIFORM, (0, 3), INF), 0.1, says=r"policy must be finite, found inf at index \(0, 3\)")
@@ -385,7 +414,49 @@ refuse(
     error=TypeError,
     says=r"policy must hold real numbers, found dtype complex128",
 )
-refuse("policy objects", fm.evaluate, G, UNIFORM.astype(object), error=TypeError, says=r"policy must hold real numbers, found dtype object")
+refuse(
+    "policy of strings as objects",
+    fm.evaluate,
+    G,
+    UNIFORM.astype(str).astype(object),
+    error=TypeError,
+    says=r"policy must hold real numbers, found '0\.5' of type str at index \(0, 0\)",
+)
+refuse(
+    "policy masked",
+    fm.evaluate,
+    G,
+    np.ma.array(UNIFORM, mask=UNIFORM > 0),
+    says=r"policy must not have masked entries, found 8 of them; .*\.filled\(",
+)
+refuse(
+    "policy list with a mask",
+    fm.evaluate,
+    G,
+    [UNIFORM[:, :2], np.ma.array(UNIFORM[:, 2:], mask=[[1, 0], [0, 0]])],
+    says=r"policy of player 1 must not have masked entries, found 1 of them",
+)
+refuse(
+    "policy stacked by player",
+    fm.evaluate,
+    G,
+    np.full((2, 2, 2), 0.5),
+    says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(2, 2, 2\); .*write fm\.join\(list\(policy\)\)",
+)
+refuse(
+    "policy too negative to be rounding",
+    fm.evaluate,
+    G,
+    edited(edited(UNIFORM, (1, 2), -2e-8), (1, 3), 1.00000002),
+    says=r"policy of player 1 must not be negative, found -2e-08 in state 1 for action 0",
+)
+refuse(
+    "policy of float32 that does not sum",
+    fm.evaluate,
+    G,
+    edited(UNIFORM, (1, 2), 0.50001).astype(np.float32),
+    says=r"policy of player 1 must sum to 1, found 1\.0000\d+ in state 1; divide .* in float64",
+)
 refuse("policy of a single player", fm.evaluate, G, [np.full((2, 2), 0.5)], says=r"policy must have|policy must hold one")
 refuse("policy of three players", fm.evaluate, G, [np.full((2, 2), 0.5)] * 3, says=r"policy must have|policy must hold one")
 refuse(
@@ -473,7 +544,7 @@ refuse(
     lambda g, p: fm.learn(g, NPG(0.1, 0.1), 3, policy=p),
     G,
     edited(edited(UNIFORM, (1, 2), 0.0), (1, 3), 1.0),
-    says=r"log-barrier needs every initial probability above 0, found 0\.0 for player 1, action 0 in state 1",
+    says=r"log-barrier needs every initial probability above 0 in policy, found 0\.0 for player 1, action 0 in state 1",
 )
 refuse("steps negative", fm.learn, G, NPG(0.1), -1, says=r"steps must be at least 0, found -1")
 refuse("steps fractional", fm.learn, G, NPG(0.1), 1.5, error=TypeError, says=r"steps must be a whole number, found 1\.5")
@@ -490,7 +561,7 @@ refuse(
     lambda g, p: fm.learn(g, NPG(0.1), 3, policy=p),
     G,
     edited(UNIFORM, (0, 1), 0.75),
-    says=r"policy of player 0 must sum to 1 in every state, found .*1\.25.* in state 0",
+    says=r"policy of player 0 must sum to 1, found .*1\.25.* in state 0",
 )
 refuse(
     "seed of learn", lambda g: fm.learn(g, NPG(0.1), 3, policy="random", rng="x"), G, error=TypeError, says=r"rng must be None.*found 'x'"
@@ -529,7 +600,7 @@ refuse("tau of a record negative", lambda t: fm.Record(tau=t), -0.1, says=r"tau 
 refuse("recorded step negative", lambda k: fm.Record(steps=k), [3, -2], says=r"every entry of steps must be at least 0, found -2")
 refuse("no recorded steps", lambda k: fm.Record(steps=k), [], says=r"steps must be a sequence of at least one step, found \[\]")
 refuse("recorded step fractional", lambda k: fm.Record(steps=k), [0, 1.5], error=TypeError, says=r"steps.* whole number.*1\.5")
-refuse("recorded step a number", lambda k: fm.Record(steps=k), 5, says=r"steps must be a sequence.*5")
+refuse("recorded step a number", lambda k: fm.Record(steps=k), 5, error=TypeError, says=r"steps must be a sequence.*5")
 refuse(
     "recorded step beyond the run",
     lambda g: fm.learn(g, NPG(0.1), 5, record=fm.Record(steps=[0, 9])),

@@ -131,7 +131,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     """
     n_players, n_links = _check.integer(num_players, "num_players", low=1), _check.integer(num_links, "num_links", low=1)
     if n_links > 62 or n_players > 2**31:
-        raise MemoryError(f"a routing game of num_players = {n_players} on num_links = {n_links} fits no machine; {INSTEAD}")
+        raise MemoryError(f"a routing game of num_players = {n_players} on num_links = {n_links} fits no machine; "
+                          "use fewer of both")
     _one_of(form, "form", FORMS)
     team = _one_of(reward, "reward", ("own", "team")) == "team"
     averaged = _one_of(transitions, "transitions", ("counts", "averaged")) == "averaged"

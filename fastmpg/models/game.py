@@ -63,13 +63,14 @@ class Game(ABC):
     name : str
         What reports call it.
     largest_change : float
-        By how much the largest change of a probability moved it: 0 for tables of float64 that are none but distributions.
+        By how much the most changed probability was moved to let its row be a distribution: 0 for rows of float64 that
+        have no negative entries.
 
     Notes
     -----
-    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32 sum of so
-    many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become 0. Rows with such
-    entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
+    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32 sum
+    of so many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become 0. Rows
+    with such entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
     """
 
     num_players: int

@@ -114,12 +114,12 @@ class NormalFormGame(Game):
         if table.ndim < 1:
             raise ValueError(f"payoff must have shape (A_0, ..., A_{{N-1}}), found the single number {table}")
         game = cls.__new__(cls)
-        game._build(table[None], name)
+        game._build(table[None], name, "payoff")
         return game
 
-    def _build(self, table: Float, name: str) -> None:
+    def _build(self, table: Float, name: str, what: str = "payoffs") -> None:
         if table.size == 0:
-            raise ValueError(f"every player needs at least one action, found payoffs of shape {table.shape}")
+            raise ValueError(f"every player needs at least one action, found {what} of shape {table.shape}")
         self.num_players, self.num_states = table.ndim - 1, 1
         self.num_actions = tuple(map(int, table.shape[1:]))
         self.discount, self.initial = 0.0, np.ones(1)

@@ -173,7 +173,8 @@ class PolymatrixGame(Game):
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_check.is_int, pair))):
                 raise TypeError(f"payoffs must map pairs of players to tables, found the key {_check.shown(pair)}")
             if pair[0] == pair[1] or not all(0 <= x < n_players for x in pair):
-                raise ValueError(f"payoffs must name two different players below {n_players}, found {_check.shown(pair)}")
+                raise ValueError(f"payoffs must name two different players below {n_players}, found "
+                                 f"{_check.shown(pair)}")
         need = 8 * n_states * (sum(actions[i] * actions[k] for i, k in payoffs) + 2 * sum(actions) + 3 * n_states)
         _check.budget(need, f"a polymatrix game of {len(payoffs)} ordered pairs and {n_states} states", INSTEAD)
         pairs = sorted((int(i), int(k)) for i, k in payoffs)
@@ -255,7 +256,8 @@ class PolymatrixGame(Game):
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> PolymatrixGame:
-        _check.entries(tables, "tables", ("payoffs", "pairs", "solo", "transitions", "discount", "initial", "num_actions"))
+        _check.entries(tables, "tables", ("payoffs", "pairs", "solo", "transitions", "discount", "initial",
+                                          "num_actions"))
         actions, n_states = tuple(map(int, tables["num_actions"])), tables["transitions"].shape[0]
         given, at = {}, 0
         for i, k in tables["pairs"].tolist():

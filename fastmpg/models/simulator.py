@@ -46,7 +46,8 @@ class SimulatorGame(Game):
     step : callable
         ``step(state, actions, uniforms, rewards) -> next state``; fills ``rewards`` (N,). ``actions`` (N,) are integers,
         ``uniforms`` (draws,) independent numbers in [0, 1), the only randomness there is. Compiled by numba: plain functions of
-        numbers and arrays. Arrays that they close over are frozen at the first run. Integers are 64 bits wide and wrap around.
+        numbers and arrays. Arrays that they close over are frozen at the first run. Integers are 64 bits wide and wrap
+        around.
     num_actions : sequence of int
         One number a player.
     num_observations : int
@@ -65,8 +66,8 @@ class SimulatorGame(Game):
     Raises
     ------
     ValueError, TypeError
-        If an argument does not fit, or the functions fail, or return no integer, when they are tried once: uncompiled, or, where
-        integers grow beyond 64 bits without numpy's help, compiled. Later, with their line, if they cannot be compiled.
+        If an argument does not fit, or the functions fail, or return no integer, when they are tried once: uncompiled, or,
+        where Python's integers outgrow 64 bits, compiled. At the first run, with their line, if they cannot be compiled.
 
     Examples
     --------
@@ -108,8 +109,8 @@ class SimulatorGame(Game):
     def _try(self) -> None:
         """One reset and one step, uncompiled, so that mistakes come with a Python traceback and not from compiled code.
 
-        States are numpy integers, which wrap around as compiled ones do. Python's own, such as a hash that a function begins by
-        itself, do not: where these outgrow 64 bits, or lead to a row that is none, the compiled functions decide.
+        States are numpy integers, which wrap around as compiled ones do. Python's own, such as a hash that a function begins
+        by itself, do not: where these outgrow 64 bits, or lead to a row that is none, the compiled functions decide.
         """
         plain = [getattr(each, "py_func", each) for each in self._functions]
         try:
@@ -130,7 +131,8 @@ class SimulatorGame(Game):
 
         def checked(what: str, value: Any) -> Any:
             if not _check.is_int(value):
-                raise TypeError(f"{what} must return an integer, found {_check.shown(value)} of type {type(value).__name__}")
+                raise TypeError(f"{what} must return an integer, found {_check.shown(value)} of type "
+                                f"{type(value).__name__}")
             return np.int64((int(value) + 2**63) % 2**64 - 2**63)
 
         with explaining(reset, "reset"):
@@ -141,15 +143,18 @@ class SimulatorGame(Game):
             raise ValueError(f"step must fill rewards with finite numbers, found {_check.shown(rewards)}")
         for place in (state, after):
             with explaining(observe, "observe"):
-                seen = place if observe is None else 0 if isinstance(observe, str) else checked("observe", observe(place))
+                seen = place if observe is None else 0
+                if callable(observe):
+                    seen = checked("observe", observe(place))
             if not 0 <= seen < self.num_states:
                 raise _Elsewhere(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
                                  'give observe=, or observe="hash"')
 
     def _compile(self) -> None:
         """Compiled functions in the place of plain ones."""
-        functions = tuple(user_kernel(each) if callable(each) and not hasattr(each, "py_func") else each for each in self._functions)
-        object.__setattr__(self, "_functions", functions)
+        plain = [callable(each) and not hasattr(each, "py_func") for each in self._functions]
+        functions = (user_kernel(each) if is_plain else each for each, is_plain in zip(self._functions, plain, strict=True))
+        object.__setattr__(self, "_functions", tuple(functions))
 
     def _build_sampler(self) -> Any:
         self._compile()

@@ -4,7 +4,8 @@
 
 where Qbar_i^tau(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i^tau(t) and V_i^tau is the value with stage payoff
 r_i + tau H(pi_i): no entropy at s itself, which would only add a constant. The fixed points are the quantal response
-equilibria at tau. At eta tau = 1 - gamma the exponent of the old policy is 0 and the step is the logit reply itself. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our tau / (1 - gamma).
+equilibria at tau. At eta tau = 1 - gamma the exponent of the old policy is 0 and the step is the logit reply itself. Sun et al.
+(2024), eq. (2) and section IV-C, whose Markov form writes tau for our tau / (1 - gamma).
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ class EntropyNaturalGradientPlay(NamedTuple):
 
     Notes
     -----
-    The first policy must be positive everywhere unless tau is 0 (where what is 0 stays 0, as in :class:`NaturalGradientPlay`) or
-    eta tau = 1 - gamma (where it does not matter): a probability of 0 would stay so, and the equilibria have none.
+    The first policy must be positive everywhere unless tau is 0 (what is 0 stays 0, as in :class:`NaturalGradientPlay`) or
+    eta tau = 1 - gamma (it does not matter): a probability of 0 would stay so, and the equilibria have none.
 
     Sun et al. (2024), eq. (2). Provable steps: :func:`fastmpg.theory.entropy_natural_step`.
     """
@@ -79,7 +80,9 @@ class EntropyNaturalGradientPlay(NamedTuple):
         left = 1.0 - game.discount
         keep = _exponent(self.eta, self.tau, game.discount)
         if keep < 0.0:
-            raise ValueError(f"eta must be in (0, (1 - discount) / tau] = (0, {left / self.tau:.17g}] for this game, found {self.eta!r}: the "
-                             f"old policy would have the negative exponent 1 - eta tau / (1 - discount) = {keep:.6g}")
+            raise ValueError(f"eta must be in (0, (1 - discount) / tau] = (0, {left / self.tau:.17g}] for this game, found "
+                             f"{self.eta!r}: the old policy would have the negative exponent 1 - eta tau / (1 - discount) = "
+                             f"{keep:.6g}")
         if self.tau > 0.0 and keep != 0.0:
-            refuse_zeros(game, policy, "entropy-regularised play", "; move it inside, or take eta = (1 - discount) / tau")
+            refuse_zeros(game, policy, "entropy-regularised play",
+                         "; move it inside, or take eta = (1 - discount) / tau")

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .._check import shown
+
 
 def _checked_rule(rule: Any) -> Any:
     if isinstance(rule, type):
         raise TypeError(f"rule must be an instance, found the class {rule.__name__}; write {rule.__name__}(...)")
     if not (isinstance(rule, tuple) and hasattr(rule, "_fields") and hasattr(type(rule), "update")):
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}; see fastmpg.rules")
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}; see fastmpg.rules")
     return rule.checked() if hasattr(rule, "checked") else rule
 
 

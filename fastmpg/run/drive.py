@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
+from .._explain import arity
 from ..models.game import Game, check_game
 from ..policy import check_policy, random_policy, uniform_policy
 from ..rules.rule import _checked_rule
@@ -133,10 +134,11 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
     return status
 
 
-def _check_manner(callback: Any = None, progress: Any = False, throw: Any = True, threads: Any = None, checkpoint: Any = None) -> None:
+def _check_manner(callback: Any = None, progress: Any = False, throw: Any = True, threads: Any = None,
+                  checkpoint: Any = None) -> None:
     """What is asked of every entry's options."""
     if callback is not None:
-        _check.function(callback, "callback")
+        arity(callback, 1, "callback", "callback(snapshot)", known=False)
     _check.flag(progress, "progress")
     _check.flag(throw, "throw")
     if threads is not None:

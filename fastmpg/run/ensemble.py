@@ -59,7 +59,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
     seeds = _check.children(_check.seed_sequence(rng), places)
-    many = policy is not None and not isinstance(policy, str | list | tuple) and len(_check.shape_of(policy, "policy")) == 3
+    many = policy is not None and not isinstance(policy, str | list | tuple)
+    many = many and len(_check.shape_of(policy, "policy")) == 3
     policy = _check.read(policy, "policy") if many else policy
     if many and policy.shape[0] != places:
         raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {policy.shape}")

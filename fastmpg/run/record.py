@@ -58,7 +58,9 @@ class Record:
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         if not isinstance(trajectory, bool | str | os.PathLike):
             raise TypeError(f"trajectory must be True, False or a folder to write to, found {_check.shown(trajectory)}")
-        self.trajectory: bool | str = trajectory if isinstance(trajectory, bool) else _check.path(trajectory, "trajectory")
+        self.trajectory: bool | str = trajectory if isinstance(trajectory, bool) else ""
+        if not isinstance(trajectory, bool):
+            self.trajectory = _check.path(trajectory, "trajectory")
         self.steps: tuple[int, ...] | None = None
         if steps is not None:
             listed = _check.sequence(steps, "steps", "at least one step")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
+from ..._explain import arity
 from ..._jit import UNCOMPILED, lapack
 from ...kernels import contract_counts
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
@@ -133,15 +134,18 @@ class CountGame(Game):
         gamma, count, what = _check.real(discount, "discount", 0.0, 1.0, open_high=True), vectors(n_players, n_actions), "payoffs"
         if payoff_kind in (VECTOR, SHARED):
             what = "payoffs" if payoff_kind == VECTOR else "reward"
+            form = "(S, L, C)" if payoff_kind == VECTOR else "(S, C)"
             expected = (n_states, n_actions, count) if payoff_kind == VECTOR else (n_states, count)
             if _check.shape_of(payoffs, what) != expected:
-                raise ValueError(f"{what} must have shape {'(S, L, C)' if payoff_kind == VECTOR else '(S, C)'} = {expected}, one entry per "
-                                 f"row of count_vectors({n_players}, {n_actions}), found {_check.shape_of(payoffs, what)}")
+                raise ValueError(f"{what} must have shape {form} = {expected}, one entry per row of count_vectors({n_players}, "
+                                 f"{n_actions}), found {_check.shape_of(payoffs, what)}")
         kind, found = self._kind_of(transitions, n_states, n_players, n_actions, count)
         self.num_players, self.num_states, self.num_actions = n_players, n_states, (n_actions,) * n_players
-        self.discount, self.name, self.shares_reward = gamma, _check.text(name, "name"), payoff_kind == SHARED or n_players == 1
+        self.discount, self.name = gamma, _check.text(name, "name")
+        self.shares_reward = payoff_kind == SHARED or n_players == 1
         by_vector = kind == TABLE or payoff_kind in (VECTOR, SHARED)
-        need = 16 * math.prod(_check.shape_of(payoffs, what)) + 16 * math.prod(found) + 8 * (n_players + 3) * (n_actions + 1)
+        need = 16 * math.prod(_check.shape_of(payoffs, what)) + 16 * math.prod(found)
+        need += 8 * (n_players + 3) * (n_actions + 1)
         need += 8 * count * (n_actions + 6) * by_vector
         columns = sum(contract_counts.table_columns(payoff_kind, n_states, n_actions, kind))
         layout = contract_counts.scratch_layout(n_players, n_actions, columns, payoff_kind)
@@ -195,6 +199,7 @@ class CountGame(Game):
     def _moves(kind: int, transitions: Any, counts: NDArray[np.int64], shape: tuple[int, ...]) -> tuple[Float, float]:
         """The checked and settled table, and the largest change."""
         if callable(transitions):
+            arity(transitions, 2, "transitions", "f(state, counts)")
             moves, single = np.empty(shape), False
             for s in range(shape[0]):
                 rows, from_single, _ = _check.law_table(transitions(s, counts.copy()), f"transitions({s}, counts)")

@@ -74,7 +74,7 @@ def dtype_name(value: Any) -> str:
 
 def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float, offset: NDArray[np.int64], dtype: str,
           copy: bool, max_bytes: int | None, where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
-    """The model of rows over states and joint actions, the layout of its workspace, and the largest change of a probability.
+    """The model of rows over states and joint actions, the layout of its workspace, the largest change of a probability.
 
     Raises
     ------
@@ -101,7 +101,8 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
     chain_index = np.empty(union, np.uint32)
     csr.fill_unions(rows.pointer, rows.index, joint, mark, chain_pointer, chain_index, slot)
     probability: NDArray[Any] = np.asarray(rows.probability, dtype)
-    if not rows.own and np.may_share_memory(probability, rows.probability) and (copy or unsettled or dtype == "float32"):
+    theirs = not rows.own and np.may_share_memory(probability, rows.probability)
+    if theirs and (copy or unsettled or dtype == "float32"):
         probability = probability.copy()
     change = settle(rows.pointer, probability, rows.single and dtype == "float64") if unsettled else 0.0
     if dtype == "float32":
@@ -112,7 +113,7 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
 
 
 def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -> float:
-    """Negative rounding becomes 0, and such rows, or ``every`` row, are divided by their sums, in place; the largest change."""
+    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums, in place; the largest change."""
     change, first, n_rows = 0.0, 0, pointer.size - 1
     while first < n_rows:
         last = max(first + 1, int(np.searchsorted(pointer, pointer[first] + _check.CHUNK, side="right")) - 1)
@@ -130,7 +131,7 @@ def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -
 
 
 def check(rows: Rows, dtype: str, where: Callable[[int], str]) -> bool:
-    """Refuse rows that are no distributions; whether they have to be settled, as :func:`fastmpg._check.laws` settles dense ones."""
+    """Refuse rows that are no distributions; whether they have to be settled, as :func:`fastmpg._check.laws` does."""
     pointer, probability = rows.pointer, rows.probability
     with np.errstate(invalid="ignore", over="ignore"):
         total = float(probability.sum(dtype=np.float64)) if probability.size else 0.0
@@ -144,10 +145,11 @@ def check(rows: Rows, dtype: str, where: Callable[[int], str]) -> bool:
     single = rows.single or probability.dtype == np.float32
     tolerance = _check.single_tolerance(int(np.diff(pointer).max())) if single else _check.TOLERANCE
     if number[0] < -tolerance:
-        raise ValueError(f"transition probabilities must not be negative, found {float(number[0])!r} {where(int(worst[0]))}")
+        raise ValueError(f"transition probabilities must not be negative, found {float(number[0])!r} "
+                         f"{where(int(worst[0]))}")
     if abs(number[1] - 1.0) > tolerance:
-        raise ValueError(f"transition probabilities must sum to 1, found {float(number[1])!r} {where(int(worst[1]))}; divide each row by "
-                         "its sum, in float64 (for an absorbing state, let it lead to itself)")
+        raise ValueError(f"transition probabilities must sum to 1, found {float(number[1])!r} {where(int(worst[1]))}; divide "
+                         "each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
     return bool(number[0] < 0.0 or (single and dtype == "float64" and number[1] != 1.0))
 
 

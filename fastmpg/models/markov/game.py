@@ -45,8 +45,8 @@ class MarkovGame(Game):
     rewards : array_like (N, S, A_0, ..., A_{N-1})
         Reward of every player in every state at every joint action.
     transitions : array_like (S, A_0, ..., A_{N-1}, S) or scipy.sparse (S * J, S)
-        P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are numbered s * J + j with j the joint action in C order (player 0
-        slowest), and are never densified.
+        P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are numbered
+        s * J + j with j the joint action in C order (player 0 slowest), and are never densified.
     discount : float
         In [0, 1).
     initial : array_like (S,), optional
@@ -103,8 +103,9 @@ class MarkovGame(Game):
         transitions, discount, initial, name, copy, max_bytes, dtype
             As for :class:`MarkovGame`.
         """
-        if len(_check.shape_of(reward, "reward")) < 2:
-            raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {_check.shape_of(reward, 'reward')}")
+        found = _check.shape_of(reward, "reward")
+        if len(found) < 2:
+            raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {found}")
         table = _check.read(reward, "reward")
         game = cls.__new__(cls)
         game._build(table[None], table.shape, transitions, discount, initial, name, copy, max_bytes, dtype, "reward")
@@ -155,24 +156,31 @@ class MarkovGame(Game):
         array([1.105, 1.105])
         """
         actions, states = _check.num_actions(num_actions), _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
-        table, shared = rewards, _check.flag(shared, "shared")
+        table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
+        discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
+        room, name = _check.integer(width, "width", low=1, high=2**24), _check.text(name, "name")
+        if max_bytes is not None:
+            _check.integer(max_bytes, "max_bytes", low=0)
         if callable(rewards):
             table = rewards_of(rewards, states, actions, 1 if shared else len(actions), max_bytes)
             table = table[0] if shared else table
         expected = (*(() if shared else (len(actions),)), states, *actions)
         found = _check.shape_of(table, "rewards")
         if found != expected:
-            raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}, found {found}")
+            raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
+                             f"{' with shared=True' if shared else ''}, found {found}")
         table = _check.read(table, "rewards")
-        room = _check.integer(width, "width", low=1, high=2**24)
-        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, dtype_name(dtype))
+        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, single)
         game = cls.__new__(cls)
         planes = table[None] if shared else table
-        game._build(planes, (states, *actions), rows, discount, initial, name, not callable(rewards), max_bytes, dtype)
+        game._build(planes, (states, *actions), rows, discount, rho, name, not callable(rewards), max_bytes, dtype)
+        object.__setattr__(game, "largest_change", max(moved, game.largest_change))
         return game
 
     def _build(self, rewards: ArrayLike, sizes: tuple[int, ...], transitions: Any, discount: float,
-               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str, what: str = "rewards") -> None:
+               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str,
+               what: str = "rewards") -> None:
         copy, name = _check.flag(copy, "copy"), _check.text(name, "name")
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
         if n_states == 0 or 0 in actions:
@@ -187,7 +195,7 @@ class MarkovGame(Game):
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
         found = expected if ready else transitions.shape if sparse else _check.shape_of(transitions, "transitions")
         if found != expected:
-            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {found}")
+            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the {what}, found {found}")
         planes = _check.shape_of(rewards, what)[0]
         if sparse:
             rows = transitions if ready else canonical(transitions)
@@ -211,7 +219,8 @@ class MarkovGame(Game):
             self._layout, change = built[1], built[2]
         else:
             moves, from_single, own = _check.law_table(transitions, "transitions", copy=copy)
-            moves, change = _check.transitions(moves.reshape(n_states, joint, n_states), from_single, self._where, own=own)
+            moves = moves.reshape(n_states, joint, n_states)
+            moves, change = _check.transitions(moves, from_single, self._where, own=own)
             self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states))
         self.largest_change = max(change, moved)
         self.initial = rho.view()

@@ -42,7 +42,8 @@ def arguments(function: Callable[..., Any], name: str, allowed: dict[int, str]) 
     try:
         count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a Python function of {' or '.join(allowed.values())}, found {_check.shown(function)}") from None
+        raise TypeError(f"{name} must be a Python function of {' or '.join(allowed.values())}, found "
+                        f"{_check.shown(function)}") from None
     if count not in allowed:
         raise TypeError(f"{name} must take {' or '.join(allowed.values())}, found {count} arguments")
     return count
@@ -169,8 +170,9 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     Parameters
     ----------
     factors : sequence of array_like (X_l, A_0, ..., A_{N-1}, X_l)
-        The local transitions of every factor; rows from float32 may sum to 1 up to its rounding (see :class:`fastmpg.Game`). An axis of length 1 in the place of an A_i says that player i's action does not
-        matter to this factor.
+        The local transitions of every factor; rows from float32 may sum to 1 up to its rounding (see
+        :class:`fastmpg.Game`). An axis of length 1 in the place of an A_i says that player i's action does not matter to
+        this factor.
     num_actions : sequence of int
         One number a player.
     max_bytes : int, optional
