@@ -53,6 +53,11 @@ def _line(function: Callable[..., Any], text: str) -> tuple[str, int, str]:
     inside = [int(line) for path, line in PLACE.findall(text)
               if (path == name or Path(path).name == Path(name).name) and first <= int(line) < first + max(1, len(lines))]
     number = inside[-1] if inside else first
+    for word in () if inside else re.findall(r"'(\w+)'", text):  # a name that is nowhere defined comes without a line
+        using = [k for k, line in enumerate(lines) if re.search(rf"\b{word}\b", line.partition("#")[0])]
+        if using:
+            number = first + using[0]
+            break
     return name, number, lines[number - first].strip() if number - first < len(lines) else ""
 
 

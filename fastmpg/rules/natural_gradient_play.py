@@ -82,9 +82,9 @@ class NaturalGradientPlay(NamedTuple):
     def checked(self) -> NaturalGradientPlay:
         """The rule with its parameters checked."""
         if isinstance(self.clip, str | None) and self.clip not in CLIPS:
-            raise ValueError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
+            raise ValueError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
         if not isinstance(self.clip, str | None):
-            raise TypeError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
+            raise TypeError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
         return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
 
     def check_start(self, game: Game, policy: Float) -> None:
