@@ -107,7 +107,8 @@ def _round_up(top: float, bottom: float) -> int:
     """top / bottom as a number of updates; a rounding error above a whole number is not charged."""
     count = top / bottom if bottom > 0.0 else math.inf
     if not math.isfinite(count):
-        raise ValueError("the number of iterations must be a finite float, found more; give a larger epsilon")
+        raise ValueError("the number of iterations must be a finite float, found more; give a larger "
+                         "epsilon or eta, or a smaller mismatch or potential_range")
     near = round(count)
     return max(1, near if abs(count - near) <= 1e-12 * count else math.ceil(count))
 

@@ -52,7 +52,8 @@ def test_beyond_it_the_range_is_named(gamma, beyond):
 
 
 def test_a_start_that_cannot_move_is_refused():
-    says = r"entropy-regularised play needs every initial probability above 0 in policy, found 0\.0 for player 0, action 1 in state 0; .*eta ="
+    says = (r"entropy-regularised play needs every initial probability above 0 in policy, found 0\.0 for player 0, action 1 "
+            r"in state 0; .*eta =")
     with pytest.raises(ValueError, match=says):
         fm.learn(STAGE, ENTROPY(0.1, 0.1), 3, policy=PURE)
     with pytest.raises(ValueError, match=says):
