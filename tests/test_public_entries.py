@@ -141,6 +141,8 @@ def members(label, kind):
         plain = getattr(found, "__func__", found)
         if name.startswith("_") or name in INNER or not inspect.isfunction(plain) or not ours(plain):
             continue
+        if name == "from_tables" and plain is fm.Game.from_tables.__func__:
+            continue  # made of functions, not of tables
         if inspect.isfunction(found) and list(inspect.signature(plain).parameters) == ["self"]:
             continue
         yield f"{label}.{name}", found, plain
