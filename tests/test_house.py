@@ -18,7 +18,7 @@ from fastmpg.machine import PLAIN
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("machine", "_check", "_discover", "_contract", "_explain", "_same"),
+    ("machine", "_check", "_discover", "_contract", "_same"),
     ("kernels",),
     ("models",),
     ("games", "feedback", "policy"),
