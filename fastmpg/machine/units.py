@@ -13,6 +13,7 @@ So one source has one machine code: it does not matter what was compiled before,
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 import threading
@@ -52,6 +53,10 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
     @property
     def codegen(self) -> Any:
         return _NoEnvironment(self._codegen)
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Not here: what a unit links is optimised with it."""
+        ll_module.data_layout = self._codegen._data_layout
 
     def _link(self) -> None:
         for library in dict.fromkeys(self._linking_libraries):
@@ -159,6 +164,18 @@ notice = _Notice()
 
 
 @contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Compilation makes hundreds of thousands of objects that all live to its end: looking for garbage takes an eighth of it."""
+    active = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if active:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as always."""
     if threading.current_thread() is not threading.main_thread():
@@ -213,7 +230,8 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
                     return Code(int(address), library, found[0])
         began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
-        made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
+        with _no_collection():
+            made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
         if modules is not None:
