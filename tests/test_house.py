@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg.machine import PLAIN
 
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("_jit", "_simd", "_check", "_discover"),
+    ("machine", "_check", "_discover"),
     ("kernels",),
     ("models",),
-    ("games", "feedback", "policy"),
+    ("games", "policy"),
+    ("feedback",),
     ("metrics",),
     ("rules", "theory"),
     ("solvers",),
@@ -113,36 +113,24 @@ def test_no_import_cycles():
     assert done == set(modules)
 
 
-def test_one_module_knows_numba():
-    users = {
-        "/".join(name_of(p))
-        for p in FILES
-        for _, module, name in imports(p)
-        if module.split(".")[0] in ("numba", "llvmlite") or (not module and name == "numba")
-    }
-    assert users == {"_jit", "_simd"}
+def test_one_folder_knows_numba():
+    users = {name_of(p)[0] for p in FILES for _, module, _ in imports(p) if module.split(".")[0] in ("numba", "llvmlite")}
+    assert users == {"machine"}
 
 
-def test_what_recompiles_nothing_holds_no_kernel():
-    """Files that the cache's name does not cover define no compiled code, and none that does takes anything from them."""
-    makers = {"kernel", "inlined", "precise", "user_kernel", "method", "attach", "field", "Callback"}
+def test_the_root_holds_no_more_than_it_must():
+    assert {"/".join(name_of(p)) or "__init__" for p in FILES if p.parent == PACKAGE} == {
+        "__init__", "__main__", "plot", "theory", "policy", "_check", "_discover"}
 
-    def plain(parts):
-        return parts[0] in PLAIN or "/".join(parts) + ".py" in PLAIN
 
+def test_what_is_found_at_run_time_is_no_source_of_kernels():
+    """A list of rooms imports what it finds, which a stamp of sources cannot see: no module with kernels takes anything from one."""
+    lists = {name_of(p)[0] for p in FILES if p.name == "__init__.py" and "_discover" in p.read_text() and name_of(p)}
+    assert {"rules", "games"} <= lists
     for path in FILES:
-        own = name_of(path)
-        if not own:
-            continue
-        for line, inside in inner_imports(path):
-            if plain(own):
-                assert not (inside[0] in ("_jit", "_simd") and makers & set(inside)), f"{path}:{line} makes a kernel"
-            else:
-                assert not plain(inside), f"{path}:{line} takes something from {'.'.join(inside)}"
-        if plain(own):
-            names = {n.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
-                     and (node.module or "").endswith(("_jit", "_simd")) for n in node.names}
-            assert not names & makers, f"{path} makes kernels"
+        makes = {name for _, module, name in imports(path) if module.endswith("machine")} & {"kernel", "inlined", "precise", "unit"}
+        if makes:
+            assert not [inside for _, inside in inner_imports(path) if len(inside) == 1 and inside[0] in lists], path
 
 
 def is_named_tuple(node):

@@ -32,7 +32,7 @@ from numba.np.numpy_support import from_dtype
 
 from . import cache
 from .options import UNCOMPILED
-from .units import code_of, notice
+from .units import code_of, compiling
 
 WORD = ir.IntType(64)
 
@@ -312,9 +312,9 @@ class Unit:
         if made is None:
             modules = _sources(self.function, kind)
             passed = self.function.__code__.co_argcount - 1
-            with notice(f"{self.function.__name__} for {type(frame).__name__}"):
+            with compiling(self.function.__name__, modules is not None):
                 code = code_of(self.function, self.function, (kind, *[types.int64] * passed), modules, self.options)
-            made = self._made[kind] = (code.address, code.library, _SIGNATURE(code.address))
+                made = self._made[kind] = (code.address, code.library, _SIGNATURE(code.address))
         return Bound(self.function, frame, *made)
 
     def __repr__(self) -> str:
@@ -332,7 +332,8 @@ class Entry:
         kind = At(tuple, tuple(map(kind_of, arguments)))
         made = self._made.get(kind)
         if made is None:
-            made = self._made[kind] = self._compile(kind)
+            with compiling(self.kernel.__name__, _sources(self.kernel.py_func, kind) is not None):
+                made = self._made[kind] = self._compile(kind)
         words = pack(arguments, spare=max(1, len(made[2])))
         made[1](int(words.__array_interface__["data"][0]), *_ZEROS[0])
         found = [_RESULTS[name](words[kind.starts[-1] + n:]) for n, name in enumerate(made[2])]
@@ -350,8 +351,7 @@ class Entry:
             kinds = value.types if isinstance(value, types.BaseTuple) else () if value is types.none else (value,)
             return {"results": [str(each) for each in kinds]}
 
-        with notice(function.__name__):
-            code = code_of(entry, function, (kind,), modules, {"entry": True}, results)
+        code = code_of(entry, function, (kind,), modules, {"entry": True}, results)
         return code.library, _SIGNATURE(code.address), code.facts["results"]
 
 
