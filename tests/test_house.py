@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
+from fastmpg.metrics.metric import known
 
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
@@ -121,6 +122,14 @@ def test_one_folder_knows_numba():
 def test_the_root_holds_no_more_than_it_must():
     assert {"/".join(name_of(p)) or "__init__" for p in FILES if p.parent == PACKAGE} == {
         "__init__", "__main__", "plot", "theory", "policy", "_check", "_discover"}
+
+
+def test_no_module_takes_the_place_of_what_its_folder_offers():
+    """Importing fastmpg.metrics.x makes x an attribute of fastmpg.metrics, whatever stood there before."""
+    loaded = [importlib.import_module(name) for name in modules()]
+    known()
+    for module in loaded:
+        assert not [name for name in getattr(module, "__all__", ()) if inspect.ismodule(getattr(module, name))], module.__name__
 
 
 def test_what_is_found_at_run_time_is_no_source_of_kernels():

@@ -20,11 +20,11 @@ import test_counts
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg.machine import UNCOMPILED, kernel
-from fastmpg.machine.vectors import LANES, LINE, aligned, load, store
 from fastmpg.kernels import elementary
 from fastmpg.kernels import rng as generator
 from fastmpg.kernels.alias import alias_tables, draw
+from fastmpg.machine import UNCOMPILED, kernel
+from fastmpg.machine.vectors import LANES, LINE, aligned, load, store
 from fastmpg.models.simulator import hashed
 from fastmpg.policy import uniform_policy
 from fastmpg.rules import two_timescale_q as rule_module

@@ -13,12 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .cache import clear, fill
-from .listing import draw, info, listing
+from . import cache, listing, reproduce, run
 from .names import add_parameters, games, pick, rules, whole
 from .output import INTERRUPTED, OK, PIPE_CLOSED, complain
-from .reproduce import reproduce
-from .run import go_on, run
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,13 +59,13 @@ def build(argv: Sequence[str]) -> Parser:
         one.add_argument("--json", action="store_true", help="print JSON on stdout")
         return one
 
-    one = command("reproduce", reproduce, "rerun published experiments and report them beside the published numbers")
+    one = command("reproduce", reproduce.reproduce, "rerun published experiments and report them beside the published numbers")
     one.add_argument("name", nargs="*", metavar="NAME", help="experiments (`fastmpg list experiments`); all by default")
     one.add_argument("--out", default="reproduction", metavar="DIR",
                      help="folder for index.html, figures and results.json (default: %(default)s)")
 
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["run"] else []
-    one = command("run", run, "run a learning rule on a named game",
+    one = command("run", run.run, "run a learning rule on a named game",
                   epilog="`fastmpg run GAME RULE --help` shows the parameters of that game and that rule; `fastmpg list` all of them")
     one.add_argument("game", metavar="GAME")
     one.add_argument("rule", metavar="RULE")
@@ -85,33 +82,33 @@ def build(argv: Sequence[str]) -> Parser:
         game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
         add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])})
 
-    one = command("resume", go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
+    one = command("resume", run.go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
     one.add_argument("file", metavar="FILE")
     one.add_argument("--steps", type=whole, metavar="N", help="updates in all, the past ones included (default: as the run was begun)")
     endings(one)
 
-    one = command("list", listing, "list games, rules, experiments and metrics")
+    one = command("list", listing.listing, "list games, rules, experiments and metrics")
     one.add_argument("kind", nargs="?", choices=("games", "rules", "experiments", "metrics"))
 
-    one = command("info", info, "show versions, threads and cache, or the sizes of named games")
+    one = command("info", listing.info, "show versions, threads and cache, or the sizes of named games")
     one.add_argument("game", nargs="*", metavar="GAME")
     if argv[:1] == ["info"] and len(argv) > 1 and not argv[1].startswith("-") and (len(argv) < 3 or argv[2].startswith("-")):
         game = pick(argv[1], games(), "game")
         add_parameters(one, {"game": (game, games()[game])})
 
-    one = command("plot", draw, "draw a saved result")
+    one = command("plot", listing.draw, "draw a saved result")
     one.add_argument("file", metavar="FILE.npz")
     one.add_argument("--metric", default="ne_gap", help="(default: %(default)s)")
     one.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: beside the result)")
     one.add_argument("--log", action="store_true", help="logarithmic vertical axis")
 
-    cache = commands.add_parser("cache", help="fill or clear the cache of compiled code", allow_abbrev=False).add_subparsers(
+    room = commands.add_parser("cache", help="fill or clear the cache of compiled code", allow_abbrev=False).add_subparsers(
         dest="what", metavar="WHAT", required=True, parser_class=Parser)
-    one = command("fill", fill, "compile ahead of time what games and rules need", cache)
+    one = command("fill", cache.fill, "compile ahead of time what games and rules need", room)
     one.add_argument("game", nargs="*", metavar="GAME", help="games; one of every model by default")
     one.add_argument("--rules", nargs="+", metavar="RULE", help="rules; by default all that fit")
     one.add_argument("--jobs", type=whole, metavar="N", help="processes (default: one a processor)")
-    command("clear", clear, "delete what every version compiled", cache)
+    command("clear", cache.clear, "delete what every version compiled", room)
     return parser
 
 
