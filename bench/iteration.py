@@ -3,17 +3,23 @@
 import numba
 
 import fastmpg as fm
+from fastmpg.rules.rule import contract
 
 from . import workloads
 
-RULES = {
-    "gradient": fm.rules.GradientPlay(0.01),
-    "natural": fm.rules.NaturalGradientPlay(0.01),
-    "barrier": fm.rules.NaturalGradientPlay(0.01, 0.001, "centred"),
-    "entropy": fm.rules.EntropyNaturalGradientPlay(0.01, 0.1),
-    "projected": fm.rules.ProjectedGradientAscent(0.01),
-    "q_ascent": fm.rules.QAscent(0.01),
-}
+
+def discovered():
+    """The examples of every rule, by name and parameters, at a small step size."""
+    found = {}
+    for name in fm.rules.__all__:
+        for given in contract(getattr(fm.rules, name)).examples:
+            more = {"eta": 0.01} if "eta" in getattr(fm.rules, name)._fields else {}
+            label = ", ".join([name, *(f"{key}={value}" for key, value in given.items())])
+            found[label] = contract(getattr(fm.rules, name)).checked(getattr(fm.rules, name)(**(given | more)))
+    return found
+
+
+RULES = discovered()
 
 
 class NaturalGradient:
@@ -29,7 +35,7 @@ class NaturalGradient:
             raise NotImplementedError
         target = workloads.game(*workloads.SIZES[size])
         steps = max(1, int(2e6) // target.work_size)
-        self.iterations = workloads.Iterations(target, RULES["natural"], steps, threads=threads)
+        self.iterations = workloads.Iterations(target, fm.rules.NaturalGradientPlay(0.01), steps, threads=threads)
 
     def time_with_gap(self, size, threads):
         self.iterations()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
@@ -54,8 +55,21 @@ def free_bytes() -> int:
     return free
 
 
+_recent: tuple[Any, float, int] = (None, 0.0, 0)
+
+
+def fits(need: int, share: float = 1.0, held: int = 0) -> bool:
+    """Whether so many bytes are at most a share of what is free. What a tenth of a second ago was free is good enough for little."""
+    global _recent
+    if need > 2**26 or _recent[0] is not free_bytes or time.monotonic() - _recent[1] > 0.1:
+        _recent = (free_bytes, time.monotonic(), free_bytes())
+    return need <= (_recent[2] + held) * share
+
+
 def budget(need: int, what: str, instead: str, limit: int | None = None, held: int = 0) -> None:
     """Refuse to go on when ``need`` bytes, of which ``held`` are taken already, exceed ``limit`` (default: what the machine has free)."""
+    if limit is None and fits(need, held=held):
+        return
     have = free_bytes() + held if limit is None else limit
     if need > have:
         raise MemoryError(f"{what} needs {gib(need)}, but {gib(have)} {'are free' if limit is None else 'are allowed'}; {instead}")

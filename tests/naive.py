@@ -4,6 +4,7 @@ rewards (N, S, A0, ..), transitions (S, A0, .., S), initial (S,); a policy is a 
 (N, S); other per-player results are lists of (S, A_i). One state and discount 0 make a normal-form game.
 """
 
+import re
 from itertools import product
 from typing import NamedTuple
 
@@ -339,16 +340,55 @@ def mismatch(game, policies):
     return np.max(1.0 / visitation(game, policies))
 
 
-# One step of each rule: all players move at once, from the same policies
+# Twins of rules, found by name (twin_of): a function that makes one step of all players at once, from the same
+# policies, or a class that keeps what the rule remembers. Parameters beyond the rule's own examples at which it is
+# compared stand in front of it.
 
 
-def gradient_play_step(game, policies, eta, lam=0.0):
+def compared_at(**grid):
+    """Compare a twin at every combination of these parameters, too."""
+
+    def decorate(twin):
+        twin.grids = [*getattr(twin, "grids", []), grid]
+        return twin
+
+    return decorate
+
+
+class _Stepper:
+    """A twin that remembers nothing, as one that does."""
+
+    def __init__(self, step, game, policies, parameters):
+        self.game, self.policies, self._step, self._parameters = game, policies, step, parameters
+
+    def step(self, seen=None):
+        more = () if seen is None else (seen,)
+        self.policies = self._step(self.game, self.policies, *more, **self._parameters)
+
+
+def twin_of(rule):
+    """The class of a rule's very name, or the function whose name is that in snake case; None if there is neither."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", rule).lower()
+    return globals().get(rule) or globals().get(snake)
+
+
+def start(twin, game, policies, **parameters):
+    """A twin at its first policies: ``step()``, for sampled rules ``step(what players saw)``, moves ``policies`` on."""
+    if isinstance(twin, type):
+        return twin(game, policies, **parameters)
+    return _Stepper(twin, game, policies, parameters)
+
+
+@compared_at(eta=(0.3, 2.0), lam=(0.0, 0.2))
+def gradient_play(game, policies, eta, lam=0.0):
     """theta += eta [d pi Abar/(1-gamma) + lam - lam A_i pi]   Zhang (8), (15)."""
     slopes = gradient(game, policies)
     return [softmax(log(p) + eta * (g + lam - lam * p.shape[1] * p)) for p, g in zip(policies, slopes, strict=True)]
 
 
-def natural_gradient_step(game, policies, eta, lam=0.0, clip=None):
+@compared_at(eta=(0.3, 2.0))
+@compared_at(eta=(0.3,), lam=(0.0, 0.01), clip=(None, "raw", "centred"))
+def natural_gradient_play(game, policies, eta, lam=0.0, clip=None):
     """pi ~ pi exp(w), w = eta [Abar/(1-gamma) + lam/(d pi) - lam A_i/d]   Zhang (9), (10), (17).
 
     clip "centred": w is clipped to [-1,1]; "raw": w = clip(eta [Qbar/(1-gamma) + lam/(d pi)]) instead.
@@ -367,21 +407,24 @@ def natural_gradient_step(game, policies, eta, lam=0.0, clip=None):
     return result
 
 
-def entropy_natural_gradient_step(game, policies, eta, tau):
+@compared_at(eta=(0.3,), tau=(0.0, 0.3, 2.0))
+def entropy_natural_gradient_play(game, policies, eta, tau):
     """pi ~ pi^(1 - eta tau/(1-gamma)) exp(eta Qbar^tau/(1-gamma))   Sun (2)."""
     scale = eta / (1 - game.discount)
     q = q_bar(game, policies, tau)
     return [softmax((1 - scale * tau) * log(p) + scale * q[i]) for i, p in enumerate(policies)]
 
 
-def projected_gradient_step(game, policies, eta):
+@compared_at(eta=(0.3, 2.0))
+def projected_gradient_ascent(game, policies, eta):
     """pi = P_Delta(pi + eta d Qbar/(1-gamma))   Ding."""
     d = visitation(game, policies)[:, None]
     q = q_bar(game, policies)
     return [project_simplex(p + eta * d * q[i] / (1 - game.discount)) for i, p in enumerate(policies)]
 
 
-def q_ascent_step(game, policies, eta):
+@compared_at(eta=(0.03, 0.3))
+def q_ascent(game, policies, eta):
     """pi = P_Delta(pi + eta Qbar)   Ding."""
     q = q_bar(game, policies)
     return [project_simplex(p + eta * q[i]) for i, p in enumerate(policies)]
@@ -414,40 +457,78 @@ def step_size(given, n):
     return (n + given[1]) ** -given[0] if len(given) == 2 else given[min(n, len(given)) - 1]
 
 
-def two_timescale_q(rows, actions, reward, num_actions, num_states, discount, tau, alpha, beta, at, policies=None):
-    """Algorithm 1 of Maheshwari et al. along a given trajectory, every right-hand side at its old values.
+class TwoTimescaleQ:
+    """Algorithm 1 of Maheshwari et al., every right-hand side at its old values.
 
         q_i(s,a_i) += alpha(n_i(s,a_i)) [r_i - tau nu_i(s) + gamma sum_b pi_i(b|t) q_i(t,b) - q_i(s,a_i)]
         pi_i(s)    += beta(n(s)) [softmax(q_i(s)/tau) - pi_i(s)]
+    """
+
+    def __init__(self, game, policies, tau, alpha=(0.6, 1.0), beta=(1.0, 1.0)):
+        self.discount, self.tau, self.alpha, self.beta = game.discount, tau, alpha, beta
+        self.policies = [np.array(p) for p in policies]
+        self.q = [np.zeros(p.shape) for p in policies]
+        self.counts = [np.zeros(p.shape, int) for p in policies]
+        self.visits = np.zeros(len(policies[0]), int)
+
+    def step(self, seen):
+        """One stage: (row of the state, actions, rewards, row of the next state)."""
+        s, actions, rewards, t = seen
+        self.visits[s] += 1
+        for i, a in enumerate(actions):
+            self._update_player(i, s, a, rewards[i], t)
+
+    def _update_player(self, i, s, a, reward, t):
+        q, pi, n = self.q[i], self.policies[i], self.counts[i]
+        n[s, a] += 1
+        alpha, beta = step_size(self.alpha, int(n[s, a])), step_size(self.beta, int(self.visits[s]))
+        nu = -entropy(pi[s])
+        aim = reward - self.tau * nu + self.discount * np.sum(pi[t] * q[t])
+        moved = pi[s] + beta * (softmax(q[s] / self.tau) - pi[s])
+        q[s, a] += alpha * (aim - q[s, a])
+        pi[s] = moved
+
+
+def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20, kind="gradient", exploration=0.0):
+    """pi = P(pi + eta ghat) or P(pi + eta (Qhat - Vhat)), P onto (1 - xi) simplex + xi uniform, in rows that were seen.
+
+    seen: tables (S, A_total) of one batch: visits, returns to go, and gamma^t times the return to go from step t.
+    """
+    result = []
+    tables = zip(*(split(table, [p.shape[1] for p in policies]) for table in seen), strict=True)
+    for policy, (visits, returns, discounted) in zip(policies, tables, strict=True):
+        moved, least = policy.copy(), exploration / policy.shape[1]
+        for s in np.flatnonzero(visits.sum(axis=1)):
+            row, n = policy[s].copy(), visits[s]
+            if kind == "gradient":
+                row[row > 0] += eta * discounted[s][row > 0] / (rollouts * row[row > 0])
+            else:
+                row[n > 0] += eta * (returns[s][n > 0] / n[n > 0] - returns[s].sum() / n.sum())
+            moved[s] = least + (1 - exploration) * project_simplex((row - least) / (1 - exploration))
+        result.append(moved)
+    return result
+
+
+def two_timescale_q(rows, actions, reward, num_actions, num_states, discount, tau, alpha, beta, at, policies=None):
+    """:class:`TwoTimescaleQ` along a given trajectory.
 
     rows (K + 1,) and actions (K, N) as they were observed; reward(k) is the vector over players at step k. Returns
     {k: (q, policy, counts, visits)} after k steps, for every k in ``at``; the first two and counts are (S, A_total).
     """
-    pi = [np.full((num_states, n), 1.0 / n) for n in num_actions] if policies is None else [np.array(p) for p in policies]
-    q = [np.zeros((num_states, n)) for n in num_actions]
-    counts = [np.zeros((num_states, n), int) for n in num_actions]
-    visits, found, wanted = np.zeros(num_states, int), {}, set(map(int, at))
+    pi = [np.full((num_states, n), 1.0 / n) for n in num_actions] if policies is None else policies
+    twin, found, wanted = TwoTimescaleQ(Game(None, None, discount, None), pi, tau, alpha, beta), {}, set(map(int, at))
     for k in range(len(actions) + 1):
         if k in wanted:
-            found[k] = join(q), join(pi), join(counts), visits.copy()
-        if k == len(actions):
-            return found
-        s, t, r = rows[k], rows[k + 1], reward(k)
-        visits[s] += 1
-        share = step_size(beta, int(visits[s]))
-        for i, a in enumerate(actions[k]):
-            counts[i][s, a] += 1
-            own, row = q[i][s], pi[i][s]
-            nu = np.sum(row * np.log(np.where(row > 0, row, 1.0)))
-            aim = r[i] - tau * nu + discount * np.sum(pi[i][t] * q[i][t])
-            moved = row + share * (softmax(own / tau) - row)
-            q[i][s, a] = own[a] + step_size(alpha, int(counts[i][s, a])) * (aim - own[a])
-            pi[i][s] = moved
+            found[k] = join(twin.q), join(twin.policies), join(twin.counts), twin.visits.copy()
+        if k < len(actions):
+            twin.step((rows[k], actions[k], reward(k), rows[k + 1]))
     return found
 
 
 def q_tilde(game, policies, tau):
-    """q_i(s,a_i) = r_i(s,a_i) - tau nu_i(s) + gamma sum_t P_i(t|s,a_i) sum_b pi_i(b|t) q_i(t,b), solved in all (s, a_i) at once."""
+    """q_i(s,a_i) = r_i(s,a_i) - tau nu_i(s) + gamma sum_t P_i(t|s,a_i) sum_b pi_i(b|t) q_i(t,b), solved in all (s, a_i)
+    at once.
+    """
     result = []
     for i, own in enumerate(policies):
         num_states, n = own.shape

@@ -18,7 +18,7 @@ from fastmpg.metrics.metric import known
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("machine", "_check", "_discover"),
+    ("machine", "_check", "_discover", "_contract", "_explain"),
     ("kernels",),
     ("models",),
     ("games", "policy"),

@@ -21,7 +21,7 @@ import numpy as np
 from .. import machine
 from .._check import Float
 from ..kernels.simplex import entropy
-from ..machine import Bound, Unit, array_at, inlined, kernel, unit
+from ..machine import Bound, Held, Unit, array_at, inlined, kernel, unit
 from ..models.game import Game, contract, factor, lookahead, solve
 from ..policy import check_policy
 
@@ -177,7 +177,7 @@ class Desk(NamedTuple):
         if threads is None:
             threads = machine.threads() if game.work_size > PARALLEL_WORK else 1
         work = game.workspace(threads)
-        return cls(model=game.model, work=work, value=np.zeros((game.num_players, game.num_states)),
+        return cls(model=game.held, work=work, value=np.zeros((game.num_players, game.num_states)),
                    q_bar=work.reward if game.discount == 0.0 else np.zeros(columns), visit=np.zeros(game.num_states), offset=game.offset,
                    discount=game.discount, fault=np.zeros(1, np.int64), deviation=np.zeros(columns), scratch=np.zeros(columns),
                    best=np.zeros(game.num_states), rhs=np.zeros((1, game.num_states)), row=np.zeros(max(game.num_actions)), **more)
@@ -194,7 +194,7 @@ class Bench:
     than evaluating a small game."""
 
     def __init__(self, game: Game, threads: int | None = None) -> None:
-        self.game, self.desk = game, Desk.create(game, threads=threads)
+        self.game, self.desk = game, Held(Desk.create(game, threads=threads))
         self._place = place_policy.bind(self.desk)
         self._units: dict[Any, Bound] = {}
         self.parallel = game.work_size > PARALLEL_WORK

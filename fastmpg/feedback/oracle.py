@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..machine import attach, call, inlined
+from ..machine import Held, attach, call, inlined
 from ..models.game import Game
-from ..models.normal_form import StageModel
-from .desk import Desk, evaluate_desk, evaluate_into
+from .desk import Desk, evaluate_desk
 
 
 @inlined
@@ -40,31 +39,10 @@ class Oracle(NamedTuple):
     temperature: float
     evaluation: Any
 
-    @staticmethod
-    def create(game: Game, state: Any, *, temperature: float, wants_value: bool, wants_visit: bool, threads: int | None,
-               beside: Any = None) -> tuple[Any, Desk]:
+    @classmethod
+    def create(cls, game: Game, state: Any, *, temperature: float, wants_value: bool, wants_visit: bool, threads: int | None,
+               beside: Any = None) -> tuple[Oracle, Held]:
         """The feedback of one run, and its desk."""
-        desk = Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
-                           threads=threads, beside=beside)
-        public = (desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, desk.temperature)
-        if isinstance(desk.model, StageModel):
-            return StageOracle(*public, desk), desk
-        return Oracle(*public, evaluate_desk.bind(desk)), desk
-
-
-@inlined
-def _observe_stage(oracle, state, key, k):
-    evaluate_into(oracle.desk.model, oracle.desk, oracle.desk.policy)
-
-
-@attach(observe=_observe_stage)
-class StageOracle(NamedTuple):
-    """The same for a game of one state, which takes less time than a call: its evaluation is compiled into the loop."""
-
-    value: Any
-    q_bar: Any
-    visit: Any
-    offset: Any
-    discount: float
-    temperature: float
-    desk: Any
+        desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
+                           threads=threads, beside=None if beside is None else beside.frame))
+        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, desk.temperature, evaluate_desk.bind(desk)), desk

@@ -16,7 +16,7 @@ from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel
 from ..machine.vectors import LANES
 from ..models.game import Game
-from ..models.sampler import begin, row, step
+from ..models.sampler import begin, private, row, step
 from .transition import act_by_policy, up
 
 BLOCK = 8 * LANES  # steps that are kept; longer rollouts keep the environment's state once a block and are played again from there
@@ -79,13 +79,13 @@ class Rollouts(NamedTuple):
     def create(cls, game: Game, state: Any, **_: Any) -> tuple[Rollouts, None]:
         """Tables and workspace of one run."""
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
-        span, rows, sampler = up(first + draws), game.num_states, game.sampler()
+        span, rows, sampler = up(first + draws), game.num_states, private(game.sampler())
         shape = rows, sum(game.num_actions)
         made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64), game.offset,
                    game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_), np.zeros(game.num_players),
                    np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.full((BLOCK, players), -1, np.int64),
                    np.zeros((BLOCK, players)), np.zeros(LANES * span), np.arange(LANES) * span, np.zeros(LANES * LANES), span, first,
-                   draws, sampler.alone() if hasattr(sampler, "alone") else sampler)
+                   draws, sampler)
         return made, None
 
 

@@ -10,9 +10,7 @@ from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel, method
 from ..machine.vectors import LANES, aligned
 from ..models.game import Game
-from ..models.sampler import begin, row, step
-
-act = method("act")  # act(state, s, offset, uniforms, at, actions): every player's action in row s
+from ..models.sampler import begin, private, row, step
 
 
 @inlined
@@ -25,6 +23,9 @@ def act_by_policy(state, s, offset, uniforms, at, actions):
             a += 1
             total += policy[offset[i] + a]
         actions[i] = a
+
+
+act = method("act", default=act_by_policy)  # act(state, s, offset, uniforms, at, actions): every player's action in row s
 
 
 @inlined
@@ -52,7 +53,7 @@ def _proceed(feedback, k):
     feedback.place[0] = feedback.next[0]
 
 
-@attach(observe=_observe, proceed=_proceed)
+@attach(observe=_observe, proceed=_proceed, sampled=True, continues=True)
 class Transition(NamedTuple):
     """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
 
@@ -92,10 +93,10 @@ class Transition(NamedTuple):
         """The environment of one run, not yet started."""
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span = up(first + draws)
-        one, sampler = np.zeros(1, np.int64), game.sampler()
+        one, sampler = np.zeros(1, np.int64), private(game.sampler())
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount, one.copy(),
                    one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws,
-                   sampler.alone() if hasattr(sampler, "alone") else sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+                   sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

@@ -1,6 +1,20 @@
 """Named games, one file a family: found here by themselves, so that adding one touches no list."""
 
+from typing import TYPE_CHECKING
+
 from .._discover import public_functions
+
+if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .distancing import safe_distancing as safe_distancing
+    from .matrix import sun2023_potential as sun2023_potential
+    from .matrix import zhang_3player as zhang_3player
+    from .matrix import zhang_3x2 as zhang_3x2
+    from .matrix import zhang_8player as zhang_8player
+    from .network import ring_polymatrix as ring_polymatrix
+    from .queueing import queueing as queueing
+    from .random import random_markov as random_markov
+    from .random import random_normal_form as random_normal_form
+    from .routing import routing as routing
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)

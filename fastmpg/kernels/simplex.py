@@ -9,6 +9,8 @@ import math
 from ..machine import inlined, kernel, precise
 from .elementary import exp
 
+MISS = 1e-8  # by which a row may miss a sum of 1 or an entry 0: as much as is accepted of a given policy
+
 
 @inlined
 def softmax_rows(theta, offset, policy):
@@ -67,6 +69,31 @@ def divergence(row, other):
         if row[a] > 0.0:
             total += row[a] * math.log(row[a] / other[a]) if other[a] > 0.0 else math.inf
     return total
+
+
+@kernel
+def check_policy_rows(policy, offset, fault, k):
+    """Note the first row that is no probability row, and nothing once there is a note.
+
+    policy (S, A_total)   offset (N + 1,)   fault (5,): k, or -1 as long as all is well; state; player; action, or -1 where the entries are
+    fine and their sum is not 1; the entry, or the sum
+    """
+    if fault[0] >= 0.0:
+        return
+    for s in range(policy.shape[0]):
+        for i in range(offset.size - 1):
+            total, least = 0.0, 0.0
+            for c in range(offset[i], offset[i + 1]):
+                total += policy[s, c]
+                least = min(least, policy[s, c])
+            if abs(total - 1.0) <= MISS and least >= -MISS:
+                continue
+            fault[0], fault[1], fault[2], fault[3], fault[4] = k, s, i, -1, total
+            for c in range(offset[i], offset[i + 1]):
+                if not policy[s, c] >= -MISS or policy[s, c] > 1.0 + MISS:
+                    fault[3], fault[4] = c - offset[i], policy[s, c]
+                    break
+            return
 
 
 @precise

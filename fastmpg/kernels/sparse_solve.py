@@ -5,7 +5,8 @@ I - gamma P is an M-matrix, so that an incomplete factorisation without fill exi
 defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped to the diagonal halves the
 iterations on regular grids, and multiplies them by eight on random chains.)
 
-Every solution ends with a residual that is computed afresh, and is corrected until that is rounding:
+Every solution ends with a residual that is computed afresh, and is corrected until that is rounding. What it returns
+bounds the true residual, rounding of its own included (:func:`certificate`), so that for rows that sum to 1
 
     |V - V*|_inf <= |b - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
 
@@ -213,11 +214,47 @@ def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, sc
 
 
 @kernel
+def certificate(pointer, index, gamma, b, x, transposed, left, count):
+    """An upper bound on the norm of the true residual b - (I - gamma P) x from that of the computed one.
+
+    An entry of it sums k + 2 numbers, k entries of its row or column, with at most k + 4 roundings each, in any order
+    (Higham 2002, section 3.1): it is off by at most (k + 4) u / (1 - (k + 4) u) times the sum of their absolute values.
+    Rows of the chain must sum to at most 1.001, and only the pattern is read.
+
+    left: the computed norm   count (S,): scratch   Returns NaN where the norm is.
+    """
+    most, terms = 0.0, 1.0
+    if transposed:
+        terms = float(x.size)  # of the norm's own sum
+        for s in range(x.size):
+            count[s] = 0.0
+        for k in range(pointer[0], pointer[x.size]):
+            count[index[k]] += 1.0
+        for s in range(x.size):
+            most = max(most, count[s])
+    else:
+        for s in range(x.size):
+            most = max(most, float(pointer[s + 1] - pointer[s]))
+    size = norm(b, transposed) + (1.0 + 1.001 * gamma) * norm(x, transposed)
+    roundings = 0.5 * EPS * (most + 4.0)
+    return left * (1.0 + 2.0 * EPS * (terms + 4.0)) + 1.001 * roundings / (1.0 - roundings) * size
+
+
+@kernel
 def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
     """Solve in place for one right-hand side, to rounding, or to a residual of ``share`` times rhs's own norm.
 
-    rhs (S,)   scratch (VECTORS, S)   Returns the residual's norm, computed afresh: 1-norm if transposed, else the largest entry.
+    rhs (S,)   scratch (VECTORS, S)
+    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the largest
+    entry.
     """
+    left = _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch)
+    return certificate(pointer, index, gamma, scratch[0], rhs, transposed, left, scratch[2])
+
+
+@kernel
+def _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
+    """As :func:`solve`, and returns the norm as computed; scratch[0] is left as rhs was."""
     n = rhs.size
     b, r, step, more = scratch[0], scratch[1], scratch[2], scratch[3:]
     for s in range(n):

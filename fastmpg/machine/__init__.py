@@ -6,13 +6,13 @@ method, attach              kernels by a class             fanned, threads, ... 
 
 from .cache import cache_folder, cache_root, cached_files, clear_cache
 from .decorators import inlined, kernel, precise, user_kernel
-from .frames import Bound, Bounds, Unit, array_at, call, call_address, call_each, unit
+from .frames import Bound, Bounds, Held, Unit, array_at, call, call_address, call_each, unit
 from .generics import attach, method
 from .options import UNCOMPILED, versions
 from .threads import fanned, lapack, parallel_region, set_threads, threads
 
 __all__ = [
-    "UNCOMPILED", "Bound", "Bounds", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files", "call",
+    "UNCOMPILED", "Bound", "Bounds", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files", "call",
     "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method", "parallel_region", "precise",
     "set_threads", "threads", "unit", "user_kernel", "versions",
 ]

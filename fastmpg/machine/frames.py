@@ -79,8 +79,21 @@ class At(types.Type):  # type: ignore[misc]
 
     def modules(self) -> set[str]:
         """Where the classes in it are defined."""
-        inner = (kind.modules() for kind in self.kinds if isinstance(kind, At))
+        frames: list[At] = [kind.at if isinstance(kind, Ref) else kind for kind in self.kinds if isinstance(kind, At | Ref)]
+        inner = (each.modules() for each in frames)
         return set().union({self.instance_class.__module__} if self.instance_class is not tuple else set(), *inner)
+
+
+class Ref(types.Type):  # type: ignore[misc]
+    """A field that holds the address of a frame of its own words (see :class:`Held`)."""
+
+    def __init__(self, at: At) -> None:
+        self.at = at
+        super().__init__(name=f"ref {at.name}")
+
+    @property
+    def key(self) -> Any:
+        return self.at
 
 
 @register_model(At)
@@ -116,6 +129,8 @@ def kind_of(value: Any) -> Any:
         return TARGET
     if isinstance(value, Bounds):
         return types.Array(types.int64, 2, "C")
+    if isinstance(value, Held):
+        return Ref(kind_of(value.frame))
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return types.BaseTuple.from_types(tuple(map(kind_of, value)))
     if isinstance(value, tuple):
@@ -123,35 +138,50 @@ def kind_of(value: Any) -> Any:
     raise TypeError(f"a frame holds arrays, numbers and NamedTuples of them, found {value!r}")
 
 
-def _pack(value: Any, words: list[Any]) -> None:
-    if isinstance(value, np.ndarray):
+def _read_value(value: Any, words: list[Any], key: list[Any]) -> None:
+    """The words of a value, and what decides its type: much faster than its numba type, for what is bound again and again."""
+    cls = type(value)
+    if cls is np.ndarray:
         words.append(value.__array_interface__["data"][0])
         words.extend(value.shape)
-        if not value.flags.c_contiguous:
+        if value.flags.c_contiguous:
+            key += (value.dtype.char, value.ndim)
+        else:
+            key += (value.dtype.char, -1 - value.ndim)
             words.extend(value.strides)
-    elif isinstance(value, Bound):
+    elif cls is Bound:
+        key.append(cls)
         words += (value.code, value.where)
-    elif isinstance(value, Bounds):
-        _pack(value.table, words)
+    elif cls is Bounds:
+        key.append(cls)
+        _read_value(value.table, words, key)
+    elif cls is Held:
+        key += (cls, value.key)
+        words.append(value.where)
     elif isinstance(value, tuple):
+        key += (cls, len(value))
         for each in value:
-            _pack(each, words)
+            _read_value(each, words, key)
+    elif isinstance(value, np.ndarray):
+        _read_value(np.asarray(value), words, key)
     else:
+        key.append(cls)
         words.append(value)
 
 
-def pack(frame: Any, spare: int = 0) -> Any:
-    """The words of a frame, and ``spare`` more."""
+def packed(frame: Any, spare: int = 0) -> tuple[Any, tuple[Any, ...]]:
+    """The words of a frame, and ``spare`` more; and what decides its type."""
     found: list[Any] = []
-    _pack(frame, found)
+    key: list[Any] = []
+    _read_value(frame, found, key)
     words = np.zeros(len(found) + spare, np.int64)
     numbers = words.view(np.float64)
     for place, value in enumerate(found):
-        if isinstance(value, float | np.floating):
+        if isinstance(value, float):
             numbers[place] = value
         else:
             words[place] = value
-    return words
+    return words, tuple(key)
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -212,7 +242,10 @@ class _Fields(AttributeTemplate):  # type: ignore[misc]
     key = At
 
     def generic_resolve(self, kind: Any, name: str) -> Any:
-        return kind.kinds[kind.names.index(name)] if name in kind.names else None
+        if name not in kind.names:
+            return None
+        found = kind.kinds[kind.names.index(name)]
+        return found.at if isinstance(found, Ref) else found
 
 
 @lower_getattr_generic(At)
@@ -224,7 +257,7 @@ def _read(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
 @intrinsic
 def _all(typingctx: Any, frame: Any) -> Any:
     """The fields of a frame as a tuple."""
-    result = types.BaseTuple.from_types(frame.kinds)
+    result = types.BaseTuple.from_types(tuple(kind.at if isinstance(kind, Ref) else kind for kind in frame.kinds))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         parts = [_field(context, builder, kind, args[0], start) for kind, start in zip(frame.kinds, frame.starts, strict=False)]
@@ -252,6 +285,7 @@ def _leave(typingctx: Any, frame: Any, value: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------------- calling
+RETURNED = 8  # words behind those of an entry's arguments, for what it returns
 PASSED = 5  # numbers that a call hands over beside the frame
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_int64] * PASSED)
 
@@ -264,10 +298,10 @@ class Bound:
 
     __slots__ = ("_run", "code", "frame", "kernel", "library", "where", "words")
 
-    def __init__(self, kernel: Callable[..., Any], frame: Any, code: int, library: Any, run: Any) -> None:
-        self.kernel, self.frame, self.code, self.library, self._run = kernel, frame, code, library, run
-        self.words = pack(frame) if code else np.zeros(0, np.int64)
-        self.where = int(self.words.__array_interface__["data"][0])
+    def __init__(self, kernel: Callable[..., Any], frame: Any, words: Any = None, code: int = 0, library: Any = None,
+                 run: Any = None) -> None:
+        self.kernel, self.frame, self.words, self.code, self.library, self._run = kernel, frame, words, code, library, run
+        self.where = 0 if words is None else int(words.__array_interface__["data"][0])
 
     def __call__(self, *numbers: int) -> None:
         if UNCOMPILED:
@@ -277,6 +311,24 @@ class Bound:
 
     def __repr__(self) -> str:
         return f"<{self.kernel.__qualname__} bound to a {type(self.frame).__name__}>"
+
+
+class Held:
+    """A frame with words of its own, packed once, however many frames it is a field of: they hold its address alone.
+
+    Python reads its fields as those of the NamedTuple.
+    """
+
+    __slots__ = ("frame", "key", "where", "words")
+
+    def __init__(self, frame: Any) -> None:
+        self.frame = frame
+        if not UNCOMPILED:
+            self.words, self.key = packed(frame)
+            self.where = int(self.words.__array_interface__["data"][0])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.frame, name)
 
 
 class Bounds:
@@ -306,16 +358,17 @@ class Unit:
     def bind(self, frame: Any) -> Bound:
         """The unit with a frame, ready to be called; compiles it for the frame's types, or loads it."""
         if UNCOMPILED:
-            return Bound(self.function, frame, 0, None, None)
-        kind = kind_of(frame)
-        made = self._made.get(kind)
+            return Bound(self.function, frame)
+        words, key = (frame.words, frame.key) if type(frame) is Held else packed(frame)
+        made = self._made.get(key)
         if made is None:
+            kind = kind_of(frame.frame if type(frame) is Held else frame)
             modules = _sources(self.function, kind)
             passed = self.function.__code__.co_argcount - 1
             with compiling(self.function.__name__, modules is not None):
                 code = code_of(self.function, self.function, (kind, *[types.int64] * passed), modules, self.options)
-                made = self._made[kind] = (code.address, code.library, _SIGNATURE(code.address))
-        return Bound(self.function, frame, *made)
+                made = self._made[key] = (code.address, code.library, _SIGNATURE(code.address))
+        return Bound(self.function, frame, words, *made)
 
     def __repr__(self) -> str:
         return f"<unit {self.__module__}.{self.__name__}: {len(self._made)} versions>"
@@ -329,14 +382,14 @@ class Entry:
         self._made: dict[Any, tuple[Any, Any, list[str]]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        kind = At(tuple, tuple(map(kind_of, arguments)))
-        made = self._made.get(kind)
+        words, key = packed(arguments, spare=RETURNED)
+        made = self._made.get(key)
         if made is None:
+            kind = At(tuple, tuple(map(kind_of, arguments)))
             with compiling(self.kernel.__name__, _sources(self.kernel.py_func, kind) is not None):
-                made = self._made[kind] = self._compile(kind)
-        words = pack(arguments, spare=max(1, len(made[2])))
+                made = self._made[key] = self._compile(kind)
         made[1](int(words.__array_interface__["data"][0]), *_ZEROS[0])
-        found = [_RESULTS[name](words[kind.starts[-1] + n:]) for n, name in enumerate(made[2])]
+        found = [_RESULTS[name](words[words.size - RETURNED + n:]) for n, name in enumerate(made[2])]
         return tuple(found) if len(found) != 1 else found[0] if found else None
 
     def _compile(self, kind: Any) -> tuple[Any, Any, list[str]]:
@@ -347,7 +400,7 @@ class Entry:
             _leave(frame, kernel(*_all(frame)))
 
         def results() -> dict[str, Any]:
-            value = kernel.overloads[kind.kinds].signature.return_type
+            value = kernel.overloads[tuple(getattr(each, "at", each) for each in kind.kinds)].signature.return_type
             kinds = value.types if isinstance(value, types.BaseTuple) else () if value is types.none else (value,)
             return {"results": [str(each) for each in kinds]}
 

@@ -29,6 +29,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 from . import cache
 from .options import OPTIONS
@@ -195,7 +196,7 @@ def compiling(what: str, kept: bool) -> Iterator[None]:
         yield
 
 
-COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the seconds that each took
+COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the processor's seconds that each took
 
 
 class Code(NamedTuple):
@@ -222,18 +223,20 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
                 name = cache.key(named, repr(kinds), modules, machine)
             found = cache.load(name) if name else None
             if found is not None:
+                if options.get("_nrt"):  # whose symbols such code needs; nothing else may have compiled yet
+                    rtsys.initialize(cpu_target.target_context)
                 library = _Outer.of_object(codegen, name, found[1])
                 address = codegen._engine.get_function_address(found[0]["symbol"])
                 if address:
                     return Code(int(address), library, found[0])
-        began = time.perf_counter()
+        began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
         made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
         if name:
             cache.save(name, known, made.library._get_compiled_object())
-        COMPILED.append((named.__qualname__, time.perf_counter() - began))
+        COMPILED.append((named.__qualname__, time.thread_time() - began))
         return Code(address, made.library, known)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from ..feedback.desk import evaluated
 from ..machine import kernel
 from ..models.game import Game
+from .origin import centred
 
-TIED = 1e-12  # relative: actions this close to the best Q count as best
+TIED = 1e-12  # of the largest Q in the state, to which its rounding is relative: this close to the best counts as best
 
 
 @kernel
@@ -44,7 +45,7 @@ def mismatch_of(visit):
 
 def c(game: Game, policy: Any) -> float:
     """c(pi): the least probability that a player gives to its best actions in a state (Zhang et al. 2022, eq. 7)."""
-    oracle = evaluated(game, policy, wants_visit=False)
+    oracle = evaluated(centred(game)[0], policy, wants_visit=False)
     return float(greedy_mass(oracle.q_bar, oracle.policy, oracle.offset))
 
 

@@ -14,6 +14,7 @@ from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..machine import kernel
 from ..models.game import Game, check_game, deviate, solve
 from ..policy import check_policy, split
+from .origin import centred
 from .respond import profile, respond
 
 
@@ -109,7 +110,7 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
         if given.shape not in (size, (*lead, *size)):
             raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found {given.shape}")
         ends = np.broadcast_to(given, (*lead, *size))
-    out = np.zeros((*table.shape[:-2], game.num_players))
+    out, (game, _) = np.zeros((*table.shape[:-2], game.num_players)), centred(game)
     for run in np.ndindex(lead):
         end = check_policy(game, ends[run], "last")
         oracle = evaluated(game, end, wants_visit=False)

@@ -6,10 +6,53 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check
-from .._check import Float
-from ..feedback.desk import Desk, bench_of, evaluate_desk, evaluated, stage_payoffs
+from .._check import Float, real
+from ..feedback.desk import bench_of, evaluate_desk, evaluated
+from ..kernels.simplex import entropy
+from ..machine import kernel, unit
 from ..models.game import Game
+from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
+
+
+@kernel
+def certify(m, q_bar, policy, offset, value, tau, sums, adv):
+    """Advantages, and the bound on the largest error of ``value``: its residual and what rounding may hide of it.
+
+    q_bar, policy, adv (S, A_total)   value (N, S)   sums (2,): filled, see :func:`.rounding.policy_excess`
+    """
+    bound, pure = 0.0, policy_excess(policy, offset, sums)
+    for i in range(value.shape[0]):
+        residual, actions = 0.0, offset[i + 1] - offset[i]
+        for s in range(value.shape[1]):
+            mean = 0.0
+            for c in range(offset[i], offset[i + 1]):
+                mean += policy[s, c] * q_bar[s, c]
+            for c in range(offset[i], offset[i + 1]):
+                adv[s, c] = q_bar[s, c] - mean
+            if tau > 0.0:
+                mean += tau * entropy(policy[s, offset[i]:offset[i + 1]])
+            residual = larger(residual, abs(mean - value[i, s]))
+        rounded = rounding(m, i, sums, pure, 0 if pure else actions, largest(value[i]), tau, actions, actions + 8)
+        bound = max(bound, error_bound(m, i, sums, residual, rounded))
+    return bound
+
+
+class CertifyFrame(NamedTuple):
+    """A desk, its game's :class:`.rounding.Magnitudes`, and where sums (2,), advantages (S, A_total) and the bound (1,) go."""
+
+    desk: Any
+    magnitudes: Any
+    sums: Any
+    advantage: Any
+    bound: Any
+
+
+@unit
+def certify_desk(frame):
+    """Advantages and the certified bound of what the desk has found."""
+    desk = frame.desk
+    frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature, frame.sums,
+                             frame.advantage)
 
 
 class Evaluation(NamedTuple):
@@ -23,7 +66,10 @@ class Evaluation(NamedTuple):
     visit : ndarray (S,)
         Discounted visitation; sums to 1.
     error_bound : float
-        Certified bound on the largest error of ``value``: its Bellman residual divided by 1 - gamma.
+        Certified bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it,
+        divided by 1 - gamma times the largest sum of a row as it is stored (see fastmpg/metrics/rounding.py). It holds
+        for the game and the policy exactly as given, for discounts up to 1 - 1e-15 and values up to 1e300; infinite
+        where nothing can be said.
     """
 
     value: Float
@@ -68,24 +114,23 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    temperature = _check.real(tau, "tau", 0.0)
+    temperature = real(tau, "tau", 0.0)
     if temperature != 0.0:
-        return _read(game, evaluated(game, policy, temperature=temperature))
+        frame = _frame(evaluated(game, policy, temperature=temperature), game)
+        certify_desk.bind(frame)()
+        return _read(frame)
     with bench_of(game) as bench:
         bench.place(policy)
-        bench.run(bench.bound(evaluate_desk))
-        return _read(game, bench.desk)
+        certified = bench.bound(certify_desk, _frame, game)
+        bench.run(bench.bound(evaluate_desk), certified)
+        return _read(certified.frame)
 
 
-def _read(game: Game, desk: Desk) -> Evaluation:
-    """What a desk found."""
-    table, edges = desk.policy, game.offset
-    mean = np.add.reduceat(table * desk.q_bar, edges[:-1], axis=1).T
-    residual = mean - desk.value
-    if desk.temperature != 0.0:
-        entropy = np.zeros_like(residual)
-        stage_payoffs(np.zeros_like(table), table, edges, desk.temperature, entropy)
-        residual += entropy
-    advantage = desk.q_bar - np.repeat(mean, game.num_actions, axis=0).T
-    return Evaluation(desk.value.copy(), desk.q_bar.copy(), advantage, desk.visit.copy(),
-                      float(np.abs(residual).max() / (1 - game.discount)))
+def _frame(desk: Any, game: Game) -> CertifyFrame:
+    return CertifyFrame(desk, magnitudes(game), np.zeros(2), np.zeros_like(desk.policy), np.zeros(1))
+
+
+def _read(frame: CertifyFrame) -> Evaluation:
+    """What a desk found, copied."""
+    desk = frame.desk
+    return Evaluation(desk.value.copy(), desk.q_bar.copy(), frame.advantage.copy(), desk.visit.copy(), float(frame.bound[0]))

@@ -3,10 +3,13 @@
     V*(s) = max_a [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ]                         tau = 0
     V*(s) = tau log sum_a exp( [ r_i(s, a) + gamma sum_t P_i(t | s, a) V*(t) ] / tau )    tau > 0
 
-Each round solves the chain of the present response, so a handful of rounds reaches the fixed point (with tau > 0 this is
-Newton's method on the soft Bellman equation). Large sparse chains are solved only so far that a shrinking share of the Bellman
-residual is left while the response still changes, and to rounding once it stands. What remains is certified:
-|V* - V|_inf <= |TV - V|_inf/(1-gamma).
+Each round solves the chain of the present response, so a handful of rounds reaches the fixed point (with tau > 0 this
+is Newton's method on the soft Bellman equation). Large sparse chains are solved only so far that a shrinking share of
+the Bellman residual is left while the response still changes, and to rounding once it stands. What remains, |TV -
+V|_inf as computed afresh, is returned; with its own rounding (:mod:`.rounding`) it certifies |V* - V|_inf.
+
+Ties are judged against the rounding of Q, which is relative to the values' size: count payoffs from the player's own
+middle first where their level is far from it (:mod:`.origin`), as everything here that takes a game does.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..kernels.elementary import exp
 from ..machine import kernel
 from ..models.game import Game, deviate, improve, lookahead
+from .origin import centred
+from .rounding import larger
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
 ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
@@ -63,7 +68,7 @@ def respond(model, oracle, policy, i, tau, start):
     start (S,)   any value function to begin from
     oracle.deviation must hold ``policy`` but for i's columns, see :func:`profile`; these are filled with the response.
     Fills oracle.best (S,) with its value.
-    Returns the certified bound on the error of that value.
+    Returns the largest Bellman residual |TV - V| of that value, as computed: what :func:`.rounding.error_bound` takes.
     """
     low, high = oracle.offset[i], oracle.offset[i + 1]
     deviation, q, best = oracle.deviation, oracle.scratch, oracle.best
@@ -87,7 +92,7 @@ def respond(model, oracle, policy, i, tau, start):
         for s in range(n_states):
             row = q[s, low:high]
             top = soft_maximum(row, tau, fresh)
-            worst = max(worst, abs(top - best[s]))
+            worst = larger(worst, abs(top - best[s]))
             if tau == 0.0:
                 now = int(weights[s])
                 if now < 0 or top > row[now] + TIE * (size + 1e-300):
@@ -101,16 +106,19 @@ def respond(model, oracle, policy, i, tau, start):
                     deviation[s, low + a] = fresh[a]
         if round_ > 0:
             if tau == 0.0 and not changed and exact:
-                return worst / (1.0 - model.discount)
+                return worst
             if tau > 0.0 and (worst <= 1e-15 * size or (worst >= 0.5 * residual and worst <= ROUNDED * size)):
-                return worst / (1.0 - model.discount)
+                return worst
             residual = worst
         if changed or tau > 0.0 or round_ == 0:
             deviate(model, oracle.work, deviation, i)
         share = 0.0 if not changed and tau == 0.0 else SHARE * (1.0 if tau > 0.0 else 0.5**round_)
         exact = improve(model, oracle.work, deviation, i, tau, q, best, share)
         lookahead(model, oracle.work, policy, i, best, q)
-    return residual / (1.0 - model.discount)
+    residual = 0.0  # of the last round's values, not of those before
+    for s in range(n_states):
+        residual = larger(residual, abs(soft_maximum(q[s, low:high], tau, fresh) - best[s]))
+    return residual
 
 
 def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> tuple[Float, Float]:
@@ -131,6 +139,9 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     value : ndarray (S,)
         The player's (entropy-regularised) value from every state.
 
+    Neither the response nor what it gains depends on the origin of a player's payoffs: where their level drowns their
+    differences they are counted from the middle of their range.
+
     Raises
     ------
     ValueError, TypeError
@@ -145,12 +156,13 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     """
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
-    oracle = evaluated(game, policy, wants_visit=False)
+    near, shift = centred(game)
+    oracle = evaluated(near, policy, wants_visit=False)
     table = oracle.policy
     with machine.parallel_region(game.work_size > PARALLEL_WORK):
         profile(oracle, table, 0, table.shape[1])
-        respond(game.model, oracle, table, i, weight, oracle.value[i])
-    return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best.copy()
+        respond(near.model, oracle, table, i, weight, oracle.value[i])
+    return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best + shift[i] / (1.0 - game.discount)
 
 
 __all__ = ["best_response", "profile", "respond", "soft_maximum"]

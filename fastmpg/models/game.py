@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from .._check import Float
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
-from ..machine import kernel, method
+from ..machine import Held, kernel, method
 
 contract, factor, deviate = method("contract"), method("factor"), method("deviate")
 solve, lookahead = method("solve"), method("lookahead")
@@ -134,6 +134,15 @@ class Game(ABC):
     @abstractmethod
     def _build_sampler(self) -> Any:
         """The sampler."""
+
+    @property
+    def held(self) -> Held:
+        """The model as frames take it, packed once."""
+        if self._held is None:
+            object.__setattr__(self, "_held", Held(self.model))
+        return self._held  # type: ignore[no-any-return]
+
+    _held: Any = None
 
     def benches(self, threads: int) -> list[Any]:
         """Workspaces that Python's evaluations left for the next one, by the number of threads (see feedback/desk.py)."""

@@ -5,19 +5,41 @@
                                                        the next state; fills rewards[:N]
     row(sampler, state)                                the row of the learners' tables for a state: what players observe
 
+and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by all runs.
+
 actions, rewards: N entries, rounded up to whole vectors   uniforms[at + d]: draw d of this step, in [0, 1)
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import _check
 from .._check import Float
+from .._contract import members
 from ..kernels.alias import alias_tables
 from ..machine import inlined, method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplerContract:
+    """All that a sampler may have; see above. ``create``: how a game makes one."""
+
+    begin: Any
+    step: Any
+    row: Any
+    alone: Callable[[Any], Any] = lambda sampler: sampler
+    create: Any = None
+
+
+def private(sampler: Any) -> Any:
+    """The sampler for one run."""
+    return SamplerContract(**members(type(sampler), SamplerContract, "sampler")).alone(sampler)
+
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"
 begin, step, row = method("begin"), method("step"), method("row")

@@ -1,10 +1,22 @@
 """Learning rules, one file each: found here by themselves, so that adding one touches no list.
 
 A rule is a NamedTuple of its parameters whose class names the feedback it may see, the state it keeps, and a static
-kernel ``update(rule, state, feedback, k)`` that changes the state in place.
+kernel ``update(rule, state, feedback, k)`` that changes the state in place. All that its class may have is on one page,
+:class:`fastmpg.rules.rule.Contract`.
 """
 
+from typing import TYPE_CHECKING
+
 from .._discover import public_classes
+
+if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
+    from .gradient_play import GradientPlay as GradientPlay
+    from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent
+    from .natural_gradient_play import NaturalGradientPlay as NaturalGradientPlay
+    from .projected_gradient_ascent import ProjectedGradientAscent as ProjectedGradientAscent
+    from .q_ascent import QAscent as QAscent
+    from .two_timescale_q import TwoTimescaleQ as TwoTimescaleQ
 
 _found = public_classes(__name__, __path__, "update")
 globals().update(_found)

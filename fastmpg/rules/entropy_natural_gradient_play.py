@@ -2,9 +2,10 @@
 
     pi_i <- pi_i^{1 - eta tau / (1 - gamma)} exp( eta Qbar_i^tau / (1 - gamma) ) / Z
 
-where Qbar_i^tau(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i^tau(t) and V_i^tau is the value with stage payoff
-r_i + tau H(pi_i): no entropy at s itself, which would only add a constant. The fixed points are the quantal response
-equilibria at tau. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our tau / (1 - gamma).
+where Qbar_i^tau(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i^tau(t) and V_i^tau is the value with stage
+payoff r_i + tau H(pi_i): no entropy at s itself, which would only add a constant. The fixed points are the quantal
+response equilibria at tau. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our
+tau / (1 - gamma).
 """
 
 from __future__ import annotations
@@ -55,4 +56,5 @@ class EntropyNaturalGradientPlay(NamedTuple):
 
     def checked(self) -> EntropyNaturalGradientPlay:
         """The rule with its parameters checked."""
-        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.tau, "tau", 0.0))
+        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
+                                          _check.real(self.tau, "tau", 0.0))

@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
+from .._check import Float
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from ..machine import attach, inlined
+from ..models.game import Game
+from .rule import interior
 from .state import SoftmaxState
 
 
@@ -29,7 +32,7 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, offset, policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update)
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01}))
 class GradientPlay(NamedTuple):
     """Every player follows the gradient of its own value in its softmax parameters.
 
@@ -51,3 +54,8 @@ class GradientPlay(NamedTuple):
     def checked(self) -> GradientPlay:
         """The rule with its parameters checked."""
         return GradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0))
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """A log-barrier is infinite where a probability is 0."""
+        if self.lam > 0.0:
+            interior(game, policy, "a log-barrier")

@@ -65,7 +65,7 @@ class _Ascent(NamedTuple):
     exploration: float
 
 
-@attach(feedback=Rollouts, state=TableState, update=_update)
+@attach(feedback=Rollouts, state=TableState, update=_update, examples=({}, {"kind": "q", "exploration": 0.1}))
 class MonteCarloGradientAscent(NamedTuple):
     """Every player estimates its gradient, or its marginalised Q, from rollouts, moves along it and projects back.
 
@@ -80,28 +80,30 @@ class MonteCarloGradientAscent(NamedTuple):
     kind : "gradient" or "q"
         What is estimated.
     exploration : float
-        xi in [0, 1): rows are projected onto (1 - xi) simplex + xi uniform, which keeps every probability at xi / A or above.
+        xi in [0, 1): rows are projected onto (1 - xi) simplex + xi uniform, which keeps every probability at xi / A or
+        above.
 
     Notes
     -----
-    A player sees the states, its own actions and its own rewards. G_t^i is the discounted sum of its rewards from step t to the
-    rollout's end, t = 0 .. length - 1.
+    A player sees the states, its own actions and its own rewards. G_t^i is the discounted sum of its rewards from step
+    t to the rollout's end, t = 0 .. length - 1.
 
-    "gradient": ghat_i(s, a) is the mean over the rollouts of sum_t gamma^t 1{s_t = s, a_t = a} G_t^i / pi_i(a | s). Where
-    pi_i(a | s) > 0 its expectation is the derivative in pi_i(a | s) of the value of ``length`` steps, which tends to
-    d(s) Qbar_i(s, a) / (1 - gamma) as rollouts grow. Where it is 0 the estimate is 0. Its variance grows as 1 / pi_i(a | s), which
-    ``exploration`` bounds. A policy at a corner would never leave it otherwise.
+    "gradient": ghat_i(s, a) is the mean over the rollouts of sum_t gamma^t 1{s_t = s, a_t = a} G_t^i / pi_i(a | s).
+    Where pi_i(a | s) > 0 its expectation is the derivative in pi_i(a | s) of the value of ``length`` steps, which tends
+    to d(s) Qbar_i(s, a) / (1 - gamma) as rollouts grow. Where it is 0 the estimate is 0. Its variance grows as
+    1 / pi_i(a | s), which ``exploration`` bounds. A policy at a corner would never leave it otherwise.
 
-    "q": Qhat_i(s, a) is the mean of G_t^i over all visits of (s, a) at any t of any rollout, Vhat_i(s) that over all visits of s.
-    An action that was not taken in s counts as average, Qhat = Vhat: it gains or loses only what the projection takes from
-    all of a row alike. As projections ignore what is added to a whole row, the step is otherwise that of Q-ascent. Returns from late
-    steps are cut short; a player's draws do not depend on t, so that this weakens the differences between actions
-    alike, and estimates Q-values of a horizon between 1 and ``length``.
+    "q": Qhat_i(s, a) is the mean of G_t^i over all visits of (s, a) at any t of any rollout, Vhat_i(s) that over all
+    visits of s. An action that was not taken in s counts as average, Qhat = Vhat: it gains or loses only what the
+    projection takes from all of a row alike. As projections ignore what is added to a whole row, the step is otherwise
+    that of Q-ascent. Returns from late steps are cut short; a player's draws do not depend on t, so that this weakens
+    the differences between actions alike, and estimates Q-values of a horizon between 1 and ``length``.
 
-    Rows that a batch has not seen stay as they are, which includes first policies nearer to the boundary than ``exploration``.
+    Rows that a batch has not seen stay as they are, which includes first policies nearer to the boundary than
+    ``exploration``.
 
-    Ding et al. (2022), the comparison with sampled gradients, 10 rollouts of 20 steps; Leonardos et al. (2022), projected stochastic
-    gradient ascent.
+    Ding et al. (2022), the comparison with sampled gradients, 10 rollouts of 20 steps; Leonardos et al. (2022),
+    projected stochastic gradient ascent.
 
     Examples
     --------
@@ -124,7 +126,8 @@ class MonteCarloGradientAscent(NamedTuple):
         if not isinstance(self.kind, str) or self.kind not in ("gradient", "q"):
             raise ValueError(f'kind must be "gradient" or "q", found {self.kind!r}')
         return MonteCarloGradientAscent(
-            _check.real(self.eta, "eta", 0.0, open_low=True), _check.integer(self.rollouts, "rollouts", low=1, high=MOST),
+            _check.real(self.eta, "eta", 0.0, open_low=True),
+            _check.integer(self.rollouts, "rollouts", low=1, high=MOST),
             _check.integer(self.length, "length", low=1, high=LONGEST), str(self.kind),
             _check.real(self.exploration, "exploration", 0.0, 1.0, open_high=True))
 

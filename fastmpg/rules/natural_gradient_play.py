@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import _check
+from .._check import Float
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from ..machine import attach, inlined
+from ..models.game import Game
+from .rule import interior
 from .state import SoftmaxState
 
 CLIPS = {None: 0, "raw": 1, "centred": 2}
@@ -43,7 +46,7 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, offset, policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update)
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01, "clip": "centred"}))
 class NaturalGradientPlay(NamedTuple):
     """Every player multiplies its probabilities by the exponential of its marginalised advantage.
 
@@ -54,13 +57,13 @@ class NaturalGradientPlay(NamedTuple):
     lam : float
         Weight of the log-barrier, >= 0.
     clip : None, "raw" or "centred"
-        Limit each entry of the step to [-1, 1]: "raw" clips eta (Qbar / (1 - gamma) + lam / (d pi)) before normalising (the
-        published two-player run), "centred" clips w itself (the published three- and eight-player runs).
+        Limit each entry of the step to [-1, 1]: "raw" clips eta (Qbar / (1 - gamma) + lam / (d pi)) before normalising
+        (the published two-player run), "centred" clips w itself (the published three- and eight-player runs).
 
     Notes
     -----
-    Zhang et al. (2022), eq. (9), (10) and (17). With lam > 0 the step is as large as lam / (d pi): choose eta with care or
-    clip. Logarithms of probabilities are kept, so an action can come back from below 1e-308.
+    Zhang et al. (2022), eq. (9), (10) and (17). With lam > 0 the step is as large as lam / (d pi): choose eta with care
+    or clip. Logarithms of probabilities are kept, so an action can come back from below 1e-308.
     """
 
     eta: float = 0.1
@@ -83,8 +86,14 @@ class NaturalGradientPlay(NamedTuple):
             raise ValueError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
         if not isinstance(self.clip, str | None):
             raise TypeError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
-        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
+                                   _check.real(self.lam, "lam", 0.0), self.clip)
 
     def compiled(self) -> NaturalGradientPlay:
         """The rule as kernels see it: numbers only."""
         return self._replace(clip=CLIPS[self.clip])
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """A log-barrier is infinite where a probability is 0."""
+        if self.lam > 0.0:
+            interior(game, policy, "a log-barrier")

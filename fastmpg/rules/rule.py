@@ -1,20 +1,208 @@
-"""What is asked of every rule before it runs, and how it is named."""
+"""The contract of rules: every attribute that a rule may have, its meaning and its default, on one page.
+
+    class FictitiousStep(NamedTuple):          # the fields are the rule's parameters
+        rate: float = 0.1
+        feedback = fm.Oracle                   # names of the contract
+        update = staticmethod(step)
+
+Nothing else asks a rule what it has: a run reads :func:`contract` of its class.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .._check import Float
+from .._contract import members
+from ..feedback.feedback import FeedbackContract, feedback_contract
+from ..feedback.oracle import Oracle
+from ..models.game import Game
+from .state import StateContract, TableState, state_contract
 
-def _checked_rule(rule: Any) -> Any:
+
+def _itself(rule: Any) -> Any:
+    return rule
+
+
+def _anywhere(rule: Any, game: Game, policy: Float) -> None:
+    pass
+
+
+def _never(game: Game, one: Any, other: Any) -> bool:
+    return False
+
+
+def _zero(rule: Any) -> float:
+    return 0.0
+
+
+def _yes(rule: Any) -> bool:
+    return True
+
+
+ORACLE, TABLE = feedback_contract(Oracle), state_contract(TableState)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contract:
+    """All that a rule may have: a NamedTuple of its parameters whose class has these names.
+
+    A static kernel is ``staticmethod(function)``, the function plain or under ``fastmpg.kernel``. What differs with the
+    parameters may be a field, a property or a plain value of the class; here it is a function of the rule.
+
+    Attributes
+    ----------
+    update : static kernel (rule, state, feedback, k)
+        Changes the state in place, all players at once; ``k`` counts updates from 0. Required.
+    feedback : class
+        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition` or
+        :class:`fastmpg.Rollouts`.
+    state : class
+        What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see
+        :class:`fastmpg.rules.state.StateContract`.
+    temperature : float
+        Weight of the entropy in the oracle's values, and by default in a recorded QRE-gap. Default 0.
+    uses_value, uses_visitation : bool
+        Whether ``update`` reads the oracle's ``value`` and ``visit``; where not, they need not be computed. Default
+        True.
+    checked : method () -> rule
+        The rule with its parameters checked and made numbers; raises ValueError or TypeError. By default the rule
+        itself.
+    check_start : method (game, policy)
+        Raises ValueError if the rule cannot start at this policy (S, A_total). By default nothing.
+    compiled : method () -> NamedTuple
+        The rule as kernels see it: numbers and arrays only, whose class has ``update`` (and ``update_pair``) too. By
+        default the rule itself.
+    tables : tuple of str
+        Parameters that are sequences by themselves, of which an ensemble makes no grid. Default ().
+    update_pair : static kernel (rule, other_rule, state, other, feedback, other_feedback, k)
+        Updates two runs at once. Default None.
+    pairs : static method (game, one, other) -> bool
+        Whether two compiled rules can be updated at once. By default never.
+    examples : sequence of mappings
+        Parameters that show the rule at work, for benchmarks and tests: one without parameters by default, ``({},)``.
+    """
+
+    update: Any
+    feedback: FeedbackContract = ORACLE
+    state: StateContract = TABLE
+    temperature: Callable[[Any], float] = _zero
+    uses_value: Callable[[Any], bool] = _yes
+    uses_visitation: Callable[[Any], bool] = _yes
+    checked: Callable[[Any], Any] = _itself
+    check_start: Callable[[Any, Game, Float], None] = _anywhere
+    compiled: Callable[[Any], Any] = _itself
+    tables: tuple[str, ...] = ()
+    update_pair: Any = None
+    pairs: Callable[[Game, Any, Any], bool] = _never
+    examples: tuple[Mapping[str, Any], ...] = ({},)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CompiledContract:
+    """All that a rule's compiled form may have: ``update`` and ``update_pair`` as in :class:`Contract`."""
+
+    update: Any
+    update_pair: Any = None
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled_form(kind: Any) -> CompiledContract:
+    return CompiledContract(**members(kind, CompiledContract, "compiled rule"))
+
+
+def _compiling(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The method ``compiled`` of a class, with the class of what it returns looked at."""
+
+    def compiled(rule: Any) -> Any:
+        made: Any = method(rule)
+        kind: Any = type(made)
+        if kind is not type(rule):
+            _compiled_form(kind)
+        return made
+
+    return compiled
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(kind: Any) -> Contract:
+    found = members(kind, Contract, "rule")
+    for name in ("temperature", "uses_value", "uses_visitation"):
+        if name in found:
+            found[name] = operator.attrgetter(name)
+    if "compiled" in found:
+        found["compiled"] = _compiling(found["compiled"])
+    if not callable(found["update"]):
+        raise TypeError(f"{kind.__name__}.update must be a kernel (rule, state, feedback, k), "
+                        f"found {found['update']!r}")
+    if "feedback" in found:
+        found["feedback"] = feedback_contract(found["feedback"])
+    if "state" in found:
+        found["state"] = state_contract(found["state"])
+    return Contract(**found)
+
+
+def contract(kind: Any) -> Contract:
+    """What a class of rules has, with defaults filled in: made once a class.
+
+    Raises
+    ------
+    TypeError
+        If the class has a public name that is no part of the contract, with the closest one that is.
+    """
+    return _resolved(kind)
+
+
+def contract_of(rule: Any) -> Contract:
+    """The contract of an instance.
+
+    Raises
+    ------
+    TypeError
+        If it is no rule.
+    """
     if isinstance(rule, type):
         raise TypeError(f"rule must be an instance, found the class {rule.__name__}; write {rule.__name__}(...)")
-    if not (isinstance(rule, tuple) and hasattr(rule, "_fields") and hasattr(type(rule), "update")):
+    if not (isinstance(rule, tuple) and hasattr(rule, "_fields")):
         raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}; see fastmpg.rules")
-    return rule.checked() if hasattr(rule, "checked") else rule
+    try:
+        return contract(type(rule))
+    except TypeError as error:
+        if hasattr(type(rule), "update"):
+            raise
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}: {error}") from None
+
+
+def examples(kind: type) -> list[Any]:
+    """The rules of a class that its contract gives as examples."""
+    return [kind(**each) for each in contract(kind).examples]
+
+
+def interior(game: Game, policy: Float, what: str) -> None:
+    """Refuse a first policy with a probability of 0: for rules' ``check_start``.
+
+    Raises
+    ------
+    ValueError
+        That names player, action and state.
+    """
+    if (policy <= 0.0).any():
+        s, c = (int(x) for x in np.argwhere(policy <= 0.0)[0])
+        i = int(np.searchsorted(game.offset, c, side="right")) - 1
+        raise ValueError(f"{what} needs every initial probability above 0, found {policy[s, c]} for player {i}, "
+                         f"action {c - int(game.offset[i])} in state {s}")
+
+
+def _checked_rule(rule: Any) -> Any:
+    return contract_of(rule).checked(rule)
 
 
 def _label(rule: Any) -> str:
-    parts = ", ".join(f"{k}={v!r}" if not isinstance(v, np.ndarray) else f"{k}=<{v.shape}>" for k, v in rule._asdict().items())
+    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in rule._asdict().items())
     return f"{type(rule).__name__}({parts})"

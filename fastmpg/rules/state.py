@@ -1,13 +1,69 @@
-"""What softmax rules carry from step to step."""
+"""What rules carry from step to step: the contract of states, and the two that most rules use."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._check import Float
+from .._contract import members
 from ..models.game import Game
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StateContract:
+    """All that a state may have: a NamedTuple of arrays, ``policy`` (S, A_total) among them, whose class has these
+    names.
+
+    Every array in it, also in NamedTuples inside it, goes into checkpoints; every array of its own into
+    ``Result.state``. The fields ``q`` (S, A_total), ``counts`` (S, A_total) and ``visits`` (S,) are what the metrics of
+    these names record.
+
+    Attributes
+    ----------
+    start : classmethod (game, policy) -> state
+        The state at a given policy, which it copies. Required.
+    act : kernel (state, s, offset, uniforms, at, actions)
+        Of sampled rules: every player's action in row ``s``, from its own number uniforms[at + i]. By default player i
+        draws from its row of ``policy``.
+    publish : kernel (state)
+        Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default
+        nothing.
+    fields : tuple of str
+        Names of the NamedTuple's fields.
+    """
+
+    start: Callable[[Game, Float], Any]
+    act: Any = None
+    publish: Any = None
+    fields: tuple[str, ...] = dataclasses.field(default=(), init=False)
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(kind: Any) -> StateContract:
+    made = StateContract(**members(kind, StateContract, "state"))
+    if "policy" not in kind._fields:
+        raise TypeError(f"{kind.__name__} has no field `policy`, which every state must have; "
+                        f"its fields are {', '.join(kind._fields)}")
+    object.__setattr__(made, "fields", kind._fields)
+    return made
+
+
+def state_contract(kind: Any) -> StateContract:
+    """What a class of states has, with defaults filled in.
+
+    Raises
+    ------
+    TypeError
+        If it is no class of states, or has a name that no state has.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        raise TypeError(f"the state of a rule must be a NamedTuple class such as fastmpg.TableState, found {kind!r}")
+    return _resolved(kind)
 
 
 class SoftmaxState(NamedTuple):

@@ -3,7 +3,15 @@
     q_i(s, a_i) += alpha(n_i(s, a_i)) [ r_i - tau nu_i(s) + gamma sum_b pi_i(b | t) q_i(t, b) - q_i(s, a_i) ]
     pi_i(s)     += beta(n(s)) [ softmax(q_i(s) / tau) - pi_i(s) ],     nu_i(s) = sum_a pi_i(a | s) log pi_i(a | s)
 
-with every right-hand side at its old values, t the next state, n(s) and n_i(s, a_i) the visits so far, this one included.
+with every right-hand side at its old values, t the next state, n(s) and n_i(s, a_i) the visits so far, this one
+included. For one player, who sees s, a, r, t, that is
+
+    n[s, a] += 1;   nu = sum(pi[s] * log(pi[s]));   aim = r - tau * nu + gamma * sum(pi[t] * q[t])
+    moved = pi[s] + beta(n(s)) * (softmax(q[s] / tau) - pi[s])
+    q[s, a] += alpha(n[s, a]) * (aim - q[s, a]);   pi[s] = moved
+
+and nothing else happens below: ``learn_from`` does it for all players at once, with nu(s) and V(t) = sum(pi[t] * q[t])
+kept beside the tables, where each row's last visit left them (tests/naive.py has the plain form as its twin).
 
 Players are lanes: a row of the tables holds, action by action, the numbers of all players side by side. Four players or
 fewer fill half a vector, and in an ensemble two runs share one; a number goes through the same operations either way.
@@ -178,7 +186,8 @@ class Tables(NamedTuple):
     """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
 
     n_actions (N,)   last (width,): each player's last action, -1 for lanes without a player
-    depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know them, or empty
+    depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know
+    them, or empty
     scratch: two vectors an action
     """
 
@@ -214,7 +223,9 @@ class Tables(NamedTuple):
 
 
 class Nobody(NamedTuple):
-    """Stands for the run in the second halves when a run of at most HALF players is alone: arrays of booleans, which hold nothing."""
+    """Stands for the run in the second halves when a run of at most HALF players is alone: arrays of booleans, which
+    hold nothing.
+    """
 
     tables: Any
     visits: Any
@@ -259,7 +270,8 @@ class QState(NamedTuple):
         none = np.zeros(0, np.bool_)
         nobody = Nobody(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
-        return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts, Tables.start(game, policy), nobody)
+        return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts,
+                   Tables.start(game, policy), nobody)
 
 
 @attach(update=_update, update_pair=_update_pair)
@@ -299,11 +311,13 @@ def _schedule(given: Any, name: str) -> tuple[float, ...]:
     bad = (table <= 0) | (table > 1) | (np.diff(table, prepend=1.0) > 0)
     if bad.any():
         n = int(np.argmax(bad))
-        raise ValueError(f"the step sizes of {name} must lie in (0, 1] and never increase, found {float(table[n])} for visit {n + 1}")
+        raise ValueError(f"the step sizes of {name} must lie in (0, 1] and never increase, found {float(table[n])} "
+                         f"for visit {n + 1}")
     return tuple(map(float, table))
 
 
-@attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair)
+@attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair, tables=("alpha", "beta"),
+        examples=({"tau": 0.1},))
 class TwoTimescaleQ(NamedTuple):
     """Every player learns Q by sampled temporal differences, and moves its policy more slowly toward the softmax of Q.
 
@@ -312,13 +326,13 @@ class TwoTimescaleQ(NamedTuple):
     tau : float
         Temperature, > 0: 1e-8 is fine.
     alpha, beta : (float, float), or sequence of float
-        Step sizes of q and of the policy at the n-th visit: (n + c)^-p from (exponent p, offset c), or a table of at least
-        three, used from its first entry on, whose last one stays.
+        Step sizes of q and of the policy at the n-th visit: (n + c)^-p from (exponent p, offset c), or a table of at
+        least three, used from its first entry on, whose last one stays.
 
     Notes
     -----
-    Maheshwari et al. (2022), Algorithm 1, whose experiments take alpha = (0.6, 1) and beta = (1, 1). Each player sees the state,
-    its own action and its own reward.
+    Maheshwari et al. (2022), Algorithm 1, whose experiments take alpha = (0.6, 1) and beta = (1, 1). Each player sees
+    the state, its own action and its own reward.
     """
 
     tau: float
@@ -332,7 +346,8 @@ class TwoTimescaleQ(NamedTuple):
 
     def checked(self) -> TwoTimescaleQ:
         """The rule with its parameters checked."""
-        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300), _schedule(self.alpha, "alpha"), _schedule(self.beta, "beta"))
+        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300), _schedule(self.alpha, "alpha"),
+                             _schedule(self.beta, "beta"))
 
     def compiled(self) -> _Compiled:
         """The rule as kernels see it: tables of step sizes."""
@@ -346,5 +361,3 @@ class TwoTimescaleQ(NamedTuple):
         """Whether two runs can share vectors."""
         return game.num_players <= HALF and one.alpha is other.alpha and one.beta is other.beta
 
-
-TwoTimescaleQ.tables = ("alpha", "beta")  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from .. import _check
 from .._check import Float
 from ..models.game import Game, check_game
 from ..policy import check_policy, random_policy, uniform_policy
-from ..rules.rule import _checked_rule
+from ..rules.rule import _checked_rule, contract_of
 from .checkpoint import Keeper
 from .job import Job
 from .progress import Progress
@@ -45,11 +45,7 @@ def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
         table = uniform_policy(game) if policy == "uniform" else random_policy(game, rng)
     else:
         table = uniform_policy(game) if policy is None else check_policy(game, policy)
-    if getattr(rule, "lam", 0.0) > 0.0 and (table <= 0.0).any():
-        s, c = (int(x) for x in np.argwhere(table <= 0.0)[0])
-        i = int(np.searchsorted(game.offset, c, side="right")) - 1
-        raise ValueError(f"a log-barrier needs every initial probability above 0, found {table[s, c]} for player {i}, "
-                         f"action {c - int(game.offset[i])} in state {s}")
+    contract_of(rule).check_start(rule, game, table)
     return table
 
 
@@ -79,14 +75,13 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
         trajectory = job.writer.close(job.made, [run.feedback.place[0] for run in job.runs])
         if job.writer.folder is None:
             trajectory.reshape(lead)
-    bad = int((~np.isfinite(state["policy"])).any(axis=(-2, -1)).sum())
-    if bad:
+    faults = job.faults()
+    if faults:
         status = "diverged"
-    count, what = len(job.runs), "the policy" if shape is None else f"in {bad} of {len(job.runs)} runs the policy"
-    of = "" if shape is None else f" of {count} runs"
+    of = "" if shape is None else f" of {len(job.runs)} runs"
     message = {"done": f"all {job.steps} steps{of} were made", "stopped": f"the callback ended the run after step {job.made}",
                "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
-               "diverged": f"{what} held NaN after {job.made} steps: try a smaller step size, or clip"}[status]
+               "diverged": _told(job, faults, shape is None)}[status]
     result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made, SimpleNamespace(**state),
                     label, job.game.name, trajectory)
     if throw and status in ("interrupted", "diverged"):
@@ -94,6 +89,22 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
         error.result = result
         raise error
     return result
+
+
+def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
+    """What became of policies that are none any more: where it was seen first, and what to do."""
+    if not faults:
+        return ""
+    r, (k, s, i, a, value) = faults[0]
+    whose = "the policy" if single else f"in {len(faults)} of {len(job.runs)} runs the policy"
+    entry = f"player {i:.0f}'s " + (f"probability of action {a:.0f}" if a >= 0 else "probabilities sum to")
+    run = "" if single else f"of run {r} "
+    where = f"at step {k:.0f} {run}in state {s:.0f} {entry} {'is ' if a >= 0 else ''}{value:.6g}"
+    rule = type(job.rule).__name__
+    if not np.isfinite(value):
+        return f"{whose} held NaN after {job.made} steps of {rule}: {where}; try a smaller step size, or clip"
+    return (f"{whose} left the simplex within {job.made} steps of {rule}: {where}; its `update` must leave rows of "
+            "probabilities")
 
 
 def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool, label: str) -> str:
@@ -111,23 +122,23 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
             status = "stopped"
         return status == "stopped"
 
-    count = len(job.runs)
-    with job, Progress(count * (job.steps + 1), label, progress) as bar:
-        try:
-            job.compile()
-            if keeper is not None:
-                keeper.save(job, "running")
-            before = 0
-            for after in job.chunks() if callback is None else job.chunks_between(show):
-                bar.advance(count * (after - before))
-                before = after
+    with Progress(job.count * (job.steps + 1), label, progress) as bar:
+        job.prepare()
+        with job:
+            try:
                 if keeper is not None:
-                    keeper.save_if_due(job)
-        except KeyboardInterrupt:
-            status = "interrupted"
-        if keeper is not None:
-            with job.signals.undivided(quiet=True):
-                keeper.save(job, status)
+                    keeper.save(job, "running")
+                before = 0
+                for after in job.chunks() if callback is None else job.chunks_between(show):
+                    bar.advance(job.count * (after - before))
+                    before = after
+                    if keeper is not None:
+                        keeper.save_if_due(job)
+            except KeyboardInterrupt:
+                status = "interrupted"
+            if keeper is not None:
+                with job.signals.undivided(quiet=True):
+                    keeper.save(job, status)
     return status
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _check
 from ..models.game import Game
-from ..rules.rule import _checked_rule, _label
+from ..rules.rule import _label, contract_of
 from .checkpoint import Keeper, _described
 from .drive import _check_inputs, _drive, _finish, _initial
 from .grid import _spread
@@ -53,8 +53,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     """
     if runs is not None:
         runs = _check.integer(runs, "runs", low=1)
-    if isinstance(rule, type) or not hasattr(rule, "_asdict"):
-        _checked_rule(rule)
+    contract_of(rule)
     rules, shape = _spread(rule, () if runs is None else (runs,))
     count, places = len(rules), int(shape[-1]) if shape else 1
     checked = [_check_inputs(game, one, steps, record) for one in rules]

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..rules.rule import contract
+
 
 def _spread(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...]]:
-    """The rules of all places when the arrays among a rule's parameters broadcast against the run axis, and their shape."""
-    whole = getattr(type(rule), "tables", ())  # parameters that are sequences by themselves
+    """The rules of all places when the arrays among a rule's parameters broadcast against the run axis, and their
+    shape.
+    """
+    whole = contract(type(rule)).tables  # parameters that are sequences by themselves
     fields = {k: np.asarray(v) if isinstance(v, np.ndarray | list) and k not in whole else v for k, v in rule._asdict().items()}
     arrays = {k: v for k, v in fields.items() if isinstance(v, np.ndarray) and k not in whole}
     try:

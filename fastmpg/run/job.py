@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,11 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..feedback.oracle import Oracle
+from .._explain import explained
+from ..kernels.simplex import MISS, check_policy_rows
 from ..metrics.metric import known
 from ..models.game import Game
+from ..rules.rule import contract
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
 from .signals import Signals
@@ -25,38 +28,52 @@ class Job:
 
     def __init__(self, game: Game, rules: list[Any], steps: int, record: Record, starts: list[Float], keys: list[Any],
                  threads: int | None, single: bool) -> None:
-        count = len(rules)
+        count = self.count = len(rules)
         self.game, self.steps, self.record, self.k = game, steps, record, 0
-        kind = type(rules[0])
-        feedback = getattr(kind, "feedback", Oracle)
-        sampled = feedback is not Oracle and getattr(feedback, "sampled", hasattr(feedback, "proceed"))
-        record.check(game, kind, sampled, "history" in getattr(feedback, "_fields", ()))
+        self.rule, self.asked = rules[0], contract(type(rules[0]))
+        sampled = self.asked.feedback.sampled
+        record.check(game, type(rules[0]), sampled, self.asked.feedback.continues)
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
         self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else machine.threads()
-        if game.workspace_bytes() * self.workers > _check.free_bytes() // 2:
+        if not _check.fits(game.workspace_bytes() * self.workers, 0.5):
             self.workers = 1
         kernel_threads = None if self.workers == 1 or count == 1 else 1
         if sampled and any(known()[name].exact for name in record.metrics):
             _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}", "ask for fewer runs")
         self.runs: list[Run] = []
-        for r in range(count):  # units take turns among the workers; every worker has one workspace for exact feedback
-            beside = self.runs[r - self.workers] if r >= self.workers and not sampled else None
-            self.runs.append(Run.prepare(game, rules[r], steps, starts[r], record, self.trace, r, kernel_threads, keys[r], self.writer,
-                                         beside))
         self.units: list[Run | Pair] = []
-        pairs = getattr(kind, "pairs", None)
-        waiting = list(self.runs)
-        while waiting:
-            one = waiting.pop(0)
-            if pairs is not None and waiting and pairs(game, one.rule, waiting[0].rule):
-                self.units.append(Pair.of(one, waiting.pop(0)))
-            else:
-                self.units.append(one)
-        self.workers = min(self.workers, len(self.units))
         self.signals = Signals()
         self._pool: ThreadPoolExecutor | None = None
+        self._asked: Any = (rules, starts, keys, kernel_threads)
+
+    def prepare(self) -> None:
+        """Make the runs, if that is not done: here everything is compiled that they need, or loaded.
+
+        Raises
+        ------
+        TypeError
+            If a rule of the user's does not compile: its line, and one sentence.
+        """
+        if self.runs:
+            return
+        rules, starts, keys, threads = self._asked
+        runs: list[Run] = []
+        with self._explaining():
+            for r, rule in enumerate(rules):  # units take turns among the workers; every worker has one desk for exact feedback
+                beside = runs[r - self.workers] if r >= self.workers and not self.asked.feedback.sampled else None
+                runs.append(Run.prepare(self.game, rule, self.steps, starts[r], self.record, self.trace, r, threads, keys[r],
+                                        self.writer, beside))
+            waiting = list(runs)
+            while waiting:
+                one = waiting.pop(0)
+                if waiting and self.asked.pairs(self.game, one.rule, waiting[0].rule):
+                    self.units.append(Pair.of(one, waiting.pop(0)))
+                else:
+                    self.units.append(one)
+        self.runs = runs
+        self.workers = min(self.workers, len(self.units))
 
     def __enter__(self) -> Job:
         self.signals.__enter__()
@@ -85,12 +102,26 @@ class Job:
                 self.k = last
             self.game.check()
 
-    def compile(self) -> None:
-        """Compile, or load, what the runs need: interruptible, as no step is made."""
-        kinds = {type(unit): unit for unit in self.units}
-        for unit in kinds.values():
-            unit.advance(0, 0)
-        self.publish()
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """What of the user's does not compile is told by its line, in one sentence."""
+        try:
+            yield
+        except Exception as error:
+            own = self._own_kernels()
+            compiler = type(error).__module__.partition(".")[0] == "numba"
+            compiler = compiler or isinstance(error, NotImplementedError | AttributeError)
+            if machine.UNCOMPILED or not own or not compiler:
+                raise
+            names = " or ".join(f"`{name}`" for name in own)
+            raise explained(error, list(own.values()), f"{names} of {type(self.rule).__name__}") from error
+
+    def _own_kernels(self) -> dict[str, Any]:
+        """The kernels of the rule and its state that are not the package's, by name."""
+        rule, state = self.asked, self.asked.state
+        found = {"update": rule.update, "update_pair": rule.update_pair, "act": state.act, "publish": state.publish}
+        return {name: each for name, each in found.items()
+                if each is not None and (each.__module__ or "").partition(".")[0] != __name__.partition(".")[0]}
 
     def chunks(self, total: int | None = None) -> Iterator[int]:
         """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
@@ -108,7 +139,9 @@ class Job:
             yield self.k
 
     def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
-        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it returns true."""
+        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it
+        returns true.
+        """
         for k in self.trace["step"][np.searchsorted(self.trace["step"], self.k):].tolist():
             yield from self.chunks(k)
             self._advance(k + 1, k)
@@ -126,21 +159,32 @@ class Job:
         """Rows of the trace that every run has written."""
         return min(int(run.recorder.cursor[0]) for run in self.runs)
 
+    def faults(self) -> list[tuple[int, Float]]:
+        """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step
+        or now.
+        """
+        for run in self.runs:  # by NumPy first: the kernel is compiled for calls from here only if it has what to note
+            sums = np.add.reduceat(run.state.policy, self.game.offset[:-1], axis=1)
+            if not (np.abs(sums - 1.0).max() <= MISS and run.state.policy.min() >= -MISS):
+                check_policy_rows(run.state.policy, self.game.offset, run.recorder.fault, self.made)
+        return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]
+
     def publish(self) -> None:
         """Bring the public tables of every state up to date."""
         for run in self.runs:
             run.publish()
 
-    # ---------------------------------------------------------------------------------------------- leaving, coming back
+    # ------------------------------------------------------------------------------------------ leaving, coming back
     def arrays(self) -> dict[str, Any]:
         """All that a later job needs to go on from step ``made``."""
         self.publish()
         out = {f"trace/{name}": value[:self.rows] if name == "step" else value[:, :self.rows] for name, value in self.trace.items()}
         for name in leaves(self.runs[0].state):
             out[f"state/{name}"] = np.stack([leaves(run.state)[name] for run in self.runs])
-        if hasattr(self.runs[0].feedback, "place"):
+        if self.asked.feedback.continues:
             out["place"] = np.stack([run.feedback.place for run in self.runs])
         out["keys"] = np.stack([run.key for run in self.runs])
+        out["fault"] = np.stack([run.recorder.fault for run in self.runs])
         return out
 
     def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]]) -> None:
@@ -154,6 +198,8 @@ class Job:
                 value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
         for r, run in enumerate(self.runs):
             run.key[:] = arrays["keys"][r]
+            if "fault" in arrays:
+                run.recorder.fault[:] = arrays["fault"][r]
             for name, leaf in leaves(run.state).items():
                 leaf[...] = arrays[f"state/{name}"][r]
             if "place" in arrays:

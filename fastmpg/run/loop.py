@@ -51,7 +51,7 @@ def run_chunk(run, first, last, steps):
         observe(run.feedback, run.state, run.key, k)
         if due(run.recorder, k):
             publish(run.state)
-            write(run.recorder)
+            write(run.recorder, k)
         if k < steps:
             update(run.rule, run.state, run.feedback, k)
             proceed(run.feedback, k)
@@ -66,9 +66,9 @@ def run_pair(pair, first, last, steps):
         observe(other.feedback, other.state, other.key, k)
         if due(one.recorder, k):
             publish(one.state)
-            write(one.recorder)
+            write(one.recorder, k)
             publish(other.state)
-            write(other.recorder)
+            write(other.recorder, k)
         if k < steps:
             update_pair(one.rule, other.rule, one.state, other.state, one.feedback, other.feedback, k)
             proceed(one.feedback, k)

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
-from ..machine import Bound, Bounds
+from ..machine import Bound, Bounds, Held
 from ..metrics.metric import Copied, copy_table, known
 from ..models.game import Game
-from .trace import Recorder
+from ..rules.rule import contract
+from .trace import Recorder, Watched, watch_policy
 
 
 class Record:
@@ -92,8 +93,8 @@ class Record:
             if exact:
                 others = ", ".join(each.name for each in known().values() if not each.exact)
                 raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {others}")
-        kept = getattr(getattr(rule, "state", None), "_fields", ())
-        missing = [name for name in self.metrics if not known()[name].exact and name not in kept and name != "policy"]
+        kept = contract(rule).state.fields
+        missing = [name for name in self.metrics if not known()[name].exact and name not in kept]
         if missing:
             raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave {'them' if missing[1:] else 'it'} out of metrics")
         if self.trajectory and not moves:
@@ -132,21 +133,22 @@ class Record:
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
-    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Desk | None, tau: float) -> Recorder:
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Held | None, tau: float) -> Recorder:
         """The trace of one run as kernels see it.
 
         ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for the metrics.
         """
         asked = [known()[name] for name in self.metrics]
         exact = [each for each in asked if each.exact]
-        units: list[Bound] = []
+        fault = np.array([-1.0, 0.0, 0.0, 0.0, 0.0])
+        units: list[Bound] = [watch_policy.bind(Watched(state.policy, game.offset, fault))]
         if exact:
             visits = any(each.visits for each in exact)
             if desk is None:
-                desk = Desk.create(game, state.policy, wants_visit=visits)
+                desk = Held(Desk.create(game, state.policy, wants_visit=visits))
                 units.append(evaluate_desk.bind(desk))
             elif desk.temperature != 0.0:
-                desk = desk.at(0.0, game)
+                desk = Held(desk.at(0.0, game))
                 units.append(finish_desk.bind(desk))
                 if visits:
                     units.append(visits_of_desk.bind(desk))
@@ -160,7 +162,7 @@ class Record:
             units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
             units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
         units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked if not each.exact]
-        return Recorder(trace["step"], np.zeros(1, np.int64), Bounds(units))
+        return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
 
     def __repr__(self) -> str:
         when = f"every={self.every}" if self.steps is None else f"steps=<{len(self.steps)} of 0..{self.steps[-1]}>"

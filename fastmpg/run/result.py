@@ -116,6 +116,6 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Diverged(ArithmeticError):
-    """A policy stopped being one (NaN); ``.result`` holds all that was computed."""
+    """A policy stopped being one (NaN, or no probabilities); ``.result`` holds all that was computed."""
 
     result: Result

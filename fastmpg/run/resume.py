@@ -72,6 +72,7 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     start = uniform_policy(world)
     keys = list(arrays["keys"])
     job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None)
+    job.prepare()
     job.restore(arrays, made, meta["segments"])
     label = _label(whole_rule)
     if meta["status"] == "done" and target == meta["steps"]:

@@ -9,10 +9,9 @@ import numpy as np
 from .. import machine
 from .._check import Float
 from ..feedback.desk import PARALLEL_WORK
-from ..feedback.oracle import Oracle
 from ..feedback.transition import start
 from ..models.game import Game
-from ..rules.state import TableState
+from ..rules.rule import contract
 from .loop import PairFrame, RunFrame, publish_state, run_chunk, run_pair
 from .record import Record
 from .trajectory import Writer
@@ -48,20 +47,17 @@ class Run(NamedTuple):
 
         ``beside``: a run that is never moved on at the same time, whose desk serves both.
         """
-        kind = type(rule)
-        state = getattr(kind, "state", TableState).start(game, policy)
-        tau = float(getattr(rule, "temperature", 0.0))
-        wanted: Any = getattr(kind, "feedback", Oracle)
-        made: Any = wanted.create(game, state, temperature=tau, wants_value=bool(getattr(rule, "uses_value", True)),
-                                  wants_visit=bool(getattr(rule, "uses_visitation", True)), threads=threads,
-                                  beside=None if beside is None else beside.desk)
-        feedback, desk = made
+        asked = contract(type(rule))
+        state, tau = asked.state.start(game, policy), float(asked.temperature(rule))
+        feedback, desk = asked.feedback.create(game, state, temperature=tau, wants_value=bool(asked.uses_value(rule)),
+                                               wants_visit=bool(asked.uses_visitation(rule)), threads=threads,
+                                               beside=None if beside is None else beside.desk)
         if writer is not None:
             feedback = feedback._replace(states=writer.states[place], history=writer.actions[place], origin=writer.origin)
         key = np.zeros(2, np.uint64) if key is None else key
-        if hasattr(feedback, "place"):
+        if asked.feedback.continues:
             start(feedback, key)
-        numbers = rule.compiled() if hasattr(rule, "compiled") else rule
+        numbers = asked.compiled(rule)
         recorder = record.recorder(game, trace, place, state, desk, tau)
         return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None else threads > 1,
                    desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))

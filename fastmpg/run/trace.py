@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..machine import call_each, inlined
+from ..kernels.simplex import check_policy_rows
+from ..machine import call_each, inlined, unit
 
 
 @inlined
@@ -15,19 +16,35 @@ def due(recorder, k):
 
 
 @inlined
-def write(recorder):
+def write(recorder, k):
     """Fill the next row of the trace."""
     row = recorder.cursor[0]
     recorder.cursor[0] = row + 1
-    call_each(recorder.units, (row,))
+    call_each(recorder.units, (row, k))
+
+
+class Watched(NamedTuple):
+    """A policy (S, A_total) with its players' columns (N + 1,), and what is found wrong with it (5,)."""
+
+    policy: Any
+    offset: Any
+    fault: Any
+
+
+@unit
+def watch_policy(frame, row, k):
+    """Note the first recorded step at which the policy is none, see :func:`.simplex.check_policy_rows`."""
+    check_policy_rows(frame.policy, frame.offset, frame.fault, k)
 
 
 class Recorder(NamedTuple):
     """A run's trace as compiled code sees it, whatever is recorded.
 
-    steps (K,) ascending   cursor (1,): the next row   units: what to call with it, one after the other
+    steps (K,) ascending   cursor (1,): the next row   fault (5,): of :func:`watch_policy`
+    units: what to call with the row and the step, one after the other
     """
 
     steps: Any
     cursor: Any
+    fault: Any
     units: Any

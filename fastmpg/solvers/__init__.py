@@ -1,6 +1,12 @@
 """Solvers that are no learning rules, one file each: found here by themselves."""
 
+from typing import TYPE_CHECKING
+
 from .._discover import public_functions
+
+if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .round_robin import RoundRobin as RoundRobin
+    from .round_robin import round_robin as round_robin
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)

@@ -2,7 +2,12 @@
 
 Players take turns; each moves to its exact best response when that is strictly better from some state. In a Markov
 potential game every move raises the potential, so the dynamics end at a pure equilibrium; elsewhere they may cycle.
-Monderer & Shapley (1996), Lemma 2.3; for Markov potential games, Leonardos et al. (2022), Theorem 3.1.
+
+Better means by more than the certified error of the difference (:func:`.gaps.gain_error`), with payoffs counted from
+the player's own middle where their level is far from it (:mod:`.origin`): verdicts do not depend on the origin, every
+move is a true improvement, and so is every step of a cycle. Profiles are pure after the first round, so that without a
+future nothing is rounded at all. Monderer & Shapley (1996), Lemma 2.3; for Markov potential games, Leonardos et al.
+(2022), Theorem 3.1.
 """
 
 from __future__ import annotations
@@ -15,30 +20,39 @@ from .. import _check, machine
 from .._check import Float
 from ..feedback.desk import PARALLEL_WORK, Desk, finish
 from ..machine import kernel
-from ..metrics.gaps import gaps
+from ..metrics.evaluation import evaluate
+from ..metrics.gaps import gain_error, gaps, value_residual
+from ..metrics.origin import centred
 from ..metrics.respond import profile, respond
+from ..metrics.rounding import magnitudes, policy_excess
 from ..models.game import Game, contract
 from ..policy import check_policy, uniform_policy
 
 __all__ = ["RoundRobin", "round_robin"]
 
-BETTER = 1e-11  # relative to the values' size: what counts as strictly better
+NEGLIGIBLE = 1e-6  # of the largest difference that two values can have: rounding that could hide more than this decides
 
 
 @kernel
-def _round(model, oracle, policy, always):
-    """One turn of every player, in order; returns how many changed their policy (``always``: take the response anyway)."""
+def _round(model, oracle, policy, always, m, sums, hidden):
+    """One turn of every player, in order; returns how many changed their policy (``always``: take the response anyway).
+
+    hidden (N,): filled with what a player's gain must exceed, the bound on its error
+    """
     moves = 0
     for i in range(oracle.value.shape[0]):
         contract(model, oracle.work, policy)
         finish(model, oracle, policy)
         profile(oracle, policy, 0, policy.shape[1])
-        respond(model, oracle, policy, i, 0.0, oracle.value[i])
-        size, gain = 1e-300, 0.0
+        pure = policy_excess(policy, oracle.offset, sums)
+        residual = value_residual(oracle.q_bar, policy, oracle.offset, i, 0.0, oracle.value[i])
+        reached = respond(model, oracle, policy, i, 0.0, oracle.value[i])
+        actions = oracle.offset[i + 1] - oracle.offset[i]
+        hidden[i] = gain_error(m, i, sums, pure, 0.0, actions, residual, oracle.value[i], reached, oracle.best)
+        gain = 0.0
         for s in range(policy.shape[0]):
-            size = max(size, abs(oracle.best[s]))
             gain = max(gain, oracle.best[s] - oracle.value[i, s])
-        if always or gain > BETTER * size:
+        if always or gain > hidden[i]:
             moves += 1
             for s in range(policy.shape[0]):
                 for c in range(oracle.offset[i], oracle.offset[i + 1]):
@@ -65,7 +79,11 @@ class RoundRobin(NamedTuple):
     rounds, moves : int
         Rounds of all players made, and changes of policy after the first of them.
     status : str
-        "equilibrium" (a round without a move), "cycle" (a profile came back), or "limit" (``maxiter`` rounds).
+        "equilibrium" (a round without a move), "cycle" (a profile came back by moves that were true improvements),
+        "limit" (``maxiter`` rounds), or "undecided": a round without a move in which rounding could hide gains of more
+        than a millionth of the largest difference that a player's values can have.
+    hidden : ndarray (N,)
+        Gains up to this could be rounding at the player's last turn, and did not count as better.
     """
 
     policy: Float
@@ -74,6 +92,7 @@ class RoundRobin(NamedTuple):
     rounds: int
     moves: int
     status: str
+    hidden: Float
 
     def __repr__(self) -> str:
         return f"<RoundRobin: {self.status} after {self.rounds} rounds, {self.moves} moves, NE-gap {self.ne_gap.max():.3g}>"
@@ -93,7 +112,8 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     Returns
     -------
     RoundRobin
-        Its status says whether the profile is an equilibrium or the dynamics came back to an earlier profile.
+        Its status says whether the profile is an equilibrium or the dynamics came back to an earlier profile. Neither
+        that nor the gaps depend on the origin of a player's payoffs.
 
     Examples
     --------
@@ -109,17 +129,20 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     """
     limit = _check.integer(maxiter, "maxiter", low=1)
     table = uniform_policy(game) if policy is None else check_policy(game, policy)
-    oracle = Desk.create(game, table, wants_visit=False)
-    gap = np.zeros(game.num_players)
+    near, _ = centred(game)
+    oracle, norms = Desk.create(near, table, wants_visit=False), magnitudes(near)
+    gap, hidden, sums = np.zeros(game.num_players), np.zeros(game.num_players), np.zeros(2)
+    with np.errstate(over="ignore"):
+        span = np.ptp(near.payoff_range(), axis=1) / (1.0 - game.discount)
     seen: set[bytes] = set()
     rounds, moves, status = 0, 0, "limit"
     with machine.parallel_region(game.work_size > PARALLEL_WORK):
         while rounds < limit:
-            made = _round(game.model, oracle, table, rounds == 0)
+            made = _round(near.model, oracle, table, rounds == 0, norms, sums, hidden)
             rounds += 1
             moves += made if rounds > 1 else 0
             if rounds > 1 and made == 0:
-                status = "equilibrium"
+                status = "equilibrium" if (np.isfinite(hidden) & (hidden <= NEGLIGIBLE * span)).all() else "undecided"
                 break
             profile = np.packbits(table > 0.5).tobytes()
             if profile in seen:
@@ -127,5 +150,5 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
                 break
             seen.add(profile)
         value = oracle.value.copy()
-        _gaps(game.model, oracle, table, gap)
-    return RoundRobin(table, value, gap, rounds, moves, status)
+        _gaps(near.model, oracle, table, gap)
+    return RoundRobin(table, value if near is game else evaluate(game, table).value, gap, rounds, moves, status, hidden)

@@ -267,7 +267,7 @@ class CountGame(Game):
         reward, p_bar = np.zeros((n_states, sum(self.num_actions))), np.zeros((n_states, sum(self.num_actions), n_states))
         chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
         floats, ints = np.zeros((shares, int(m.layout[contract_counts.FLOATS]))), np.zeros((shares, int(m.layout[-1])), np.int64)
-        contraction = fanned(contract_share.bind(CountScratch(m, reward, p_bar, chain, floats, ints)), shares)
+        contraction = fanned(contract_share.bind(CountScratch(self.held, reward, p_bar, chain, floats, ints)), shares)
         return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32), np.array([lapack("dgetrf"), lapack("dgetrs")]),
                          np.zeros(4, np.int32), contraction)
 

@@ -249,14 +249,14 @@ class MarkovGame(Game):
         instead = "its tables fit, but the scratch does not: free memory, or build a smaller game" if self.is_sparse else INSTEAD
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", instead)
         if self.is_sparse:
-            return self._layout.workspace(m, threads)
+            return self._layout.workspace(self.held, threads)
         routines = np.array([lapack("dgetrf"), lapack("dgetrs")])
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
         scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        contraction = fanned(contract_share.bind(DenseScratch(m, reward, p_bar, chain, *scratch)), shares)
+        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch)), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
                          contraction)
 

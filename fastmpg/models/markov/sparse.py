@@ -17,7 +17,7 @@ from ...kernels import dense_solve, sparse_solve
 from ...kernels.contract_sparse import ALL, CHAIN, contract_states, look_states
 from ...kernels.joint import scratch_sizes
 from ...kernels.simplex import entropy
-from ...machine import UNCOMPILED, array_at, attach, call, fanned, inlined, kernel, lapack, unit
+from ...machine import UNCOMPILED, Held, array_at, attach, call, fanned, inlined, kernel, lapack, unit
 
 DIRECT = 128  # states up to which a sparse chain is solved densely: 128 kB, a few tens of microseconds
 MARGINAL = 2  # marginal transitions are kept where they hold at most this many numbers for every stored transition
@@ -295,7 +295,7 @@ class Layout(NamedTuple):
         numbers = self.n_states * columns + self.pattern * (1 + columns * self.marginal) + self.side**2
         return 8 * (numbers + shares * (sum(self.scratch) + math.prod(self.actions))) + solver
 
-    def workspace(self, model: SparseModel, threads: int) -> SparseWork:
+    def workspace(self, model: Any, threads: int) -> SparseWork:
         """Scratch arrays."""
         n, side = self.n_states, self.side
         shares, rest = 1 if UNCOMPILED else min(threads, n), 0 if side else n
@@ -303,13 +303,13 @@ class Layout(NamedTuple):
         p_bar = np.zeros(sum(self.actions) * self.pattern if self.marginal else 0)
         lead, tail, x, y, others, near = (np.zeros((shares, size)) for size in self.scratch)
         plane = np.zeros((shares, math.prod(self.actions)))
-        scratch = SparseScratch(model, reward, p_bar, chain, lead, tail, x, y, others, near, plane)
+        scratch = Held(SparseScratch(model, reward, p_bar, chain, lead, tail, x, y, others, near, plane))
         order, where, here = (np.zeros(rest, np.int32) for _ in range(3))
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
         solvers = 1 if UNCOMPILED else min(threads, len(self.actions))
-        sparse = Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain, factors,
-                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)), np.array([model.discount, 0.0]))
+        sparse = Held(Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain, factors,
+                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)), np.array([model.discount, 0.0])))
         solution = solve_share.bind(sparse)
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
                           np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse, np.zeros((1, rest)),
