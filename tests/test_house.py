@@ -18,7 +18,7 @@ from fastmpg.metrics.metric import known
 PACKAGE = Path(fm.__file__).parent
 FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 LAYERS = [
-    ("machine", "_check", "_discover", "_contract", "_explain"),
+    ("machine", "_check", "_discover", "_contract", "_same"),
     ("kernels",),
     ("models",),
     ("games", "policy"),
@@ -121,7 +121,7 @@ def test_one_folder_knows_numba():
 
 def test_the_root_holds_no_more_than_it_must():
     assert {"/".join(name_of(p)) or "__init__" for p in FILES if p.parent == PACKAGE} == {
-        "__init__", "__main__", "plot", "theory", "policy", "_check", "_discover"}
+        "__init__", "__main__", "plot", "theory", "policy", "_check", "_discover", "_contract", "_same"}
 
 
 def test_no_module_takes_the_place_of_what_its_folder_offers():

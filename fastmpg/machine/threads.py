@@ -18,11 +18,16 @@ from .frames import Bound, Unit, call
 from .options import UNCOMPILED
 
 _lock = threading.RLock()
-_forked = np.zeros(1, np.int64)  # 1 in a child that was forked: it must never enter the parent's threads
+# 1 in a child of a process whose pool of threads had started: the pool is not there in the child, and OpenMP ends a process
+# that enters it all the same. Shares are then done one after the other: the same bits.
+_forked = np.zeros(1, np.int64)
 
 
 def _after_fork() -> None:
-    _forked[0] = 1
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+    if getattr(parallel, "_is_initialized", True):
+        _forked[0] = 1
 
 
 if hasattr(os, "register_at_fork"):
@@ -35,14 +40,15 @@ def threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS)."""
-    numba.set_num_threads(count)
+    """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS); a forked child has one."""
+    if not _forked[0]:
+        numba.set_num_threads(count)
 
 
 @contextlib.contextmanager
 def parallel_region(active: bool) -> Iterator[None]:
     """Hold while parallel kernels may run: two Python threads inside them at once abort under the workqueue layer."""
-    if not active:
+    if not active or _forked[0]:
         yield
         return
     with _lock:
@@ -78,7 +84,7 @@ def fanned(bound: Bound, shares: int) -> Bound:
     """
     if shares == 1:
         return bound
-    if not UNCOMPILED:
+    if not (UNCOMPILED or _forked[0]):
         numba.get_num_threads()  # starts the threads' runtime, which a unit from the cache needs
         parallel._launch_threads()
     return _FAN.bind(Fan(bound, shares, _forked))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Float, real
+from .._same import comparable
 from ..feedback.desk import bench_of, evaluate_desk, evaluated
 from ..kernels.simplex import entropy
 from ..machine import kernel, unit
@@ -55,6 +56,7 @@ def certify_desk(frame):
                              frame.advantage)
 
 
+@comparable
 class Evaluation(NamedTuple):
     """What :func:`evaluate` finds.
 

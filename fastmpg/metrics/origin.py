@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
-from ..models.game import Game
+from ..models.game import BUILT, Game
 from ..models.polymatrix import PolymatrixModel
 
 FAR = 16.0
@@ -68,7 +68,7 @@ def centred(game: Game) -> tuple[Game, Float]:
             model, shift, moved = _moved(game)
             if model is not None:
                 twin = object.__new__(type(game))
-                kept = {k: v for k, v in game.__dict__.items() if k not in ("_sampler", "_magnitudes", "_benches", "_held")}
+                kept = {k: v for k, v in game.__dict__.items() if k not in BUILT}
                 twin.__dict__.update(kept, _model=model)
                 twin.__dict__.update(_centred=found, _moved=moved)
                 found = (twin, shift)

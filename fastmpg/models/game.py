@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._check import Float
+from .._same import same
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
 from ..machine import Held, kernel, method
@@ -44,6 +45,10 @@ def _improve(model, work, policy, i, tau, q, value, share):
 
 
 improve = method("improve", default=_improve)
+
+
+# What games build on request, and neither pickles nor copies take along.
+BUILT = {"_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
 
 
 class Game(ABC):
@@ -120,6 +125,7 @@ class Game(ABC):
         """Smallest and largest reward of every player: (N, 2)."""
 
     recipe: dict[str, Any] | None = None  # arguments of the function of fastmpg.games that builds it, where there are no tables
+    builder: str | None = None  # that function's name
     exact = True  # whether values and gaps can be computed
     draws = 1  # uniform numbers that the environment takes for one step
 
@@ -164,6 +170,35 @@ class Game(ABC):
     def work_size(self) -> int:
         """Table entries that one exact evaluation reads: what decides whether threads pay."""
         return self.nbytes // 8
+
+    def _sizes(self) -> tuple[Any, ...]:
+        return self.num_players, self.num_states, self.num_actions, self.discount
+
+    def _content(self) -> Any:
+        """What makes two games of equal sizes the same, their names aside; None: nothing but being one."""
+        return self.tables() or None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is a game of the same class with the same tables."""
+        if self is other:
+            return True
+        if not isinstance(other, Game) or type(self) is not type(other) or self._sizes() != other._sizes():
+            return False
+        content = self._content()
+        return content is not None and same(content, other._content())
+
+    def __hash__(self) -> int:
+        return hash((type(self).__qualname__, self._sizes()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: all but what is built on request."""
+        return {name: value for name, value in vars(self).items() if name not in BUILT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        law = getattr(self.model, "initial", self.initial).view()  # of the model's own, and read-only as it was
+        law.flags.writeable = False
+        vars(self)["initial"] = law
 
     def __repr__(self) -> str:
         shared = "identical interest" if self.shares_reward else "own rewards"

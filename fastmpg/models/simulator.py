@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +25,32 @@ def hashed(state, rows):
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.int64((z ^ (z >> np.uint64(31))) % np.uint64(rows))
+
+
+class _ByName:
+    """A user's function on its way into a pickle, which holds its name alone."""
+
+    def __init__(self, function: Any, what: str) -> None:
+        self.function, self.what = function, what
+
+    def __deepcopy__(self, memo: Any) -> _ByName:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        found: Any = sys.modules.get(getattr(self.function, "__module__", None) or "")
+        for name in getattr(self.function, "__qualname__", "").split("."):
+            found = getattr(found, name, None)
+        if found is not self.function and not hasattr(self.function, "py_func"):  # numba's own functions go by value
+            raise pickle.PicklingError(f"{self.what} is {self.function!r}, which no other process can find by its name: define it at the "
+                                       "top of a module, not inside a function or as a lambda, or build the game where it is needed")
+        return _ByName, (self.function, self.what)
+
+
+def _named(builder: str, recipe: dict[str, Any], name: str) -> Game:
+    games = importlib.import_module(f"{__name__.partition('.')[0]}.games")  # which import this module
+    game: Game = getattr(games, builder)(**recipe)
+    game.name = name
+    return game
 
 
 class NoModel(NamedTuple):
@@ -86,6 +115,8 @@ class SimulatorGame(Game):
         self.discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         self.draws = _check.integer(draws, "draws", low=0, high=10**6)
         self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, name, recipe
+        self.builder = None if recipe is None else name
+        self.initial.flags.writeable = False
         for what, function in (("reset", reset), ("step", step)):
             if not callable(function):
                 raise TypeError(f"{what} must be a function, found {function!r}")
@@ -158,6 +189,24 @@ class SimulatorGame(Game):
 
         UserSampler.__module__ = "user"  # never cached: nobody can stamp a user's functions
         return UserSampler(self.num_players, self.num_states, self.draws, np.zeros(3, np.int64))
+
+    def _content(self) -> Any:
+        return (self.draws, self._functions) if self.recipe is None else (self.builder, self.recipe)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Named games by their arguments, others by the names of their functions."""
+        if self.builder is not None:
+            return _named, (self.builder, self.recipe, self.name)
+        return super().__reduce_ex__(protocol)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = super().__getstate__()
+        kept["_functions"] = tuple(_ByName(each, what) if callable(each) else each
+                                   for each, what in zip(self._functions, ("reset", "step", "observe"), strict=True))
+        return kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state | {"_functions": tuple(getattr(each, "function", each) for each in state["_functions"])})
 
     def check(self) -> None:
         """Raise what compiled code could only note down.

@@ -8,6 +8,7 @@ kernel ``update(rule, state, feedback, k)`` that changes the state in place. All
 from typing import TYPE_CHECKING
 
 from .._discover import public_classes
+from .._same import comparable
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
@@ -19,5 +20,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .two_timescale_q import TwoTimescaleQ as TwoTimescaleQ
 
 _found = public_classes(__name__, __path__, "update")
+for _each in _found.values():
+    comparable(_each)
 globals().update(_found)
 __all__ = sorted(_found)

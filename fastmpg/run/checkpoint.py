@@ -44,13 +44,17 @@ def game_file(path: Path) -> Path:
 class Keeper:
     """Writes a job's checkpoints."""
 
-    def __init__(self, path: str | os.PathLike[str], meta: dict[str, Any], arrays: dict[str, Any], game: Game) -> None:
+    def __init__(self, path: str | os.PathLike[str], meta: dict[str, Any], arrays: dict[str, Any], game: Game,
+                 fresh: bool = True) -> None:
         self.path = Path(path)
         if self.path.is_dir() or not self.path.parent.is_dir():
             raise ValueError(f"checkpoint must name a file in a folder that exists, found {os.fspath(path)!r}")
+        if fresh:
+            _refuse_others(self.path)
         tables, self.fixed = game.tables(), dict(arrays)
         self.meta = meta | {"format": FORMAT, "kind": "checkpoint", "game": game.name, "game_type": type(game).__name__,
-                            "game_digest": digest(tables) if tables else None, "recipe": game.recipe}
+                            "game_digest": digest(tables) if tables else None, "recipe": game.recipe,
+                            "builder": game.builder}
         if tables and sum(each.nbytes for each in tables.values()) > LARGE:
             storage.write_atomically(game_file(self.path), storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False))
         elif tables:
@@ -62,7 +66,9 @@ class Keeper:
         began = time.perf_counter()
         if job.writer is not None:
             job.writer.flush(job.made)
-        meta = self.meta | {"k": job.made, "steps": job.steps, "status": status, "segments": job.writer.segments if job.writer else []}
+        meta = self.meta | {"k": job.made, "steps": job.steps, "status": status, "segments": [], "owner": None}
+        if job.writer is not None:
+            meta |= {"segments": job.writer.segments, "owner": job.writer.run}
         data = storage.pack(self.fixed | job.arrays(), meta, compress=False)
         storage.write_atomically(self.path, data, keep=previous(self.path))
         now = time.perf_counter()
@@ -72,6 +78,15 @@ class Keeper:
         """Write a checkpoint if the last one is old enough."""
         if time.perf_counter() >= self.due:
             self.save(job, "running")
+
+
+def _refuse_others(path: Path) -> None:
+    """What a new run's checkpoints would replace has to be an older run's."""
+    for each, kind in ((path, "checkpoint"), (previous(path), "checkpoint"), (game_file(path), "game")):
+        if os.path.lexists(each) and not (each.is_file() and storage.kind_of(each) == kind):
+            what = "checkpoint" if kind == "checkpoint" else "game of a checkpoint"
+            raise ValueError(f"{each} exists and is no {what}, or a damaged one: nothing was touched; name another file, "
+                             "or delete it")
 
 
 def digest(tables: dict[str, Any]) -> str:
@@ -133,7 +148,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
     if meta["recipe"] is not None:
         from .. import games
 
-        named: Game = getattr(games, meta["game"])(**meta["recipe"])
+        named: Game = getattr(games, meta.get("builder") or meta["game"])(**meta["recipe"])
+        named.name = meta["game"]
         return named
     if meta["game_digest"] is None:
         raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, game=...)")

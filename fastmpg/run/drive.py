@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
+from .._same import comparable
 from ..models.game import Game, check_game
 from ..policy import check_policy, random_policy, uniform_policy
 from ..rules.rule import _checked_rule, contract_of
@@ -22,6 +23,7 @@ from .result import Diverged, Interrupted, Result
 from .run import leaves
 
 
+@comparable
 class Snapshot(NamedTuple):
     """What a callback sees after a recorded step.
 
@@ -124,6 +126,7 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
 
     with Progress(job.count * (job.steps + 1), label, progress) as bar:
         job.prepare()
+        bar.begin()
         with job:
             try:
                 if keeper is not None:

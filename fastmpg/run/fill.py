@@ -33,7 +33,7 @@ from .learn import learn
 from .record import Record
 
 EVERY_MODEL = ("zhang_3x2", "random_markov", "queueing", "routing", "ring_polymatrix")
-SMALL = {"num_states": 3, "num_actions": (2, 2)}  # of parameters that a game asks for
+SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5}  # of parameters that a game or a rule asks for
 FORMS = {"form": ("dense", "count", "simulator")}  # a game that has such a parameter is built every way
 
 
@@ -50,6 +50,15 @@ class Filled(NamedTuple):
     unfit: str = ""
 
 
+def _needed(made: Any) -> dict[str, Any]:
+    """Values for the parameters that have no default."""
+    asked = [name for name, each in inspect.signature(made).parameters.items() if each.default is inspect.Parameter.empty]
+    if set(asked) - set(SMALL):
+        raise ValueError(f"{made.__name__} needs {', '.join(asked)}, and no value of one is known here: name something else that needs "
+                         "the same code")
+    return {each: SMALL[each] for each in asked}
+
+
 def specimens(names: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Small games of these names in every form that they have: label -> name and arguments.
 
@@ -60,11 +69,7 @@ def specimens(names: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name in names:
-        asked = inspect.signature(getattr(room, name)).parameters
-        needed = [each for each, given in asked.items() if given.default is inspect.Parameter.empty]
-        if set(needed) - set(SMALL):
-            raise ValueError(f"{name} needs {', '.join(needed)}, and cannot be built to compile for it: name a game of the same model")
-        arguments = {each: SMALL[each] for each in needed}
+        asked, arguments = inspect.signature(getattr(room, name)).parameters, _needed(getattr(room, name))
         for key in [each for each in FORMS if each in asked] or [""]:
             for form in FORMS.get(key, ("",)):
                 found[f"{name} ({key}={form})" if key else name] = (name, arguments | ({key: form} if key else {}))
@@ -98,25 +103,25 @@ def _ask(label: str) -> None:
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 
 
-def _play(label: str, rule: str) -> None:
+def _play(label: str, rule: Any) -> None:
     """A step of a run, and of two runs side by side, with all that can be recorded."""
-    game, kind = _game(label), getattr(dynamics, rule)
-    kept = getattr(getattr(kind, "state", None), "_fields", ())
+    game, kept = _game(label), getattr(getattr(type(rule), "state", None), "_fields", ())
     wanted = [each.name for each in known().values() if (game.exact if each.exact else each.name in (*kept, "policy"))]
-    learn(game, kind(), 1, rng=0, record=Record(metrics=wanted))
-    ensemble(game, kind(), 1, 2, rng=0, record=Record(metrics=("policy",)), threads=1)
+    learn(game, rule, 1, rng=0, record=Record(metrics=wanted))
+    ensemble(game, rule, 1, 2, rng=0, record=Record(metrics=("policy",)), threads=1)
 
 
 def _task(labels: Sequence[str], rule: str | None) -> list[Filled]:
     """The games one after the other in this process."""
-    done = []
+    kind, done = rule and getattr(dynamics, rule), []
+    chosen = kind and kind(**_needed(kind))
     for label in labels:
         began, before, unfit = time.perf_counter(), len(COMPILED), ""
         if rule is None:
             _ask(label)
         else:
             try:
-                _play(label, rule)
+                _play(label, chosen)
             except (TypeError, ValueError) as error:  # which say why this rule is not for this game
                 unfit = str(error)
         done.append(Filled(label, rule, tuple(COMPILED[before:]), time.perf_counter() - began, unfit))

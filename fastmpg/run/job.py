@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from .._explain import explained
+from ..machine.explain import explained
 from ..kernels.simplex import MISS, check_policy_rows
 from ..metrics.metric import known
 from ..models.game import Game
@@ -27,7 +27,7 @@ class Job:
     """All runs of one call of learn or ensemble; step ``k`` is the next one for every run."""
 
     def __init__(self, game: Game, rules: list[Any], steps: int, record: Record, starts: list[Float], keys: list[Any],
-                 threads: int | None, single: bool) -> None:
+                 threads: int | None, single: bool, fresh: bool = True) -> None:
         count = self.count = len(rules)
         self.game, self.steps, self.record, self.k = game, steps, record, 0
         self.rule, self.asked = rules[0], contract(type(rules[0]))
@@ -35,7 +35,7 @@ class Job:
         record.check(game, type(rules[0]), sampled, self.asked.feedback.continues)
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
-        self.writer = Writer(game.num_players, steps, count, folder) if record.trajectory else None
+        self.writer = Writer(game.num_players, steps, count, folder, fresh) if record.trajectory else None
         self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else machine.threads()
         if not _check.fits(game.workspace_bytes() * self.workers, 0.5):
             self.workers = 1
@@ -187,8 +187,8 @@ class Job:
         out["fault"] = np.stack([run.recorder.fault for run in self.runs])
         return out
 
-    def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]]) -> None:
-        """Go on at step k from what :meth:`arrays` gave."""
+    def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]], owner: str | None = None) -> None:
+        """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be."""
         known = arrays["trace/step"]
         rows = int(np.searchsorted(known, k))
         kept = np.isin(self.trace["step"], known[:rows])
@@ -208,4 +208,4 @@ class Job:
             run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
         self.k = k
         if self.writer is not None:
-            self.writer.restart(k, segments)
+            self.writer.restart(k, segments, owner)

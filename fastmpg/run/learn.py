@@ -41,7 +41,7 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
         A file to keep up to date with all that :func:`resume` needs, from the first second on: at kill -9 at most the last
         seconds are made again; Ctrl-C and SIGTERM write it before the run ends.
     progress : bool
-        Show a bar on a terminal.
+        Show a bar on a terminal or in a notebook, from the first moment on.
     throw : bool
         Raise when the run was interrupted or diverged (the exception's ``.result`` holds what was computed); if false,
         return with that status.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
+from .._same import comparable
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
 from ..machine import Bound, Bounds, Held
 from ..metrics.metric import Copied, copy_table, known
@@ -19,6 +20,7 @@ from ..rules.rule import contract
 from .trace import Recorder, Watched, watch_policy
 
 
+@comparable
 class Record:
     """What :func:`learn` writes down.
 
@@ -72,6 +74,9 @@ class Record:
         """What to build the same record from."""
         return {"every": self.every, "metrics": list(self.metrics), "steps": None if self.steps is None else list(self.steps),
                 "tau": self.tau, "trajectory": self.trajectory}
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self.every, self.metrics, self.steps, self.tau, self.trajectory
 
     def replace(self, **options: Any) -> Record:
         """The same with other options."""

@@ -9,13 +9,15 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from .._check import Float
+from .._same import comparable
 from . import storage
 from .trajectory import Trajectory
 
 FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@comparable
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """The outcome of :func:`learn` or :func:`ensemble`.
 
@@ -49,10 +51,19 @@ class Result:
     game: str
     trajectory: Any = None
 
+    __hash__ = None  # type: ignore[assignment]  # arrays have none
+
     def __post_init__(self) -> None:
         for array in (self.policy, *self.trace.values(), *vars_of(self.state).values()):
             array.flags.writeable = False
         object.__setattr__(self, "trace", MappingProxyType(dict(self.trace)))
+
+    def _parts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built anew, and so frozen again: by pickle, and by copy."""
+        return type(self), tuple(dict(part) if isinstance(part, MappingProxyType) else part for part in self._parts())
 
     def __repr__(self) -> str:
         rows = self.trace["step"].size

@@ -71,9 +71,9 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     record = Record(**meta["record"])
     start = uniform_policy(world)
     keys = list(arrays["keys"])
-    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None)
+    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None, fresh=False)
     job.prepare()
-    job.restore(arrays, made, meta["segments"])
+    job.restore(arrays, made, meta["segments"], meta.get("owner"))
     label = _label(whole_rule)
     if meta["status"] == "done" and target == meta["steps"]:
         for run in job.runs:
@@ -82,6 +82,6 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
             if name != "step":
                 value[...] = arrays[f"trace/{name}"]
         return _finish(job, shape, label, "done", throw, said)
-    keeper = Keeper(path, *_described(whole_rule, record, shape), world)
+    keeper = Keeper(path, *_described(whole_rule, record, shape), world, fresh=False)
     status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
     return _finish(job, shape, label, status, throw, said)

@@ -79,6 +79,16 @@ def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compres
     return body + SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode()
 
 
+def kind_of(path: Path) -> str | None:
+    """What kind of archive a file says it is, from its description alone; None if it is none of ours."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{META}.npy") as file:
+            found = json.loads(bytes(np.lib.format.read_array(file)))
+        return str(found["kind"])
+    except Exception:  # whatever a file that is not ours may hold
+        return None
+
+
 def unpack(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays and the description of an archive that :func:`pack` made.
 
