@@ -83,8 +83,29 @@ def test_one_machine_code_for_one_source(tmp_path):
     assert same == {path.name for path in files(tmp_path / "two")}
     done = subprocess.run([sys.executable, "-m", "fastmpg", "cache", "fill", "--jobs", "2", "--json"], env=settings(tmp_path / "three"),
                           capture_output=True, text=True, check=True)
-    assert done.stderr == "" and len(json.loads(done.stdout)["games"]) == 7
+    assert done.stderr == "" and len(json.loads(done.stdout)["games"]) == 6
     assert bits(tmp_path / "three", tasks) == [0, cold], "nothing is left to compile"
+
+
+THREADS = """
+import sys
+import fastmpg as fm
+from fastmpg.feedback.desk import Desk, evaluate_desk
+from fastmpg.machine.units import COMPILED
+game = fm.games.random_markov(6, (3, 2, 3), rng=1)
+for threads in map(int, sys.argv[1:]):
+    desk = Desk.create(game, fm.uniform_policy(game), threads=threads)
+    evaluate_desk.bind(desk)()
+    print(*map(repr, desk.value.ravel().tolist()))
+print(len(COMPILED))
+"""
+
+
+def test_a_process_that_compiles_nothing_has_threads(tmp_path):
+    """Code for threads needs numba's runtime, which only numba's compiler starts by itself."""
+    shutil.copytree(machine.cache_folder(), tmp_path / "units")
+    one, two, _ = run(THREADS, tmp_path, "1", "2").stdout.splitlines()
+    assert run(THREADS, tmp_path, "2").stdout.splitlines() == [two, "0"] and one == two
 
 
 COUNTED = """
@@ -154,8 +175,10 @@ for stop in range(int(sys.argv[1])):
         continue
     print("not stopped", flush=True)
 if sys.argv[2] == "thread":
-    thread.join()
-    print((gone[0] == go().policy).all())
+    mine = go().policy
+    while not gone:  # a join that was interrupted does not wait again
+        time.sleep(0.01)
+    print((gone[0] == mine).all())
 print(*map(repr, go().policy.ravel().tolist()))
 """
 

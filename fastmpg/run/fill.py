@@ -34,7 +34,7 @@ from .record import Record
 
 EVERY_MODEL = ("zhang_3x2", "random_markov", "queueing", "routing", "ring_polymatrix")
 SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5}  # of parameters that a game or a rule asks for
-FORMS = {"form": ("dense", "count", "simulator")}  # a game that has such a parameter is built every way
+FORMS = {"form": ("dense", "count")}  # a game that has such a parameter is built both ways; code for a simulator is never kept
 
 
 class Filled(NamedTuple):
