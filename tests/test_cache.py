@@ -145,6 +145,8 @@ def test_a_kernel_s_sources_are_all_that_its_module_imports():
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         inside, expected = parts[:-1], set()
         for node in ast.parse(path.read_text()).body:  # those inside functions come after everything is compiled
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
             for inner in ast.walk(node) if isinstance(node, ast.If | ast.Try | ast.With) else [node]:
                 if isinstance(inner, ast.Import):
                     assert not any(alias.name.startswith("fastmpg") for alias in inner.names), path
@@ -305,7 +307,7 @@ def test_damaged_files_are_compiled_again(tmp_path):
     names = list(DAMAGE)
     first = [line.split() for line in run(SEVERAL, tmp_path, str(len(names))).stdout.splitlines()]
     for line in first:
-        assert float(line[2]) == (LN2 if line[0][0] == "f" else 0.0)
+        assert float(line[2]) == (pytest.approx(LN2, rel=2.0**-23) if line[0][0] == "f" else 0.0)
     assert len({line[-1] for line in first if line[3] == "1"}) == len([line for line in first if line[3] == "1"]) >= len(names) * 2 // 3
     hurt = {line[-1]: name for line, name in zip([line for line in first if line[3] == "1"], names, strict=False)}
     for file, name in hurt.items():
