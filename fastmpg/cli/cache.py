@@ -50,7 +50,7 @@ def fill(options: argparse.Namespace) -> int:
         mine = [one for one in done if one.game == label]
         found[label] = {"compiled": [[name, round(spent, 3)] for one in mine for name, spent in one.compiled],
                         "seconds": round(sum(one.seconds for one in mine), 3),
-                        "rules": [one.rule for one in mine if one.rule is not None and not one.unfit]}
+                        "rules": sorted(one.rule for one in mine if one.rule is not None and not one.unfit)}
     if options.json:
         show_json({"folder": str(cache_folder()), "seconds": round(seconds, 3), "games": found})
         return OK

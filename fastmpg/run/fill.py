@@ -133,9 +133,13 @@ def _quit_on_signals() -> None:
 
 
 def _tasks(labels: Sequence[str], rules: Sequence[str]) -> list[tuple[Sequence[str], str | None]]:
-    """Units that rules share come with the metrics, so these go first; an exact rule's loop serves every exact game, so one process
-    takes them all."""
-    out: list[tuple[Sequence[str], str | None]] = [([label], None) for label in labels if _game(label).exact]
+    """What is done in one process each. Units that rules share come with the metrics, so these go first, games of one model together;
+    an exact rule's loop serves every exact game."""
+    models: dict[type, list[str]] = {}
+    for label in labels:
+        if _game(label).exact:
+            models.setdefault(type(_game(label).model), []).append(label)
+    out: list[tuple[Sequence[str], str | None]] = [(alike, None) for alike in models.values()]
     for rule in rules:
         out += [(labels, rule)] if _exact(rule) else [([label], rule) for label in labels]
     return out
