@@ -1,4 +1,11 @@
-"""Policies: one array (S, A_total), player i in columns offset[i]:offset[i+1], or a list of (S, A_i), one per player."""
+"""Policies: one array (S, A_total), player i in columns offset[i]:offset[i+1], or a list of (S, A_i), one per player.
+
+Whatever numpy reads is taken: lists, arrays, tensors, data frames, arrays of Fractions and Decimals (rounded to the nearest
+float64), masked arrays without masked entries. Probabilities are checked and settled: a row may miss a sum of 1 by 1e-8, or,
+if it comes from float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6 to 1e-4); entries
+below 0 by no more than that are rounding, as linear programming leaves it, and become 0. Rows with such entries, and rows from
+float32, are divided by their sum in float64; all others stay as they are, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -51,28 +58,83 @@ def random_policy(game: Game, rng: Any = None) -> Float:
 
 def split(game: Game, policy: PolicyLike) -> list[Float]:
     """Views (S, A_i) into a policy (or any array with its columns, such as q_bar), one per player."""
-    columns = np.asarray(policy) if not isinstance(policy, list | tuple) else join(policy)
-    if columns.shape[-1] != sum(game.num_actions):
-        raise ValueError(f"the last axis must have {sum(game.num_actions)} columns, one per player's action, found shape {columns.shape}")
+    check_game(game)
+    columns = _joined(policy, "policy") if isinstance(policy, list | tuple) else _check.read(policy, "policy")
+    total = sum(game.num_actions)
+    if columns.ndim == 0 or columns.shape[-1] != total:
+        raise ValueError(f"the last axis of policy must have {total} columns, one per player's action, found shape "
+                         f"{columns.shape}{_stacked(game, columns.shape)}")
     edges = game.offset
     return [columns[..., edges[i]:edges[i + 1]] for i in range(game.num_players)]
 
 
 def join(parts: Sequence[ArrayLike]) -> Float:
-    """One array (S, A_total) from a list of (S, A_i)."""
-    return np.concatenate([np.atleast_2d(np.asarray(part, dtype=np.float64)) for part in parts], axis=-1)
+    """One array (S, A_total) from a list of (S, A_i), or from an array (N, S, A) of players with equally many actions."""
+    return _joined(parts, "parts")
+
+
+def _joined(parts: Any, name: str) -> Float:
+    given = _check.sequence(parts, name, "arrays (S, A_i), one per player")
+    tables = [np.atleast_1d(np.asarray(_check.read(part, f"{name}[{i}]"), np.float64)) for i, part in enumerate(given)]
+    if not tables:
+        raise ValueError(f"{name} must hold one array (S, A_i) per player, found none")
+    if any(np.ndim(part) == 0 for part in given):
+        raise ValueError(f"{name} must hold one array (S, A_i) per player, found single numbers: a table (S, A_total) is joined "
+                         "already")
+    tables = [np.atleast_2d(table) for table in tables]
+    if len({table.shape[:-1] for table in tables}) > 1:
+        raise ValueError(f"{name} must hold arrays (S, A_i) of the same states, found shapes "
+                         f"{_check.shown([table.shape for table in tables])}")
+    return np.concatenate(tables, axis=-1)
+
+
+def _stacked(game: Game, found: tuple[int, ...]) -> str:
+    """What to do with one table a player in one array (N, S, A), which could as well be N whole policies."""
+    one_each = found == (game.num_players, game.num_states, game.num_actions[0]) and len(set(game.num_actions)) == 1
+    return "; if it holds one (S, A) a player, write fm.join(list(policy))" if one_each and game.num_players > 1 else ""
 
 
 def _is_by_player(game: Game, policy: Sequence[Any], name: str) -> bool:
     """Whether a list holds one (S, A_i) array a player, rather than the S rows of one table."""
-    dims = {len(_check.shape_of(part, f"{name} of player {i}")) for i, part in enumerate(policy)}
+    shapes = [_check.shape_of(part, f"{name} of player {i}") for i, part in enumerate(policy)]
+    dims = set(map(len, shapes))
     if game.num_states == 1 and dims == {1}:  # rows of one table, or probability vectors
-        return len(policy) == game.num_players and np.shape(policy[0]) != (sum(game.num_actions),)
+        return len(policy) == game.num_players and shapes[0] != (sum(game.num_actions),)
     return 2 in dims
 
 
+def _row_laws(game: Game, table: Float, i: int, low: int, high: int, single: bool, name: str) -> None:
+    """Settle one player's columns of a table (..., S, A_total) in place."""
+    lead = table.shape[:-1]
+
+    def where(row: int, column: int | None) -> str:
+        *run, s = (int(x) for x in np.unravel_index(row, lead))
+        action = "" if column is None else f" for action {column}"
+        return f"in state {s}{action}" + (f" of snapshot {tuple(run) if len(run) > 1 else run[0]}" if run else "")
+
+    _check.laws(table[..., low:high], single, f"{name} of player {i}", where,
+                advice="divide the player's part of each row by its sum, in float64")
+
+
+def settle(game: Game, table: Float, single: Sequence[bool], name: str) -> Float:
+    """Check and settle a table (..., S, A_total) in place; ``single``: which players' probabilities come from float32."""
+    if not any(single) and _is_settled(game, table):
+        return table
+    edges = game.offset
+    for i in range(game.num_players):
+        _row_laws(game, table, i, int(edges[i]), int(edges[i + 1]), single[i], name)
+    return table
+
+
+def _is_settled(game: Game, table: Float) -> bool:
+    """Whether nothing has to be said or done: two passes over the table, whatever the number of players."""
+    off = np.add.reduceat(table, game.offset[:-1], axis=-1)
+    off -= 1.0
+    return bool(table.min() >= 0.0 and np.abs(off, out=off).max() <= _check.TOLERANCE / 2)  # another order of summation
+
+
 def check_policy(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
-    """A copy of the policy in canonical layout (S, A_total), checked.
+    """A copy of the policy in canonical layout (S, A_total), checked and settled (see :mod:`fastmpg.policy`).
 
     Raises
     ------
@@ -83,23 +145,20 @@ def check_policy(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
     if isinstance(policy, list | tuple) and _is_by_player(game, policy, name):
         if len(policy) != game.num_players:
             raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(policy)} arrays")
+        parts, single = [], []
         for i, part in enumerate(policy):
             expected = (game.num_states, game.num_actions[i])
-            found = np.shape(part)
-            if found != expected and not (game.num_states == 1 and found == expected[1:]):
-                raise ValueError(f"{name} of player {i} must have shape (S, A_{i}) = {expected}, found {found}")
-        table = np.concatenate([np.atleast_2d(_check.array(part, f"{name} of player {i}")) for i, part in enumerate(policy)], axis=1)
-    else:
-        table = _check.array(policy, name)  # type: ignore[arg-type]
-        if game.num_states == 1 and table.ndim == 1:
-            table = table[None]
-        _check.shape(table, name, (game.num_states, sum(game.num_actions)), "(S, A_total)")
-    for i, part in enumerate(split(game, table)):
-        if (part < 0).any():
-            s, a = (int(x) for x in np.unravel_index(int(np.argmin(part)), part.shape))
-            raise ValueError(f"{name} of player {i} must not be negative, found {float(part[s, a])} in state {s} for action {a}")
-        off = np.abs(part.sum(axis=1) - 1)
-        if (off > _check.TOLERANCE).any():
-            s = int(np.argmax(off))
-            raise ValueError(f"{name} of player {i} must sum to 1 in every state, found {float(part[s].sum())!r} in state {s}")
-    return table
+            one, is_single, _ = _check.law_table(part, f"{name} of player {i}")
+            if one.shape != expected and not (game.num_states == 1 and one.shape == expected[1:]):
+                raise ValueError(f"{name} of player {i} must have shape (S, A_{i}) = {expected}, found {one.shape}")
+            parts.append(np.atleast_2d(one))
+            single.append(is_single)
+        return settle(game, np.concatenate(parts, axis=1), single, name)
+    table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
+    if game.num_states == 1 and table.ndim == 1:
+        table = table[None]
+    expected = (game.num_states, sum(game.num_actions))
+    if table.shape != expected:
+        raise ValueError(f"{name} must have shape (S, A_total) = {expected}, found {table.shape}"
+                         f"{_stacked(game, table.shape)}")
+    return settle(game, table, [is_single] * game.num_players, name)

@@ -42,12 +42,13 @@ import numpy as np
 from . import _check
 from ._check import Float, integer, real
 from .metrics.evaluation import evaluate
-from .models.game import Game
+from .models.game import Game, check_game
 from .policy import check_policy, split
 
 
 def _payoffs(game: Game) -> Float:
     """(N, 2) of (min, max)."""
+    check_game(game)
     payoffs = _check.array(game.payoff_range(), "game.payoff_range()")
     _check.shape(payoffs, "game.payoff_range()", (game.num_players, 2), "(N, 2)")
     if (payoffs[:, 0] > payoffs[:, 1]).any():
@@ -66,6 +67,7 @@ def _sizes(game: Game) -> tuple[int, int, float, float]:
 
 def _mismatch(game: Game, given: float | None) -> float:
     """M as given, or its a-priori bound."""
+    check_game(game)
     if given is not None:
         return real(given, "mismatch (at least num_states, as d sums to 1)", game.num_states * (1.0 - 1e-9))  # up to rounding
     if game.num_states == 1:
@@ -89,6 +91,13 @@ def _potential_range(game: Game, given: float | None) -> float:
     return float(widths[0])
 
 
+def _over(top: float, *below: float) -> float:
+    """top divided by positive numbers in turn, infinite where they underflow to 0."""
+    for each in below:
+        top = top / each if each > 0.0 else math.inf if top > 0.0 else 0.0
+    return top
+
+
 def _step(eta: float | None, largest: float, source: str) -> float:
     """eta, by default the largest provable one and at most (up to rounding) that."""
     return largest if eta is None else real(eta, f"eta (provable up to {source})", 0.0, largest * (1.0 + 1e-12), open_low=True)
@@ -98,7 +107,8 @@ def _round_up(top: float, bottom: float) -> int:
     """top / bottom as a number of updates; a rounding error above a whole number is not charged."""
     count = top / bottom if bottom > 0.0 else math.inf
     if not math.isfinite(count):
-        raise ValueError("the number of iterations must be a finite float, found more; give a larger epsilon")
+        raise ValueError("the number of iterations must be a finite float, found more; give a larger "
+                         "epsilon or eta, or a smaller mismatch or potential_range")
     near = round(count)
     return max(1, near if abs(count - near) <= 1e-12 * count else math.ceil(count))
 
@@ -154,7 +164,7 @@ def gradient_play_bound(game: Game, *, steps: int, c: float, mismatch: float | N
     steps, c = integer(steps, "steps", 1), real(c, "c", 0.0, 1.0, open_low=True)
     m, width, (_, most, left, _) = _mismatch(game, mismatch), _potential_range(game, potential_range), _sizes(game)
     eta = _step(eta, gradient_play_step(game), "gradient_play_step")
-    return 2.0 * most * m**2 * width / (left * eta * steps) / c / c
+    return _over(2.0 * most * m * m * width, left * eta * steps, c, c)
 
 
 def natural_gradient_step(game: Game, *, potential_range: float | None = None) -> float:
@@ -217,7 +227,7 @@ def natural_gradient_bound(game: Game, *, steps: int, c: float, mismatch: float 
     steps, c = integer(steps, "steps", 1), real(c, "c", 0.0, 1.0, open_low=True)
     m, width, left = _mismatch(game, mismatch), _potential_range(game, potential_range), _sizes(game)[2]
     eta = _step(eta, natural_gradient_step(game, potential_range=width), "natural_gradient_step")
-    return 3.0 * m * width / (left * eta * steps) / c
+    return _over(3.0 * m * width, left * eta * steps, c)
 
 
 def log_barrier_weight(game: Game, *, epsilon: float, rule: Literal["gradient", "natural"] = "gradient",
@@ -247,8 +257,8 @@ def log_barrier_weight(game: Game, *, epsilon: float, rule: Literal["gradient", 
         Argument out of range; M without default.
     """
     epsilon = real(epsilon, "epsilon", 0.0, open_low=True)
-    if rule not in ("gradient", "natural"):
-        raise ValueError(f"rule must be 'gradient' or 'natural', found {rule!r}")
+    if not isinstance(rule, str) or rule not in ("gradient", "natural"):
+        raise ValueError(f"rule must be 'gradient' or 'natural', found {_check.shown(rule)}")
     return epsilon / (_mismatch(game, mismatch) * max(game.num_actions)) / (1.0 if rule == "gradient" else 2.0)
 
 
@@ -300,7 +310,7 @@ def log_barrier_gradient_iterations(game: Game, *, epsilon: float, mismatch: flo
     """
     lam = log_barrier_weight(game, epsilon=epsilon, mismatch=mismatch)
     eta = _step(eta, log_barrier_gradient_step(game, lam=lam), "log_barrier_gradient_step")
-    return _round_up(2.0 * _potential_range(game, potential_range), _sizes(game)[2] * eta * lam**2)
+    return _round_up(2.0 * _potential_range(game, potential_range), _sizes(game)[2] * eta * lam * lam)
 
 
 def log_barrier_natural_step(game: Game, *, lam: float, mismatch: float | None = None) -> float:
@@ -332,7 +342,7 @@ def log_barrier_natural_step(game: Game, *, lam: float, mismatch: float | None =
     lam, m = real(lam, "lam", 0.0), _mismatch(game, mismatch)
     n, most, left, width = _sizes(game)
     inside = 15.0 * (width / left**2 + lam * most * m)
-    ascend = 4.0 * (4.0 * lam * most * m**2 + 4.0 * width * m / left**2 + 3.0 * n * width * m / left**3)
+    ascend = 4.0 * (4.0 * lam * most * m * m + 4.0 * width * m / left**2 + 3.0 * n * width * m / left**3)
     return 1.0 / max(inside, ascend)
 
 
@@ -365,7 +375,7 @@ def log_barrier_natural_bound(game: Game, *, steps: int, lam: float, mismatch: f
     steps, lam = integer(steps, "steps", 1), real(lam, "lam", 0.0, open_low=True)
     m, width, (_, most, left, _) = _mismatch(game, mismatch), _potential_range(game, potential_range), _sizes(game)
     eta = _step(eta, log_barrier_natural_step(game, lam=lam, mismatch=m), "log_barrier_natural_step")
-    return 9.0 * width / (left * eta * steps) / lam + lam * most * m
+    return _over(9.0 * width, left * eta * steps, lam) + lam * most * m
 
 
 def log_barrier_natural_iterations(game: Game, *, epsilon: float, mismatch: float | None = None,
@@ -393,6 +403,7 @@ def log_barrier_natural_iterations(game: Game, *, epsilon: float, mismatch: floa
 
 def _entropy_check(game: Game, tau: float) -> tuple[float, float]:
     """tau in the range of Theorem 3.3 and 2 W sum A_i, of a static game."""
+    check_game(game)
     if game.num_states != 1 or game.discount != 0.0:
         raise ValueError(f"the game must have one state and discount 0, found {game.num_states} states and discount {game.discount:g}")
     width = _sizes(game)[3]
@@ -463,6 +474,7 @@ def entropy_natural_bound(game: Game, policy: Any, *, tau: float, eta: float, st
     """
     tau, pull = _entropy_check(game, tau)
     steps = integer(steps, "steps", 0)
+    _check.budget(24 * (steps + 1), f"a bound for each of steps = {steps}", "ask for fewer steps")
     eta = real(eta, "eta (below 2/(tau + 2 W sum A_i); the printed 1/(tau - 2 sum A_i) is an error)", 0.0,
                2.0 / (tau + pull), open_low=True, open_high=True)
     parts = split(game, check_policy(game, policy))

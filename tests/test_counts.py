@@ -380,7 +380,7 @@ refuse("function of counts", lambda: fm.CountGame(OWN, lambda s, counts: counts,
 refuse("function of one row", lambda: fm.CountGame(OWN, lambda s, counts: [0.5, 0.5], 0.5),
        r"transitions\(0, counts\) must have shape \(C, S\) = \(3, 2\), found \(2,\)")
 refuse("function with NaN", lambda: fm.CountGame(OWN, lambda s, counts: TABLE[0] * np.nan, 0.5), r"transitions\(0, counts\) must be finite")
-refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5), r"transitions must have shape.*found \(\)")
+refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5), "transitions must hold real numbers, found None", TypeError)
 refuse("vector payoffs flat", lambda: vector(OWN[0]), r"payoffs must have shape \(S, L, C\).*found \(2, 3\)")
 refuse("vector payoffs for other players", lambda: vector(OWN, players=4), r"\(2, 2, 5\).*count_vectors\(4, 2\), found \(2, 2, 3\)")
 refuse("vector without players", lambda: vector(OWN, players=0), "num_players must be at least 1")

@@ -13,7 +13,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import fastmpg as fm
-from fastmpg.feedback.desk import PARALLEL_WORK, evaluate_desk, evaluated
+from fastmpg import machine
+from fastmpg.feedback.desk import PARALLEL_WORK, evaluated
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or machine.UNCOMPILED, reason="there is no fork here, or no compiled code")
 
@@ -75,17 +76,11 @@ def test_what_was_prepared_with_threads_before_the_fork(two_threads):
 
     def again():
         oracle.work.reward[:] = oracle.work.p_bar[:] = np.nan
-        from fastmpg.models.game import contract
-
-        @fm.kernel
-        def run(model, work, policy):
-            contract(model, work, policy)
-
-        run(game.model, oracle.work, table)
+        type(game.model).contract(game.model, oracle.work, oracle.policy)
         return np.concatenate([oracle.work.reward.ravel(), oracle.work.p_bar.ravel()])
 
     assert_array_equal(in_child(again), again())
-    assert_array_equal(contracted(game, policy)[0].q_bar, expected)
+    assert_array_equal(evaluated(game, policy).q_bar, expected)
 
 
 def test_grandchildren_and_set_threads(two_threads):

@@ -262,7 +262,7 @@ def test_ctrl_c_in_an_ensemble(game):
         fm.rules.QAscent(1e308),
         fm.rules.GradientPlay(1e308),
         fm.rules.ProjectedGradientAscent(1e308),
-        fm.rules.EntropyNaturalGradientPlay(1e308, 1.0),
+        fm.rules.EntropyNaturalGradientPlay(1e308, 0.0),
     ],
     ids=lambda r: type(r).__name__,
 )

@@ -1084,8 +1084,8 @@ GOOD = {"reset": steady_reset, "step": steady_step, "num_actions": (2, 2), "num_
 
 
 @pytest.mark.parametrize("change, error, message", [
-    ({"reset": 3}, TypeError, "reset must be a function, found 3"),
-    ({"step": None}, TypeError, "step must be a function, found None"),
+    ({"reset": 3}, TypeError, r"reset must be a function reset\(uniforms\), found 3"),
+    ({"step": None}, TypeError, r"step must be a function step\(.*\), found None"),
     ({"observe": 3}, TypeError, 'observe must be a function, "hash" or None, found 3'),
     ({"observe": "hush"}, TypeError, 'observe must be a function, "hash" or None'),
     ({"reset": lambda u: 0.0}, TypeError, "reset must return an integer, found 0.0 of type float"),
@@ -1098,7 +1098,7 @@ GOOD = {"reset": steady_reset, "step": steady_step, "num_actions": (2, 2), "num_
     ({"observe": lambda s: -1}, ValueError, "seen as row -1"),
     ({"reset": lambda u: 7}, ValueError, 'give observe=, or observe="hash"'),
     ({"step": lambda s, a, u, r: 3}, ValueError, "state 3 is seen as row 3"),
-    ({"reset": lambda: 0}, TypeError, "positional argument"),
+    ({"reset": lambda: 0}, TypeError, r"reset must be a function reset\(uniforms\), found one of \(\)"),
     ({"num_actions": 2}, TypeError, "num_actions"),
     ({"num_actions": ()}, ValueError, "at least one player"),
     ({"num_observations": 0}, ValueError, "num_observations"),

@@ -283,6 +283,16 @@ def test_log_barrier_natural_play_arrives_in_time():
 
 
 def qre_gaps(game, start, eta, tau, steps):
+    """Along a run; beyond eta = 1 / tau, which the rule refuses though the theorem does not, along its equation."""
+    if eta * tau > 1:
+        with pytest.raises(ValueError, match=r"eta must be in \(0, \(1 - discount\) / tau\]"):
+            fm.learn(game, rules.EntropyNaturalGradientPlay(eta, tau), steps, policy=start)
+        found = []
+        for _ in range(steps + 1):
+            found.append(fm.qre_gap(game, start, tau).max())
+            theta = (1 - eta * tau) * np.log(start) + eta * fm.evaluate(game, start).q_bar
+            start = fm.join([np.exp(part - part.max()) / np.exp(part - part.max()).sum() for part in fm.split(game, theta)])
+        return np.array(found)
     record = fm.Record(metrics=("qre_gap",))
     return fm.learn(game, rules.EntropyNaturalGradientPlay(eta, tau), steps, policy=start, record=record).trace["qre_gap"].max(axis=1)
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
+from ..kernels.contract_counts import vectors
 from ..models.counts.game import CountGame
 
 __all__ = ["safe_distancing"]
@@ -50,6 +51,9 @@ def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), pen
     if worth.ndim != 1 or worth.size == 0:
         raise ValueError(f"weights must hold one number a facility, (L,), found shape {worth.shape}")
     cost = _check.real(penalty, "penalty")
+    _check.budget(40 * (n_players + 1) * worth.size + 8 * worth.size * vectors(n_players, worth.size),
+                  f"a game of num_players = {n_players} on {worth.size} facilities, as there are weights,",
+                  "use fewer players or weights")
     safe = worth[:, None] * np.arange(n_players + 1)
 
     def moves(state: int, counts: np.ndarray) -> np.ndarray:

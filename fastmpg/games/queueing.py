@@ -16,7 +16,8 @@ __all__ = ["queueing"]
 def _rates(given: ArrayLike | None, name: str, count: int, default: Any) -> Any:
     if given is None:
         return default
-    table = np.broadcast_to(_check.array(given, name), (count,)) if np.ndim(given) == 0 else _check.array(given, name)
+    table = _check.array(given, name)
+    table = np.broadcast_to(table, (count,)) if table.ndim == 0 else table
     _check.shape(table, name, (count,), "one number each")
     if (table < 0).any():
         raise ValueError(f"{name} must not be negative, found {float(table.min())}")
@@ -74,6 +75,11 @@ def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arriv
     """
     n, queues = _check.integer(num_players, "num_players", low=1), _check.integer(num_queues, "num_queues", low=1)
     most = _check.integer(capacity, "capacity", low=1)
+    joint, states = _check.power(queues, n), _check.power(most + 1, queues)
+    _check.budget(8 * states * joint + 24 * (n + queues),
+                  f"{_check.shown(states)} states and {_check.shown(joint)} joint actions",
+                  f"for num_players = {n}, num_queues = {queues}, capacity = {most} choose fewer queues, a smaller capacity or "
+                  "fewer players")
     jobs = _rates(arrival, "arrival", n, np.ones(n))
     done = _rates(service, "service", queues, np.linspace(0.6, 1.4, queues) * n / queues if queues > 1 else np.full(1, float(n)))
     cost = _rates(holding, "holding", queues, np.ones(queues))
@@ -82,9 +88,7 @@ def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arriv
     if rate <= 0.0:
         raise ValueError("arrival and service must not all be 0")
     jobs, done = jobs / rate, done / rate
-    side, states = most + 1, (most + 1) ** queues
-    _check.budget(8 * states * queues**n, f"{states} states and {queues**n} joint actions",
-                  "choose fewer queues, a smaller capacity or fewer players")
+    side = most + 1
     strides = np.array([side ** (queues - 1 - q) for q in range(queues)], np.int64)
 
     def moves(state, actions, next_states, probabilities):

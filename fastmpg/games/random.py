@@ -46,7 +46,7 @@ def random_markov(num_states: int, num_actions: Sequence[int], discount: float =
     """
     n_states, actions = _check.integer(num_states, "num_states", low=1), _check.num_actions(num_actions)
     gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
-    joint, planes = math.prod(actions), 1 if identical_interest else len(actions)
+    joint, planes = math.prod(actions), 1 if _check.flag(identical_interest, "identical_interest") else len(actions)
     label = f"a random game of {n_states} states and {joint} joint actions"
     draw = _check.generator(rng)
     build = MarkovGame.identical_interest if identical_interest else MarkovGame
@@ -79,7 +79,7 @@ def random_normal_form(num_actions: Sequence[int], rng: Any = 0, identical_inter
     <NormalFormGame 'random_normal_form': 3 players, 1 states, actions (3, 4, 5), discount 0, own rewards>
     """
     actions = _check.num_actions(num_actions)
-    planes = 1 if identical_interest else len(actions)
+    planes = 1 if _check.flag(identical_interest, "identical_interest") else len(actions)
     _check.budget(8 * planes * math.prod(actions), f"a random game of {math.prod(actions)} joint actions", INSTEAD)
     payoffs = _check.generator(rng).random((planes, *actions))
     if identical_interest:

@@ -22,8 +22,8 @@ FORMS = ("dense", "count", "simulator")
 
 
 def _one_of(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {_check.shown(value)}")
     return value
 
 
@@ -130,6 +130,9 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     Markov potential game; with ``reward="team"`` or ``transitions="averaged"`` it is.
     """
     n_players, n_links = _check.integer(num_players, "num_players", low=1), _check.integer(num_links, "num_links", low=1)
+    if n_links > 62 or n_players > 2**31:
+        raise MemoryError(f"a routing game of num_players = {n_players} on num_links = {n_links} fits no machine; "
+                          "use fewer of both")
     _one_of(form, "form", FORMS)
     team = _one_of(reward, "reward", ("own", "team")) == "team"
     averaged = _one_of(transitions, "transitions", ("counts", "averaged")) == "averaged"
@@ -138,7 +141,7 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     danger, calm = _check.real(lambda1, "lambda1", 0.0, 1.0), _check.real(lambda2, "lambda2", 0.0, 1.0)
     n_states = 2**n_links
     vectors = math.comb(n_players + n_links - 1, n_links - 1)
-    joint = n_links**n_players if form == "dense" else 0
+    joint = _check.power(n_links, n_players) if form == "dense" else 0
     need = 8 * (2 * joint * n_states * (n_states + (1 if team else n_players)) + joint * (n_players + n_links))
     need += 8 * n_states * n_links * n_players + 8 * vectors * (n_links + 2 * n_states) * (averaged or team)
     instead = 'use form="count"' if form == "dense" else INSTEAD

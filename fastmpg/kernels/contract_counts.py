@@ -21,10 +21,12 @@ def table_columns(payoff_kind, n_states, n_actions, transition_kind):
 
 
 def vectors(n_players, n_actions):
-    """How many count vectors there are, as a Python integer."""
+    """How many count vectors there are, as a Python integer; beyond 2^4096, which nothing holds, at least so many."""
     total = 1
     for d in range(1, n_actions):
         total = total * (n_players + d) // d
+        if total.bit_length() > 4096:
+            break
     return total
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
+from .._check import shown
 from .frames import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler
@@ -71,4 +72,6 @@ def user_kernel(function: F) -> F:
     >>> double(21)
     42
     """
+    if not callable(function):
+        raise TypeError(f"function must be a function, found {shown(function)}")
     return njit(**{**OPTIONS, "_nrt": True})(function)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import linecache
 import os
@@ -15,7 +16,7 @@ PLACE = re.compile(r'File "([^"\n]+)", line (\d+)|(?:\bat|Raised from) ([^\s(][^
 LEVEL = re.compile(r"Failed in \w+ mode pipeline[^\n]*\n")
 GENERIC = "Template.generic'"  # where a level only says that the package called a function of the user's
 # Folders that hold no files of the user's:
-THEIRS = [os.path.dirname(sys.modules[each].__file__ or "") + os.sep for each in ("numba", __package__)]
+THEIRS = [os.path.dirname(sys.modules[each].__file__ or "") + os.sep for each in ("numba", __name__.partition(".")[0])]
 LONGEST = 300  # characters of a sentence
 
 
@@ -42,6 +43,17 @@ def explained(error: Exception, functions: Sequence[Callable[..., Any]], what: s
     file, line = _place(text, sentence, plain)
     source = linecache.getline(file, line).strip()
     return TypeError(f"{file}:{line}: in {what}: " + (f"`{source}`: " if source else "") + sentence)
+
+
+@contextlib.contextmanager
+def explaining(function: Callable[..., Any], what: str = "") -> Iterator[None]:
+    """Errors of compiling a user's function, explained; others as they are."""
+    try:
+        yield
+    except Exception as error:
+        if not any(kind.__module__.startswith(("numba.", "llvmlite.")) for kind in type(error).__mro__):
+            raise
+        raise explained(error, [function], what or getattr(function, "__name__", "the function")) from error
 
 
 def _place(text: str, sentence: str, functions: Sequence[Any]) -> tuple[Any, int]:

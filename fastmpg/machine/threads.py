@@ -14,6 +14,7 @@ from numba import prange
 from numba.extending import get_cython_function_address
 from numba.np.ufunc import parallel
 
+from .._check import integer
 from .frames import Bound, Unit, call
 from .options import UNCOMPILED
 
@@ -41,8 +42,9 @@ def threads() -> int:
 
 def set_threads(count: int) -> None:
     """Let parallel kernels use ``count`` threads (1 to numba.config.NUMBA_NUM_THREADS); a forked child has one."""
+    number = integer(count, "count", low=1, high=int(numba.config.NUMBA_NUM_THREADS))
     if not _forked[0]:
-        numba.set_num_threads(count)
+        numba.set_num_threads(number)
 
 
 @contextlib.contextmanager

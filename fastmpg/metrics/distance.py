@@ -13,7 +13,7 @@ from .._check import Float
 from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..machine import kernel
 from ..models.game import Game, check_game, deviate, solve
-from ..policy import check_policy, split
+from ..policy import check_policy, settle
 from .origin import centred
 from .respond import profile, respond
 
@@ -47,19 +47,12 @@ def distances(model, oracle, policy, snapshots, out):
 def _snapshots(game: Game, policies: ArrayLike) -> Float:
     """Policies (..., K, S, A_total), every one of them checked."""
     check_game(game)
-    table = _check.array(policies, "policies")
+    table, single, _ = _check.law_table(policies, "policies")
     size = (game.num_states, sum(game.num_actions))
     if table.ndim < 3 or table.shape[-2:] != size or 0 in table.shape:
         raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found {table.shape}; "
                          'record them with Record(metrics=("policy",))')
-    for i, part in enumerate(split(game, table)):
-        low, off = part.min(axis=-1), np.abs(part.sum(axis=-1) - 1)
-        for bad, what in ((low < 0, "not be negative"), (off > _check.TOLERANCE, "sum to 1 in every state")):
-            if bad.any():
-                where = tuple(int(x) for x in np.argwhere(bad)[0])
-                raise ValueError(f"policies of player {i} must {what}, found {part[where].tolist()} in state {where[-1]} "
-                                 f"of snapshot {where[:-1] if len(where) > 2 else where[0]}")
-    return table
+    return settle(game, table, [single] * game.num_players, "policies")
 
 
 def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = None) -> Float:
@@ -106,10 +99,10 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     if last is None:
         ends = table[..., -1, :, :]
     else:
-        given = _check.array(last, "last")
+        given, single, _ = _check.law_table(last, "last")
         if given.shape not in (size, (*lead, *size)):
             raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found {given.shape}")
-        ends = np.broadcast_to(given, (*lead, *size))
+        ends = np.broadcast_to(settle(game, given, [single] * game.num_players, "last"), (*lead, *size))
     out, (game, _) = np.zeros((*table.shape[:-2], game.num_players)), centred(game)
     for run in np.ndindex(lead):
         end = check_policy(game, ends[run], "last")

@@ -155,6 +155,7 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     -----
     Zhang et al. (2022), Definition 1.
     """
+    relative = _check.flag(relative, "relative")
     out = _gaps(game, policy, 0.0)
     if relative:
         low, high = game.payoff_range().T

@@ -22,7 +22,7 @@ from .._check import Float
 from ..feedback.desk import PARALLEL_WORK, evaluated
 from ..kernels.elementary import exp
 from ..machine import kernel
-from ..models.game import Game, deviate, improve, lookahead
+from ..models.game import Game, check_game, deviate, improve, lookahead
 from .origin import centred
 from .rounding import larger
 
@@ -154,6 +154,7 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     >>> fm.best_response(game, fm.uniform_policy(game), player=0)
     (array([[0., 1., 0.]]), array([0.155]))
     """
+    check_game(game)
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
     near, shift = centred(game)

@@ -67,6 +67,15 @@ class Game(ABC):
         Whether all players share one stored reward.
     name : str
         What reports call it.
+    largest_change : float
+        By how much the most changed probability was moved to let its row be a distribution: 0 for rows of float64 that
+        have no negative entries.
+
+    Notes
+    -----
+    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32 sum
+    of so many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become 0. Rows
+    with such entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
     """
 
     num_players: int
@@ -76,6 +85,7 @@ class Game(ABC):
     initial: Float
     shares_reward: bool
     name: str
+    largest_change: float = 0.0
     _frozen = False
 
     kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
@@ -214,7 +224,8 @@ class Game(ABC):
 def check_game(game: Any) -> None:
     """Refuse what is no game."""
     if not isinstance(game, Game):
-        raise TypeError(f"game must be a fastmpg game, found {type(game).__name__}")
+        found = f"the class {game.__name__}" if isinstance(game, type) else type(game).__name__
+        raise TypeError(f"game must be a fastmpg game, found {found}")
 
 
 def reward_table(planes: Float, num_actions: tuple[int, ...]) -> Float:

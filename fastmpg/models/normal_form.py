@@ -95,7 +95,7 @@ class NormalFormGame(Game):
     """
 
     def __init__(self, payoffs: ArrayLike, *, name: str = "normal-form game") -> None:
-        table = _check.array(payoffs, "payoffs")
+        table = _check.array(payoffs, "payoffs", advice=_check.FORBIDDEN)
         if table.ndim < 2 or table.shape[0] != table.ndim - 1:
             raise ValueError(f"payoffs must have shape (N, A_0, ..., A_{{N-1}}) for N players, found {table.shape}: "
                              f"{table.ndim - 1} action axes for {table.shape[0] if table.ndim else 0} payoffs; "
@@ -110,21 +110,21 @@ class NormalFormGame(Game):
         ----------
         payoff : array_like (A_0, ..., A_{N-1})
         """
-        table = _check.array(payoff, "payoff")
+        table = _check.array(payoff, "payoff", advice=_check.FORBIDDEN)
         if table.ndim < 1:
             raise ValueError(f"payoff must have shape (A_0, ..., A_{{N-1}}), found the single number {table}")
         game = cls.__new__(cls)
-        game._build(table[None], name)
+        game._build(table[None], name, "payoff")
         return game
 
-    def _build(self, table: Float, name: str) -> None:
+    def _build(self, table: Float, name: str, what: str = "payoffs") -> None:
         if table.size == 0:
-            raise ValueError(f"every player needs at least one action, found payoffs of shape {table.shape}")
+            raise ValueError(f"every player needs at least one action, found {what} of shape {table.shape}")
         self.num_players, self.num_states = table.ndim - 1, 1
         self.num_actions = tuple(map(int, table.shape[1:]))
         self.discount, self.initial = 0.0, np.ones(1)
         self.shares_reward = table.shape[0] == 1
-        self.name = name
+        self.name = _check.text(name, "name")
         own = table.shape[0] == self.num_players > 1
         planes = own_action_first(table[:, None], self.num_actions) if own else table.reshape(table.shape[0], 1, -1)
         self._model = StageModel(planes, 0.0, self.initial,
@@ -164,7 +164,7 @@ class NormalFormGame(Game):
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[np.float64]]) -> NormalFormGame:
-        payoffs = tables["payoffs"]
+        payoffs = _check.entries(tables, "tables", ("payoffs",))["payoffs"]
         return cls(payoffs) if payoffs.shape[0] == payoffs.ndim - 1 > 1 else cls.identical_interest(payoffs[0])
 
     def _build_sampler(self) -> DenseSampler:

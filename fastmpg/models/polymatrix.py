@@ -161,24 +161,27 @@ class PolymatrixGame(Game):
         actions = _check.num_actions(num_actions)
         if not isinstance(payoffs, Mapping):
             raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write {{(0, 1): table, ...}}")
-        moves = np.ones((1, 1)) if transitions is None else _check.array(transitions, "transitions")
+        if solo is not None:
+            solo = _check.sequence(solo, "solo", "tables, one per player")
+        moves, single, _ = _check.law_table([[1.0]] if transitions is None else transitions, "transitions")
         if moves.ndim != 2 or moves.shape[0] != moves.shape[1] or moves.shape[0] == 0:
             raise ValueError(f"transitions must have shape (S, S), found {moves.shape}: no player influences them")
-        _check.rows_sum_to_one(moves.min(axis=-1), moves.sum(axis=-1), lambda row: f"in state {row}")
+        moves, change = _check.transitions(moves, single, lambda row: f"in state {row}")
         n_states, n_players = moves.shape[0], len(actions)
         gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         for pair in payoffs:
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_check.is_int, pair))):
-                raise TypeError(f"payoffs must map pairs of players to tables, found the key {pair!r}")
+                raise TypeError(f"payoffs must map pairs of players to tables, found the key {_check.shown(pair)}")
             if pair[0] == pair[1] or not all(0 <= x < n_players for x in pair):
-                raise ValueError(f"payoffs must name two different players below {n_players}, found {pair}")
+                raise ValueError(f"payoffs must name two different players below {n_players}, found "
+                                 f"{_check.shown(pair)}")
         need = 8 * n_states * (sum(actions[i] * actions[k] for i, k in payoffs) + 2 * sum(actions) + 3 * n_states)
         _check.budget(need, f"a polymatrix game of {len(payoffs)} ordered pairs and {n_states} states", INSTEAD)
         pairs = sorted((int(i), int(k)) for i, k in payoffs)
         flat = np.empty(n_states * sum(actions[i] * actions[k] for i, k in pairs))
         start, at = np.empty(len(pairs), np.int64), 0
         for e, (i, k) in enumerate(pairs):
-            table = _check.array(payoffs[i, k], f"payoffs[{i}, {k}]", copy=False)
+            table = _check.array(payoffs[i, k], f"payoffs[{i}, {k}]", copy=False, advice=_check.FORBIDDEN)
             full = (n_states, actions[i], actions[k])
             if table.shape not in (full, full[1:]):
                 raise ValueError(f"payoffs[{i}, {k}] must have shape (A_{i}, A_{k}) = {full[1:]}, or with states in front {full}, "
@@ -188,19 +191,20 @@ class PolymatrixGame(Game):
             at += math.prod(full)
         alone = np.zeros((n_states, sum(actions)))
         self.num_players, self.num_states, self.num_actions = n_players, n_states, actions
-        self.discount, self.name, self.shares_reward = gamma, name, False
+        self.discount, self.name, self.shares_reward = gamma, _check.text(name, "name"), False
         if solo is not None:
             if len(solo) != n_players:
                 raise ValueError(f"solo must have one table per player, {n_players}, found {len(solo)}")
             for i, (low, high) in enumerate(zip(self.offset[:-1], self.offset[1:], strict=True)):
-                row = _check.array(solo[i], f"solo[{i}]")
+                row = _check.array(solo[i], f"solo[{i}]", advice=_check.FORBIDDEN)
                 if row.shape not in ((high - low,), (n_states, high - low)):
                     raise ValueError(f"solo[{i}] must have shape ({high - low},) or {(n_states, int(high - low))}, found {row.shape}")
                 alone[:, low:high] = row
-        rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
+        rho, moved = _check.initial(initial, n_states)
         owners = np.array([i for i, _ in pairs], np.int64)
         edges, others = np.searchsorted(owners, np.arange(n_players + 1)), np.array([k for _, k in pairs], np.int64)
         self._model = PolymatrixModel(flat, edges, others, start, alone, moves, gamma, rho, np.array(actions, np.int64), self.offset)
+        self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
         self._frozen = True
@@ -252,6 +256,8 @@ class PolymatrixGame(Game):
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> PolymatrixGame:
+        _check.entries(tables, "tables", ("payoffs", "pairs", "solo", "transitions", "discount", "initial",
+                                          "num_actions"))
         actions, n_states = tuple(map(int, tables["num_actions"])), tables["transitions"].shape[0]
         given, at = {}, 0
         for i, k in tables["pairs"].tolist():

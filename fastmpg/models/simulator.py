@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pickle
 import sys
@@ -12,7 +13,8 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..machine import attach, inlined, user_kernel
+from ..machine import UNCOMPILED, attach, inlined, user_kernel
+from ..machine.explain import explaining
 from .game import Game
 
 MOST_ROWS = 2**26  # observations: the learners keep a row for each
@@ -51,6 +53,8 @@ def _named(builder: str, recipe: dict[str, Any], name: str) -> Game:
     game: Game = getattr(games, builder)(**recipe)
     game.name = name
     return game
+class _Elsewhere(ValueError):
+    """A state that is seen as no row."""
 
 
 class NoModel(NamedTuple):
@@ -69,7 +73,8 @@ class SimulatorGame(Game):
     step : callable
         ``step(state, actions, uniforms, rewards) -> next state``; fills ``rewards`` (N,). ``actions`` (N,) are integers,
         ``uniforms`` (draws,) independent numbers in [0, 1), the only randomness there is. Compiled by numba: plain functions of
-        numbers and arrays. Arrays that they close over are frozen at the first run.
+        numbers and arrays. Arrays that they close over are frozen at the first run. Integers are 64 bits wide and wrap
+        around.
     num_actions : sequence of int
         One number a player.
     num_observations : int
@@ -88,7 +93,8 @@ class SimulatorGame(Game):
     Raises
     ------
     ValueError, TypeError
-        If an argument does not fit, or the functions fail, or return no integer, when they are tried once, uncompiled.
+        If an argument does not fit, or the functions fail, or return no integer, when they are tried once: uncompiled, or,
+        where Python's integers outgrow 64 bits, compiled. At the first run, with their line, if they cannot be compiled.
 
     Examples
     --------
@@ -114,40 +120,76 @@ class SimulatorGame(Game):
         self.num_states = _check.integer(num_observations, "num_observations", low=1, high=MOST_ROWS)
         self.discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         self.draws = _check.integer(draws, "draws", low=0, high=10**6)
-        self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, name, recipe
+        self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, _check.text(name, "name"), recipe
         self.builder = None if recipe is None else name
         self.initial.flags.writeable = False
-        for what, function in (("reset", reset), ("step", step)):
-            if not callable(function):
-                raise TypeError(f"{what} must be a function, found {function!r}")
-        if not (observe is None or observe == "hash" or callable(observe)):
-            raise TypeError(f'observe must be a function, "hash" or None, found {observe!r}')
+        if not (recipe is None or isinstance(recipe, dict)):
+            raise TypeError(f"recipe must be a dict, found {_check.shown(recipe)}")
+        _check.arity(reset, 1, "reset", "reset(uniforms)")
+        _check.arity(step, 4, "step", "step(state, actions, uniforms, rewards)")
+        if not (observe is None or (isinstance(observe, str) and observe == "hash") or callable(observe)):
+            raise TypeError(f'observe must be a function, "hash" or None, found {_check.shown(observe)}')
+        if callable(observe):
+            _check.arity(observe, 1, "observe", "observe(state)")
         self._functions: Any = (reset, step, observe)
         self._try()
         self._frozen = True
 
     def _try(self) -> None:
-        """One reset and one step, uncompiled, so that mistakes come with a Python traceback and not from compiled code."""
-        reset, step, observe = (getattr(each, "py_func", each) for each in self._functions)
+        """One reset and one step, uncompiled, so that mistakes come with a Python traceback and not from compiled code.
+
+        States are numpy integers, which wrap around as compiled ones do. Python's own, such as a hash that a function begins
+        by itself, do not: where these outgrow 64 bits, or lead to a row that is none, the compiled functions decide.
+        """
+        plain = [getattr(each, "py_func", each) for each in self._functions]
+        try:
+            with np.errstate(over="ignore"):
+                self._play(*plain)
+        except (OverflowError, _Elsewhere) as error:
+            if UNCOMPILED:
+                raise ValueError(str(error)) from error
+            self._compile()
+            try:
+                self._play(*self._functions)
+            except _Elsewhere as still:
+                raise ValueError(str(still)) from None
+
+    def _play(self, reset: Any, step: Any, observe: Any) -> None:
+        """One reset and one step of functions, compiled or not."""
         uniforms, rewards = np.full(self.draws, 0.5), np.zeros(self.num_players)
 
-        def checked(what: str, value: Any) -> int:
+        def checked(what: str, value: Any) -> Any:
             if not _check.is_int(value):
-                raise TypeError(f"{what} must return an integer, found {value!r} of type {type(value).__name__}")
-            return int(value)
+                raise TypeError(f"{what} must return an integer, found {_check.shown(value)} of type "
+                                f"{type(value).__name__}")
+            return np.int64((int(value) + 2**63) % 2**64 - 2**63)
 
-        state = checked("reset", reset(uniforms))
-        after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
+        with explaining(reset, "reset"):
+            state = checked("reset", reset(uniforms))
+        with explaining(step, "step"):
+            after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
         if not np.isfinite(rewards).all():
-            raise ValueError(f"step must fill rewards with finite numbers, found {rewards}")
+            raise ValueError(f"step must fill rewards with finite numbers, found {_check.shown(rewards)}")
         for place in (state, after):
-            seen = place if observe is None else 0 if observe == "hash" else checked("observe", observe(place))
+            with explaining(observe, "observe"):
+                seen = place if observe is None else 0
+                if callable(observe):
+                    seen = checked("observe", observe(place))
             if not 0 <= seen < self.num_states:
-                raise ValueError(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
+                raise _Elsewhere(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
                                  'give observe=, or observe="hash"')
 
+    def _compile(self) -> None:
+        """Compiled functions in the place of plain ones."""
+        plain = [callable(each) and not hasattr(each, "py_func") for each in self._functions]
+        functions = (user_kernel(each) if is_plain else each for each, is_plain in zip(self._functions, plain, strict=True))
+        object.__setattr__(self, "_functions", tuple(functions))
+
     def _build_sampler(self) -> Any:
-        reset, step, observe = (user_kernel(each) if callable(each) and not hasattr(each, "py_func") else each for each in self._functions)
+        self._compile()
+        with contextlib.suppress(_Elsewhere):  # said by check(), with the state
+            self._play(*self._functions)  # what cannot be compiled is explained here, not from the middle of a run
+        reset, step, observe = self._functions
 
         @user_kernel
         def begin(sampler, uniforms, at):
@@ -163,7 +205,7 @@ class SimulatorGame(Game):
             @user_kernel
             def seen(state, rows):
                 return state
-        elif observe == "hash":
+        elif isinstance(observe, str):
             seen = hashed
         else:
 

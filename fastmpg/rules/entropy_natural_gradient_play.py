@@ -4,8 +4,8 @@
 
 where Qbar_i^tau(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i^tau(t) and V_i^tau is the value with stage
 payoff r_i + tau H(pi_i): no entropy at s itself, which would only add a constant. The fixed points are the quantal
-response equilibria at tau. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our
-tau / (1 - gamma).
+response equilibria at tau. At eta tau = 1 - gamma the exponent of the old policy is 0 and the step is the logit reply
+itself. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our tau / (1 - gamma).
 """
 
 from __future__ import annotations
@@ -13,20 +13,34 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import _check
+from .._check import Float
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from ..machine import attach, inlined
-from .state import SoftmaxState
+from ..models.game import Game
+from .state import SoftmaxState, refuse_zeros
+
+ULP = 2.0**-52
+
+
+def _exponent(eta, tau, discount):
+    """That of the old policy, 1 - eta tau / (1 - gamma); what a rounded gamma, eta and tau leave beside 0 is 0."""
+    keep = 1.0 - eta / (1.0 - discount) * tau
+    return 0.0 if abs(keep) * (1.0 - discount) <= 2.0 * ULP else keep
+
+
+exponent = inlined(_exponent)
 
 
 @inlined
 def _update(rule, state, feedback, k):
     theta = state.theta
     gain = rule.eta / (1.0 - feedback.discount)
-    keep = 1.0 - gain * rule.tau
+    keep = exponent(rule.eta, rule.tau, feedback.discount)
     for s in range(theta.shape[0]):
         for c in range(theta.shape[1]):
-            theta[s, c] = keep * theta[s, c] + gain * feedback.q_bar[s, c]
+            before = keep * theta[s, c] if keep != 0.0 else 0.0  # an old probability of 0, too, has 0^0 = 1
+            theta[s, c] = before + gain * feedback.q_bar[s, c]
     softmax_rows(theta, feedback.offset, state.policy)
 
 
@@ -37,12 +51,15 @@ class EntropyNaturalGradientPlay(NamedTuple):
     Parameters
     ----------
     eta : float
-        Step size, > 0; eta tau < 1 - gamma keeps the exponent of the old policy positive.
+        Step size, > 0; eta tau at most 1 - gamma, so that the exponent of the old policy is not negative.
     tau : float
         Weight of the entropy, >= 0; 0 gives :class:`NaturalGradientPlay`.
 
     Notes
     -----
+    The first policy must be positive everywhere unless tau is 0 (what is 0 stays 0, as in :class:`NaturalGradientPlay`) or
+    eta tau = 1 - gamma (it does not matter): a probability of 0 would stay so, and the equilibria have none.
+
     Sun et al. (2024), eq. (2). Provable steps: :func:`fastmpg.theory.entropy_natural_step`.
     """
 
@@ -56,5 +73,16 @@ class EntropyNaturalGradientPlay(NamedTuple):
 
     def checked(self) -> EntropyNaturalGradientPlay:
         """The rule with its parameters checked."""
-        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
-                                          _check.real(self.tau, "tau", 0.0))
+        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.tau, "tau", 0.0))
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """Refuse a step that overshoots for this game's discount, and a first policy that could not move."""
+        left = 1.0 - game.discount
+        keep = _exponent(self.eta, self.tau, game.discount)
+        if keep < 0.0:
+            raise ValueError(f"eta must be in (0, (1 - discount) / tau] = (0, {left / self.tau:.17g}] for this game, found "
+                             f"{self.eta!r}: the old policy would have the negative exponent 1 - eta tau / (1 - discount) = "
+                             f"{keep:.6g}")
+        if self.tau > 0.0 and keep != 0.0:
+            refuse_zeros(game, policy, "entropy-regularised play",
+                         "; move it inside, or take eta = (1 - discount) / tau")

@@ -15,8 +15,7 @@ from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from ..machine import attach, inlined
 from ..models.game import Game
-from .rule import interior
-from .state import SoftmaxState
+from .state import SoftmaxState, refuse_zeros
 
 
 @inlined
@@ -56,6 +55,6 @@ class GradientPlay(NamedTuple):
         return GradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0))
 
     def check_start(self, game: Game, policy: Float) -> None:
-        """A log-barrier is infinite where a probability is 0."""
+        """Refuse a first policy on the boundary, where the log-barrier is infinite."""
         if self.lam > 0.0:
-            interior(game, policy, "a log-barrier")
+            refuse_zeros(game, policy, "a log-barrier")

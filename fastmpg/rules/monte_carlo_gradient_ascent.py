@@ -124,7 +124,7 @@ class MonteCarloGradientAscent(NamedTuple):
     def checked(self) -> MonteCarloGradientAscent:
         """The rule with its parameters checked."""
         if not isinstance(self.kind, str) or self.kind not in ("gradient", "q"):
-            raise ValueError(f'kind must be "gradient" or "q", found {self.kind!r}')
+            raise ValueError(f'kind must be "gradient" or "q", found {_check.shown(self.kind)}')
         return MonteCarloGradientAscent(
             _check.real(self.eta, "eta", 0.0, open_low=True),
             _check.integer(self.rollouts, "rollouts", low=1, high=MOST),

@@ -15,8 +15,7 @@ from ..feedback.oracle import Oracle
 from ..kernels.simplex import softmax_rows
 from ..machine import attach, inlined
 from ..models.game import Game
-from .rule import interior
-from .state import SoftmaxState
+from .state import SoftmaxState, refuse_zeros
 
 CLIPS = {None: 0, "raw": 1, "centred": 2}
 TINY = 1e-290  # a probability or visitation that underflowed still divides
@@ -83,17 +82,16 @@ class NaturalGradientPlay(NamedTuple):
     def checked(self) -> NaturalGradientPlay:
         """The rule with its parameters checked."""
         if isinstance(self.clip, str | None) and self.clip not in CLIPS:
-            raise ValueError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
+            raise ValueError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
         if not isinstance(self.clip, str | None):
-            raise TypeError(f'clip must be None, "raw" or "centred", found {self.clip!r}')
-        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
-                                   _check.real(self.lam, "lam", 0.0), self.clip)
+            raise TypeError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
+        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """Refuse a first policy on the boundary, where the log-barrier is infinite."""
+        if self.lam > 0.0:
+            refuse_zeros(game, policy, "a log-barrier")
 
     def compiled(self) -> NaturalGradientPlay:
         """The rule as kernels see it: numbers only."""
         return self._replace(clip=CLIPS[self.clip])
-
-    def check_start(self, game: Game, policy: Float) -> None:
-        """A log-barrier is infinite where a probability is 0."""
-        if self.lam > 0.0:
-            interior(game, policy, "a log-barrier")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Float
+from .._check import Float, shown
 from .._contract import members
 from ..feedback.feedback import FeedbackContract, feedback_contract
 from ..feedback.oracle import Oracle
@@ -170,33 +170,18 @@ def contract_of(rule: Any) -> Contract:
     if isinstance(rule, type):
         raise TypeError(f"rule must be an instance, found the class {rule.__name__}; write {rule.__name__}(...)")
     if not (isinstance(rule, tuple) and hasattr(rule, "_fields")):
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}; see fastmpg.rules")
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}; see fastmpg.rules")
     try:
         return contract(type(rule))
     except TypeError as error:
         if hasattr(type(rule), "update"):
             raise
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {rule!r}: {error}") from None
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}: {error}") from None
 
 
 def examples(kind: type) -> list[Any]:
     """The rules of a class that its contract gives as examples."""
     return [kind(**each) for each in contract(kind).examples]
-
-
-def interior(game: Game, policy: Float, what: str) -> None:
-    """Refuse a first policy with a probability of 0: for rules' ``check_start``.
-
-    Raises
-    ------
-    ValueError
-        That names player, action and state.
-    """
-    if (policy <= 0.0).any():
-        s, c = (int(x) for x in np.argwhere(policy <= 0.0)[0])
-        i = int(np.searchsorted(game.offset, c, side="right")) - 1
-        raise ValueError(f"{what} needs every initial probability above 0, found {policy[s, c]} for player {i}, "
-                         f"action {c - int(game.offset[i])} in state {s}")
 
 
 def _checked_rule(rule: Any) -> Any:

@@ -88,3 +88,12 @@ class TableState(NamedTuple):
     def start(cls, game: Game, policy: Float) -> TableState:
         """The state at a given policy."""
         return cls(policy.copy())
+
+
+def refuse_zeros(game: Game, policy: Float, why: str, instead: str = "") -> None:
+    """Refuse a first policy that gives an action no probability."""
+    if (policy <= 0.0).any():
+        s, c = (int(x) for x in np.argwhere(policy <= 0.0)[0])
+        i = int(np.searchsorted(game.offset, c, side="right")) - 1
+        raise ValueError(f"{why} needs every initial probability above 0 in policy, found {policy[s, c]} for player {i}, "
+                         f"action {c - int(game.offset[i])} in state {s}{instead}")

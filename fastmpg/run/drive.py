@@ -43,7 +43,7 @@ class Snapshot(NamedTuple):
 def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
     if isinstance(policy, str):
         if policy not in ("uniform", "random"):
-            raise ValueError(f'policy must be an array, "uniform" or "random", found {policy!r}')
+            raise ValueError(f'policy must be an array, "uniform" or "random", found {_check.shown(policy)}')
         table = uniform_policy(game) if policy == "uniform" else random_policy(game, rng)
     else:
         table = uniform_policy(game) if policy is None else check_policy(game, policy)
@@ -54,7 +54,7 @@ def _initial(game: Game, rule: Any, policy: Any, rng: Any) -> Float:
 def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, int, Record]:
     check_game(game)
     if not (record is None or isinstance(record, Record)):
-        raise TypeError(f"record must be a fastmpg.Record, found {record!r}")
+        raise TypeError(f"record must be a fastmpg.Record, found {_check.shown(record)}")
     return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
 
 
@@ -143,6 +143,19 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
                 with job.signals.undivided(quiet=True):
                     keeper.save(job, status)
     return status
+
+
+def _check_manner(callback: Any = None, progress: Any = False, throw: Any = True, threads: Any = None,
+                  checkpoint: Any = None) -> None:
+    """What is asked of every entry's options."""
+    if callback is not None:
+        _check.arity(callback, 1, "callback", "callback(snapshot)", known=False)
+    _check.flag(progress, "progress")
+    _check.flag(throw, "throw")
+    if threads is not None:
+        _check.integer(threads, "threads", low=1)
+    if checkpoint is not None:
+        _check.path(checkpoint, "checkpoint")
 
 
 def _streamed(record: Record, checkpoint: Any) -> Record:

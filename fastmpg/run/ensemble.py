@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from .. import _check
 from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from .checkpoint import Keeper, _described
-from .drive import _check_inputs, _drive, _finish, _initial
+from .drive import _check_inputs, _check_manner, _drive, _finish, _initial
 from .grid import _spread
 from .job import Job
 from .record import Record
@@ -51,6 +49,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     >>> result.policy.shape, result.trace["ne_gap"].shape
     ((2, 3, 1, 5), (2, 3, 3, 2))
     """
+    _check_manner(None, progress, throw, threads, checkpoint)
     if runs is not None:
         runs = _check.integer(runs, "runs", low=1)
     contract_of(rule)
@@ -59,10 +58,14 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
     seeds = _check.children(_check.seed_sequence(rng), places)
-    many = policy is not None and not isinstance(policy, str | list | tuple) and np.ndim(policy) == 3
-    if many and np.shape(policy)[0] != places:
-        raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {np.shape(policy)}")
+    many = policy is not None and not isinstance(policy, str | list | tuple)
+    many = many and len(_check.shape_of(policy, "policy")) == 3
+    policy = _check.read(policy, "policy") if many else policy
+    if many and policy.shape[0] != places:
+        raise ValueError(f"policy must have one entry per run, ({places}, S, A_total), found shape {policy.shape}")
     starts = [_initial(game, checked[0][0], policy[r] if many else policy, seeds[r]) for r in range(places)]
+    for r, one in enumerate(checked):
+        contract_of(one[0]).check_start(one[0], game, starts[r % places])
     keys = [run_key(seed) for seed in seeds]
     order = [r % places for r in range(count)]
     job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order], threads, single=False)

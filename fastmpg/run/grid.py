@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..rules.rule import contract
 
 
@@ -25,6 +26,7 @@ def _spread(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...
     count = int(np.prod(shape, dtype=object))
     if count == 0:
         raise ValueError(f"the grid of the rule's parameters is empty: shape {shape}")
+    _check.budget(1000 * count, f"a grid of {count} runs", "ask for fewer runs")
     grid = {k: np.broadcast_to(v, shape).ravel() if k in arrays else itertools.repeat(v, count) for k, v in fields.items()}
     rules = [type(rule)(**dict(zip(grid, values, strict=True))) for values in zip(*grid.values(), strict=True)] or [rule] * count
     return rules, tuple(map(int, shape))

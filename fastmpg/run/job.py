@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..machine.explain import explained
 from ..kernels.simplex import MISS, check_policy_rows
+from ..machine.explain import explained
 from ..metrics.metric import known
 from ..models.game import Game
 from ..rules.rule import contract

@@ -10,7 +10,7 @@ from .. import _check
 from ..models.game import Game
 from ..rules.rule import _label
 from .checkpoint import Keeper, _described
-from .drive import Snapshot, _check_inputs, _drive, _finish, _initial, _streamed
+from .drive import Snapshot, _check_inputs, _check_manner, _drive, _finish, _initial, _streamed
 from .job import Job
 from .record import Record
 from .result import Result
@@ -66,6 +66,7 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     >>> result.trace["ne_gap"].max(axis=1)[[0, -1]].round(6)
     array([0.38    , 0.003457])
     """
+    _check_manner(callback, progress, throw, checkpoint=checkpoint)
     rule, steps, record = _check_inputs(game, rule, steps, record)
     record = _streamed(record, checkpoint)
     start = _initial(game, rule, policy, rng)

@@ -53,21 +53,26 @@ class Record:
         if isinstance(metrics, str):
             raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write ({metrics!r},)")
         if not isinstance(metrics, Iterable):
-            raise TypeError(f"metrics must be a sequence of names, found {metrics!r}")
+            raise TypeError(f"metrics must be a sequence of names, found {_check.shown(metrics)}")
         self.every = _check.integer(every, "every", low=1)
-        self.metrics = tuple(metrics)
+        self.metrics = tuple(_check.sequence(metrics, "metrics", "names"))
         for name in self.metrics:
-            if name not in known():
-                raise ValueError(f"there is no metric {name!r}; choose from {', '.join(known())}")
+            if not isinstance(name, str) or name not in known():
+                raise ValueError(f"metrics: there is no metric {_check.shown(name)}; choose from {', '.join(known())}")
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         if not isinstance(trajectory, bool | str | os.PathLike):
-            raise TypeError(f"trajectory must be True, False or a folder to write to, found {trajectory!r}")
-        self.trajectory: bool | str = trajectory if isinstance(trajectory, bool) else os.fspath(trajectory)
+            raise TypeError(f"trajectory must be True, False or a folder to write to, found {_check.shown(trajectory)}")
+        self.trajectory: bool | str = trajectory if isinstance(trajectory, bool) else ""
+        if not isinstance(trajectory, bool):
+            self.trajectory = _check.path(trajectory, "trajectory")
         self.steps: tuple[int, ...] | None = None
         if steps is not None:
-            if np.ndim(steps) != 1 or np.size(steps) == 0:
-                raise ValueError(f"steps must be a sequence of at least one step, found {steps!r}")
-            listed = [_check.integer(k, "every entry of steps", low=0) for k in np.asarray(steps).tolist()]
+            listed = _check.sequence(steps, "steps", "at least one step")
+            if not listed:
+                raise ValueError(f"steps must be a sequence of at least one step, found {_check.shown(steps)}")
+            if _check.is_masked(steps):
+                raise ValueError("steps must not have masked entries")
+            listed = [_check.integer(k, "every entry of steps", low=0) for k in listed]
             self.steps = tuple(sorted(set(listed)))
 
     def options(self) -> dict[str, Any]:
@@ -110,10 +115,12 @@ class Record:
     def log_spaced(last: int, count: int) -> NDArray[np.int64]:
         """Step 0 and about ``count`` steps up to ``last``, evenly spaced in their logarithm, repetitions dropped."""
         last, count = _check.integer(last, "last", low=1), _check.integer(count, "count", low=1)
+        _check.budget(40 * count, f"a list of {count} steps", "ask for a smaller count")
         return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, last, count)).astype(np.int64)]))
 
     def at(self, steps: int) -> NDArray[np.int64]:
         """The steps that a run of this many updates records."""
+        steps = _check.integer(steps, "steps", low=0)
         if self.steps is None:
             return np.unique(np.append(np.arange(0, steps + 1, self.every), steps)).astype(np.int64)
         late = [k for k in self.steps if k > steps]

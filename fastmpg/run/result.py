@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+from .. import _check
 from .._check import Float
 from .._same import comparable
 from . import storage
@@ -78,6 +79,7 @@ class Result:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one npz file (no pickle), whole or not at all; a streamed trajectory stays in its folder."""
+        _check.path(path, "path")
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
         arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
@@ -98,7 +100,7 @@ class Result:
         ValueError
             If the file is damaged, or not a saved result.
         """
-        arrays, meta = storage.unpack(path)
+        arrays, meta = storage.unpack(_check.path(path, "path"))
         if not isinstance(meta, dict) or meta.get("kind") != "result" or meta.get("format") != FORMAT:
             raise ValueError(f"{os.fspath(path)} is no saved result of this version of fastmpg")
         groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}, "trajectory": {}}

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _check
-from ..models.game import Game
+from ..models.game import Game, check_game
 from ..policy import uniform_policy
 from ..rules.rule import _checked_rule, _label
 from . import checkpoint as _checkpoint
 from .checkpoint import Keeper, _described, _rule_of
-from .drive import Snapshot, _drive, _finish
+from .drive import Snapshot, _check_manner, _drive, _finish
 from .grid import _spread
 from .job import Job
 from .record import Record
@@ -60,11 +60,16 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     >>> bool((whole.policy == fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(eta=5.0), 100).policy).all())
     True
     """
-    arrays, meta, said = _checkpoint.load(path)
+    _check_manner(callback, progress, throw, threads)
+    if game is not None:
+        check_game(game)
+    arrays, meta, said = _checkpoint.load(_check.path(path, "path"))
     made, target = meta["k"], meta["steps"] if steps is None else _check.integer(steps, "steps", low=0)
     if target < made:
         raise ValueError(f"steps must be at least the {made} that were made, found {target}")
     world = _checkpoint.load_game(path, arrays, meta, game)
+    if rule is not None and (isinstance(rule, type) or not hasattr(rule, "_asdict")):
+        _checked_rule(rule)
     whole_rule = _rule_of(arrays, meta, rule)
     shape = None if meta["shape"] is None else tuple(meta["shape"])
     rules = [_checked_rule(one) for one in (_spread(whole_rule, shape or ())[0] if shape is not None else [whole_rule])]

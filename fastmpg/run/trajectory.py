@@ -58,7 +58,7 @@ class Trajectory:
         ValueError
             If the folder holds none, or a piece of it is missing or damaged.
         """
-        _finished(folder)
+        _finished(_check.path(folder, "folder"))
         return cls(folder=folder)
 
     def segments(self) -> Iterator[tuple[int, Any, Any]]:

@@ -17,7 +17,7 @@ from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
 from .model import CountModel, CountScratch, CountWork, contract_share
 from .sampler import CountSampler
-from .vectors import INSTEAD, _chooses, _places, count_vectors
+from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _places, count_vectors
 
 
 class CountGame(Game):
@@ -117,7 +117,7 @@ class CountGame(Game):
             As for :class:`CountGame`.
         """
         found, n_players = _check.shape_of(reward, "reward"), _check.integer(num_players, "num_players", low=1)
-        n_actions = _check.integer(num_actions, "num_actions", low=1)
+        n_actions = _check.integer(num_actions, "num_actions", low=1, high=MOST_ACTIONS)
         if len(found) != 2:
             raise ValueError(f"reward must have shape (S, C) with one entry per row of count_vectors({n_players}, {n_actions}), "
                              f"found {found}")
@@ -133,15 +133,18 @@ class CountGame(Game):
         gamma, count, what = _check.real(discount, "discount", 0.0, 1.0, open_high=True), vectors(n_players, n_actions), "payoffs"
         if payoff_kind in (VECTOR, SHARED):
             what = "payoffs" if payoff_kind == VECTOR else "reward"
+            form = "(S, L, C)" if payoff_kind == VECTOR else "(S, C)"
             expected = (n_states, n_actions, count) if payoff_kind == VECTOR else (n_states, count)
-            if np.shape(payoffs) != expected:
-                raise ValueError(f"{what} must have shape {'(S, L, C)' if payoff_kind == VECTOR else '(S, C)'} = {expected}, one entry per "
-                                 f"row of count_vectors({n_players}, {n_actions}), found {np.shape(payoffs)}")
+            if _check.shape_of(payoffs, what) != expected:
+                raise ValueError(f"{what} must have shape {form} = {expected}, one entry per row of count_vectors({n_players}, "
+                                 f"{n_actions}), found {_check.shape_of(payoffs, what)}")
         kind, found = self._kind_of(transitions, n_states, n_players, n_actions, count)
         self.num_players, self.num_states, self.num_actions = n_players, n_states, (n_actions,) * n_players
-        self.discount, self.name, self.shares_reward = gamma, name, payoff_kind == SHARED or n_players == 1
+        self.discount, self.name = gamma, _check.text(name, "name")
+        self.shares_reward = payoff_kind == SHARED or n_players == 1
         by_vector = kind == TABLE or payoff_kind in (VECTOR, SHARED)
-        need = 16 * math.prod(np.shape(payoffs)) + 16 * math.prod(found) + 8 * (n_players + 3) * (n_actions + 1)
+        need = 16 * math.prod(_check.shape_of(payoffs, what)) + 16 * math.prod(found)
+        need += 8 * (n_players + 3) * (n_actions + 1)
         need += 8 * count * (n_actions + 6) * by_vector
         columns = sum(contract_counts.table_columns(payoff_kind, n_states, n_actions, kind))
         layout = contract_counts.scratch_layout(n_players, n_actions, columns, payoff_kind)
@@ -151,23 +154,24 @@ class CountGame(Game):
         choose = _chooses(n_players, n_actions)
         counts = count_vectors(n_players, n_actions) if by_vector else np.zeros((0, n_actions), np.int64)
         order = np.argsort(_places(counts, choose))
-        table = _check.array(payoffs, what)
+        table = _check.array(payoffs, what, advice=_check.FORBIDDEN)
         if payoff_kind == OWN:
             table = table[None]
         elif payoff_kind == VECTOR:
             table = np.ascontiguousarray(table.transpose(0, 2, 1)[None, :, order])
         elif payoff_kind == SHARED:
             table = np.ascontiguousarray(table[None, :, order, None])
-        moves = self._moves(kind, transitions, counts, found)
+        moves, change = self._moves(kind, transitions, counts, found)
         if kind == TABLE:
             moves = np.ascontiguousarray(moves[:, order])[None]
         elif kind == FIXED:
             moves = moves[None, None]
-        rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
+        rho, moved = _check.initial(initial, n_states)
         self._order = order
         self.draws = n_actions if kind == FACTORED else 1
         self._model = CountModel(table, moves, choose, np.array(layout, np.int64), kind, payoff_kind, gamma, rho,
                                  np.array(self.num_actions, np.int64), self.offset)
+        self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
         self._frozen = True
@@ -191,16 +195,17 @@ class CountGame(Game):
                          f"{(n_states, n_states)}, or be a function f(state, counts), found {found}")
 
     @staticmethod
-    def _moves(kind: int, transitions: Any, counts: NDArray[np.int64], shape: tuple[int, ...]) -> Float:
-        """The checked table."""
+    def _moves(kind: int, transitions: Any, counts: NDArray[np.int64], shape: tuple[int, ...]) -> tuple[Float, float]:
+        """The checked and settled table, and the largest change."""
         if callable(transitions):
-            moves = np.empty(shape)
+            _check.arity(transitions, 2, "transitions", "f(state, counts)")
+            moves, single = np.empty(shape), False
             for s in range(shape[0]):
-                rows = _check.array(transitions(s, counts.copy()), f"transitions({s}, counts)")
+                rows, from_single, _ = _check.law_table(transitions(s, counts.copy()), f"transitions({s}, counts)")
                 _check.shape(rows, f"transitions({s}, counts)", shape[1:], "(C, S)")
-                moves[s] = rows
+                moves[s], single = rows, single or from_single
         else:
-            moves = _check.array(transitions, "transitions")
+            moves, single, _ = _check.law_table(transitions, "transitions")
 
         def where(row: int) -> str:
             index = tuple(int(x) for x in np.unravel_index(row, moves.shape[:-1]))
@@ -208,8 +213,7 @@ class CountGame(Game):
                 return f"for facility {index[0]} in its state {index[1]} with {index[2]} players"
             return f"in state {index[0]}" + (f" at counts {tuple(counts[index[1]].tolist())}" if kind == TABLE else "")
 
-        _check.rows_sum_to_one(moves.min(axis=-1).ravel(), moves.sum(axis=-1).ravel(), where)
-        return moves
+        return _check.transitions(moves, single, where)
 
     @property
     def payoffs(self) -> Float:
@@ -240,6 +244,7 @@ class CountGame(Game):
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> CountGame:
+        _check.entries(tables, "tables", ("payoffs", "transitions", "discount", "initial", "sizes"))
         n_players, n_actions, kind = map(int, tables["sizes"])
         rest = (tables["transitions"], float(tables["discount"]), tables["initial"])
         if kind == VECTOR:

@@ -12,6 +12,8 @@ from ...kernels.contract_counts import vectors
 
 INSTEAD = "use fewer players or actions, or transitions that factor over facilities or are the same for all actions"
 
+MOST_ACTIONS = 2**16  # no table over more fits, and counting them would take long
+
 
 def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
     """All ways in which players can spread over actions: the order of tables over count vectors.
@@ -32,7 +34,8 @@ def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
     >>> fm.count_vectors(2, 3).tolist()
     [[0, 0, 2], [0, 1, 1], [0, 2, 0], [1, 0, 1], [1, 1, 0], [2, 0, 0]]
     """
-    n_players, n_actions = _check.integer(num_players, "num_players", low=1), _check.integer(num_actions, "num_actions", low=1)
+    n_players = _check.integer(num_players, "num_players", low=1)
+    n_actions = _check.integer(num_actions, "num_actions", low=1, high=MOST_ACTIONS)
     need = 8 * vectors(n_players, n_actions) * (n_actions + 4)
     _check.budget(need, f"the {vectors(n_players, n_actions)} count vectors of {n_players} players on {n_actions} actions", INSTEAD)
     table, left = np.zeros((1, 0), np.int64), np.array([n_players])

@@ -16,17 +16,20 @@ from ...kernels.joint import cut_players
 from .sparse import Layout, SparseModel, table_bytes
 
 DTYPES = {"float64": 8, "float32": 4}
-SINGLE = 1e-6  # by which sums of single-precision probabilities may miss 1
 LARGEST = 2**31  # states that 32-bit indices tell apart
 
 
 class Rows(NamedTuple):
-    """Canonical CSR rows: pointer int64, index int32 or int64, probability; ``own``: whether they may be overwritten."""
+    """Canonical CSR rows: pointer int64, index int32 or int64, probability.
+
+    own: whether they may be overwritten   single: whether they come from float32
+    """
 
     pointer: NDArray[np.int64]
     index: Any
     probability: NDArray[Any]
     own: bool
+    single: bool = False
 
     @property
     def spare(self) -> bool:
@@ -43,6 +46,7 @@ def canonical(transitions: Any, own: bool = False) -> Rows:
     """The rows of a scipy.sparse matrix, sorted and without duplicates (which add up as in scipy)."""
     if transitions.dtype.kind not in "fiub":
         raise TypeError(f"transitions must hold real numbers, found dtype {transitions.dtype}")
+    single = transitions.dtype == np.float32
     if transitions.format != "csr":
         transitions, own = sp.csr_array(transitions), True
     pointer = np.array(transitions.indptr, np.int64)
@@ -54,23 +58,23 @@ def canonical(transitions: Any, own: bool = False) -> Rows:
         transitions.sum_duplicates()
         pointer, own = np.array(transitions.indptr, np.int64), True
     count = int(pointer[-1])
-    return Rows(pointer, transitions.indices[:count], transitions.data[:count], own)
+    return Rows(pointer, transitions.indices[:count], transitions.data[:count], own, single)
 
 
 def dtype_name(value: Any) -> str:
     """ "float64" or "float32"."""
     try:
         name = np.dtype(value).name
-    except TypeError:
-        name = repr(value)
+    except Exception:  # numpy raises whatever comes
+        name = _check.shown(value)
     if name not in DTYPES:
         raise ValueError(f'dtype must be "float64" or "float32", found {name}')
     return name
 
 
 def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float, offset: NDArray[np.int64], dtype: str,
-          copy: bool, max_bytes: int | None, where: Callable[[int], str]) -> tuple[SparseModel, Layout]:
-    """The model of rows over states and joint actions, and the layout of its workspace.
+          copy: bool, max_bytes: int | None, where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
+    """The model of rows over states and joint actions, the layout of its workspace, the largest change of a probability.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
         raise ValueError(f"a sparse game has fewer than {LARGEST} states, found {n_states}")
     if entries and not 0 <= int(rows.index.min()) <= int(rows.index.max()) < n_states:
         raise ValueError(f"transitions lead to states {int(rows.index.min())} to {int(rows.index.max())}, but there are {n_states}")
-    check(rows.pointer, rows.probability, where)
+    unsettled = check(rows, dtype, where)
     mark, chain_pointer = np.zeros(n_states, np.int32), np.zeros(n_states + 1, np.int64)
     csr.count_unions(rows.pointer, rows.index, joint, mark, chain_pointer)
     union, widest = int(chain_pointer[-1]), int(np.diff(chain_pointer).max())
@@ -96,18 +100,39 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
     slot = rows.index.view(np.uint32) if rows.spare else np.empty(entries, np.uint32)
     chain_index = np.empty(union, np.uint32)
     csr.fill_unions(rows.pointer, rows.index, joint, mark, chain_pointer, chain_index, slot)
-    probability = np.array(rows.probability, dtype, copy=True if copy and not rows.own else None)
+    probability: NDArray[Any] = np.asarray(rows.probability, dtype)
+    theirs = not rows.own and np.may_share_memory(probability, rows.probability)
+    if theirs and (copy or unsettled or dtype == "float32"):
+        probability = probability.copy()
+    change = settle(rows.pointer, probability, rows.single and dtype == "float64") if unsettled else 0.0
     if dtype == "float32":
-        if probability is rows.probability:
-            probability = probability.copy() if not rows.own else probability
         csr.settle_single(rows.pointer, probability)
     counts = np.array(actions, np.int64)
     return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts, offset,
-                       layout.cut), layout
+                       layout.cut), layout, change
 
 
-def check(pointer: NDArray[np.int64], probability: NDArray[Any], where: Callable[[int], str]) -> None:
-    """Refuse rows that are no distributions."""
+def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -> float:
+    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums, in place; the largest change."""
+    change, first, n_rows = 0.0, 0, pointer.size - 1
+    while first < n_rows:
+        last = max(first + 1, int(np.searchsorted(pointer, pointer[first] + _check.CHUNK, side="right")) - 1)
+        here, bounds = slice(int(pointer[first]), int(pointer[last])), pointer[first:last + 1]
+        before = probability[here].astype(np.float64)
+        after, starts = np.maximum(before, 0.0), bounds[:-1] - bounds[0]  # no row is empty: they sum to 1
+        total = np.add.reduceat(after, starts)
+        if not every:
+            total[np.minimum.reduceat(before, starts) >= 0.0] = 1.0
+        after /= np.repeat(total, np.diff(bounds))
+        change = max(change, float(np.abs(after - before).max()))
+        probability[here] = after
+        first = last
+    return change
+
+
+def check(rows: Rows, dtype: str, where: Callable[[int], str]) -> bool:
+    """Refuse rows that are no distributions; whether they have to be settled, as :func:`fastmpg._check.laws` does."""
+    pointer, probability = rows.pointer, rows.probability
     with np.errstate(invalid="ignore", over="ignore"):
         total = float(probability.sum(dtype=np.float64)) if probability.size else 0.0
     if not np.isfinite(total):
@@ -117,9 +142,15 @@ def check(pointer: NDArray[np.int64], probability: NDArray[Any], where: Callable
             raise ValueError(f"transitions must be finite, found {float(probability[bad[0]])} {where(row)}")
     worst, number = np.zeros(2, np.int64), np.zeros(2)
     csr.worst_rows(pointer, probability, worst, number)
-    _check.rows_sum_to_one(number[:1], np.ones(1), lambda _: where(int(worst[0])))
-    if probability.dtype != np.float32 or abs(number[1] - 1.0) > SINGLE:
-        _check.rows_sum_to_one(np.zeros(1), number[1:], lambda _: where(int(worst[1])))
+    single = rows.single or probability.dtype == np.float32
+    tolerance = _check.single_tolerance(int(np.diff(pointer).max())) if single else _check.TOLERANCE
+    if number[0] < -tolerance:
+        raise ValueError(f"transition probabilities must not be negative, found {float(number[0])!r} "
+                         f"{where(int(worst[0]))}")
+    if abs(number[1] - 1.0) > tolerance:
+        raise ValueError(f"transition probabilities must sum to 1, found {float(number[1])!r} {where(int(worst[1]))}; divide "
+                         "each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
+    return bool(number[0] < 0.0 or (single and dtype == "float64" and number[1] != 1.0))
 
 
 def refuse_large(planes: int, joint: int, layout: Layout, dtype: str, limit: int | None, held: int) -> None:

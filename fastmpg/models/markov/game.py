@@ -44,8 +44,8 @@ class MarkovGame(Game):
     rewards : array_like (N, S, A_0, ..., A_{N-1})
         Reward of every player in every state at every joint action.
     transitions : array_like (S, A_0, ..., A_{N-1}, S) or scipy.sparse (S * J, S)
-        P(t | s, a); every row sums to 1. Sparse rows are numbered s * J + j with j the joint action in C order (player 0
-        slowest), and are never densified.
+        P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are numbered
+        s * J + j with j the joint action in C order (player 0 slowest), and are never densified.
     discount : float
         In [0, 1).
     initial : array_like (S,), optional
@@ -102,10 +102,12 @@ class MarkovGame(Game):
         transitions, discount, initial, name, copy, max_bytes, dtype
             As for :class:`MarkovGame`.
         """
-        if len(_check.shape_of(reward, "reward")) < 2:
-            raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {np.shape(reward)}")
+        found = _check.shape_of(reward, "reward")
+        if len(found) < 2:
+            raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {found}")
+        table = _check.read(reward, "reward")
         game = cls.__new__(cls)
-        game._build(np.asarray(reward)[None], np.shape(reward), transitions, discount, initial, name, copy, max_bytes, dtype)
+        game._build(table[None], table.shape, transitions, discount, initial, name, copy, max_bytes, dtype, "reward")
         return game
 
     @classmethod
@@ -153,22 +155,32 @@ class MarkovGame(Game):
         array([1.105, 1.105])
         """
         actions, states = _check.num_actions(num_actions), _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
-        table = rewards
+        table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
+        discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
+        room, name = _check.integer(width, "width", low=1, high=2**24), _check.text(name, "name")
+        if max_bytes is not None:
+            _check.integer(max_bytes, "max_bytes", low=0)
         if callable(rewards):
             table = rewards_of(rewards, states, actions, 1 if shared else len(actions), max_bytes)
             table = table[0] if shared else table
         expected = (*(() if shared else (len(actions),)), states, *actions)
-        if _check.shape_of(table, "rewards") != expected:
-            raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}, found {np.shape(table)}")
-        room = _check.integer(width, "width", low=1, high=2**24)
-        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, dtype_name(dtype))
+        found = _check.shape_of(table, "rewards")
+        if found != expected:
+            raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
+                             f"{' with shared=True' if shared else ''}, found {found}")
+        table = _check.read(table, "rewards")
+        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, single)
         game = cls.__new__(cls)
-        planes = np.asarray(table)[None] if shared else table
-        game._build(planes, (states, *actions), rows, discount, initial, name, not callable(rewards), max_bytes, dtype)
+        planes = table[None] if shared else table
+        game._build(planes, (states, *actions), rows, discount, rho, name, not callable(rewards), max_bytes, dtype)
+        object.__setattr__(game, "largest_change", max(moved, game.largest_change))
         return game
 
     def _build(self, rewards: ArrayLike, sizes: tuple[int, ...], transitions: Any, discount: float,
-               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str) -> None:
+               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str,
+               what: str = "rewards") -> None:
+        copy, name = _check.flag(copy, "copy"), _check.text(name, "name")
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
         if n_states == 0 or 0 in actions:
             raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and actions {actions}")
@@ -182,8 +194,8 @@ class MarkovGame(Game):
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
         found = expected if ready else transitions.shape if sparse else _check.shape_of(transitions, "transitions")
         if found != expected:
-            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the rewards, found {found}")
-        planes = np.shape(rewards)[0]
+            raise ValueError(f"transitions must have shape {meaning} = {expected} to fit the {what}, found {found}")
+        planes = _check.shape_of(rewards, what)[0]
         if sparse:
             rows = transitions if ready else canonical(transitions)
             layout = Layout(n_states, actions, len(actions) - 1, int(rows.pointer[-1]), 0, 1)
@@ -194,20 +206,22 @@ class MarkovGame(Game):
             _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
         several = planes == len(actions) > 1
-        table = _check.array(rewards, "rewards", copy=copy and not several)
+        table = _check.array(rewards, what, copy=copy and not several, advice=_check.FORBIDDEN)
         table = own_action_first(table, actions) if several else table.reshape(planes, n_states, joint)
-        rho = np.full(n_states, 1.0 / n_states) if initial is None else _check.distribution(initial, "initial", n_states)
+        rho, moved = _check.initial(initial, n_states)
         self.num_players, self.num_states, self.num_actions = len(actions), n_states, actions
         self.discount, self.name, self.shares_reward = gamma, name, planes == 1
         counts = np.array(actions, np.int64)
         if sparse:
             built = build(rows, table, actions, gamma, rho, self.offset, single, copy, max_bytes, self._where)
             self._model: Any = built[0]
-            self._layout = built[1]
+            self._layout, change = built[1], built[2]
         else:
-            moves = _check.array(transitions, "transitions", copy=copy).reshape(n_states, joint, n_states)
-            _check.rows_sum_to_one(moves.min(axis=-1).ravel(), moves.sum(axis=-1).ravel(), self._where)
+            moves, from_single, own = _check.law_table(transitions, "transitions", copy=copy)
+            moves = moves.reshape(n_states, joint, n_states)
+            moves, change = _check.transitions(moves, from_single, self._where, own=own)
             self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states))
+        self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
         self._frozen = True
@@ -285,7 +299,7 @@ class MarkovGame(Game):
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> MarkovGame:
-        rewards = tables["rewards"]
+        rewards = _check.entries(tables, "tables", ("rewards", "discount", "initial"))["rewards"]
         moves: Any = tables.get("transitions")
         if moves is None:
             moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)

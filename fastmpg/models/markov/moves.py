@@ -15,6 +15,7 @@ from ... import _check
 from ...kernels import csr
 from ...kernels.csr import merge
 from ...machine import user_kernel
+from ...machine.explain import explaining
 from .build import Rows
 
 GUARD = 64  # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
@@ -37,9 +38,12 @@ _next_joint = user_kernel(_next_joint)
 
 def arguments(function: Callable[..., Any], name: str, allowed: dict[int, str]) -> int:
     """How many arguments a user's function takes."""
-    if not callable(function):
-        raise TypeError(f"{name} must be a function, found {function!r}")
-    count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
+    _check.function(function, name)
+    try:
+        count = len(inspect.signature(getattr(function, "py_func", function)).parameters)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a Python function of {' or '.join(allowed.values())}, found "
+                        f"{_check.shown(function)}") from None
     if count not in allowed:
         raise TypeError(f"{name} must take {' or '.join(allowed.values())}, found {count} arguments")
     return count
@@ -116,7 +120,8 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
     scratch = (np.zeros(room, np.int64), np.zeros(room), np.zeros(room), np.zeros(room, np.int64), np.zeros(room))
     index, probability = np.zeros(0, np.int32), np.zeros(0, dtype)
     for _ in range(2):
-        drive(counts, pointer, index, probability, *scratch, width, fault, found)
+        with explaining(moves, "moves"):
+            drive(counts, pointer, index, probability, *scratch, width, fault, found)
         if fault[1]:
             row, value = int(fault[0]), float(found[0])
             raise ValueError({
@@ -152,7 +157,8 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
                     table[i, s, j] = out[i]
                 _next_joint(actions, counts)
 
-    drive(np.array(n_actions, np.int64), np.zeros(planes), table)
+    with explaining(reward, "rewards"):
+        drive(np.array(n_actions, np.int64), np.zeros(planes), table)
     return table.reshape(planes, n_states, *n_actions)
 
 
@@ -164,8 +170,9 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     Parameters
     ----------
     factors : sequence of array_like (X_l, A_0, ..., A_{N-1}, X_l)
-        The local transitions of every factor. An axis of length 1 in the place of an A_i says that player i's action does not
-        matter to this factor.
+        The local transitions of every factor; rows from float32 may sum to 1 up to its rounding (see
+        :class:`fastmpg.Game`). An axis of length 1 in the place of an A_i says that player i's action does not matter to
+        this factor.
     num_actions : sequence of int
         One number a player.
     max_bytes : int, optional
@@ -174,7 +181,7 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     Returns
     -------
     scipy.sparse.csr_array (S * J, S)
-        Sorted rows s * J + j, for :class:`fastmpg.MarkovGame`. Entries of 0 are left out.
+        Sorted rows s * J + j, for :class:`fastmpg.MarkovGame`, in float64. Entries of 0 are left out.
 
     Raises
     ------
@@ -197,24 +204,26 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     """
     actions = _check.num_actions(num_actions)
     joint = math.prod(actions)
-    if len(factors) == 0:
+    given = _check.sequence(factors, "factors", "tables of local transitions")
+    if not given:
         raise ValueError("factors must hold at least one table of local transitions")
-    _check.budget(8 * joint * len(factors), f"{joint} joint actions", "fewer of them would fit", max_bytes)
+    _check.budget(8 * joint * len(given), f"{joint} joint actions", "fewer of them would fit", max_bytes)
     sizes, places, starts, bounds, index, chances = [], [], [], [np.zeros(1, np.int64)], [], []
     rows = entries = 0
-    for l, factor in enumerate(factors):
-        table = _check.array(factor, f"factors[{l}]", copy=False)
+    for l, factor in enumerate(given):
+        table, single, own = _check.law_table(factor, f"factors[{l}]", copy=False)
         good = table.ndim == len(actions) + 2 and table.shape[0] == table.shape[-1] > 0
         if not good or any(n not in (1, a) for n, a in zip(table.shape[1:-1], actions, strict=True)):
             raise ValueError(f"factors[{l}] must have shape (X, A_0, ..., X) with actions {actions}, or 1 in the place of those that do "
                              f"not matter, found {table.shape}")
         local = np.arange(math.prod(table.shape[1:-1])).reshape(table.shape[1:-1])
         flat = table.reshape(-1, table.shape[0])
-        if (flat < 0).any() or (np.abs(flat.sum(axis=1) - 1) > _check.TOLERANCE).any():
-            bad = int(np.argmax(np.maximum(-flat.min(axis=1), np.abs(flat.sum(axis=1) - 1))))
-            x, *a = (int(each) for each in np.unravel_index(bad, table.shape[:-1]))
-            raise ValueError(f"factors[{l}] must hold distributions, found {flat[bad].tolist()} at local state {x} and joint action "
-                             f"{tuple(a)}")
+
+        def where(row: int, _: int | None, lead: tuple[int, ...] = table.shape[:-1]) -> str:
+            x, *a = (int(each) for each in np.unravel_index(row, lead))
+            return f"at local state {x} and joint action {tuple(a)}"
+
+        flat, _ = _check.laws(flat, single, f"the distributions of factors[{l}]", where, own=own)
         sizes.append((table.shape[0], local.size))
         places.append(np.broadcast_to(local, actions).reshape(-1))
         starts.append(rows)
