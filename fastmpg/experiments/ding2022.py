@@ -15,7 +15,7 @@ import numpy as np
 from .. import plot
 from .._check import Float
 from ..games.distancing import safe_distancing
-from ..metrics import ne_gap
+from ..metrics.ne_gap import ne_gap
 from ..metrics.evaluation import evaluate
 from ..models.game import Game
 from ..policy import split
