@@ -188,7 +188,7 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
         if len(set(shapes)) == 1 and shapes[0] == (states, total) and len(shapes) > 1:
             raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(shapes)} whole "
                              f"policies (S, A_total) = {shapes[0]}; a stack of policies is one array: numpy.stack(policies)")
-    if len(_check.shape_of(policy, name)) <= 2:
+    if len(_check.shape_of(policy, name)) <= 2:  # type: ignore[arg-type]
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
     if table.shape[-2:] != (states, total):

@@ -199,7 +199,7 @@ def _ask_each(game: Game, benches: Benches, stack: Float, question: Question, ta
     lead, size = stack.shape[:-2], stack.shape[-2] * stack.shape[-1]
     count, all_threads = math.prod(lead), machine.threads()
     shares = min(count, all_threads) if count * (benches.work + CALL_WORK) > PARALLEL_WORK else 1
-    if count < all_threads and benches.large or not _check.fits(shares * benches.workspace, 0.5):
+    if (count < all_threads and benches.large) or not _check.fits(shares * benches.workspace, 0.5):
         shares = 1  # one desk, with all threads
     taken = [benches.take(game, all_threads if benches.large and shares == 1 else 1) for _ in range(max(1, shares))]
     tasks = [bench.task(question, tau) for bench, _ in taken]

@@ -135,9 +135,11 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     """
     weight = 0.0 if tau == 0.0 and type(tau) is float else real(tau, "tau", 0.0)
     found = ask(game, policy, _question, weight)
+    value, q_bar, advantage, visit = _parts(found, game)
     if found.ndim == 1:
-        return Evaluation(*_parts(found, game), float(found[-1]))
-    return Evaluation(*map(np.ascontiguousarray, _parts(found, game)), found[..., -1].copy())
+        return Evaluation(value, q_bar, advantage, visit, float(found[-1]))
+    own = np.ascontiguousarray
+    return Evaluation(own(value), own(q_bar), own(advantage), own(visit), found[..., -1].copy())
 
 
 def _question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
@@ -151,5 +153,6 @@ def _parts(found: Float, game: Game) -> tuple[Float, Float, Float, Float]:
     lead, players, states = found.shape[:-1], game.num_players, game.num_states
     first, last = players * states, found.shape[-1] - 1 - states
     middle = (first + last) // 2
-    return (found[..., :first].reshape(*lead, players, states), found[..., first:middle].reshape(*lead, states, -1),
-            found[..., middle:last].reshape(*lead, states, -1), found[..., last:-1])
+    table = (*lead, states, (middle - first) // states)
+    return (found[..., :first].reshape(*lead, players, states), found[..., first:middle].reshape(table),
+            found[..., middle:last].reshape(table), found[..., last:-1])

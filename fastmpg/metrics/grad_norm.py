@@ -85,7 +85,7 @@ def gradient(game: Game, policy: Any) -> Float:
     Zhang et al. (2022), eq. (4).
     """
     out = ask(game, policy, _gradient)
-    return out.reshape(*out.shape[:-1], game.num_states, -1)
+    return out.reshape(*out.shape[:-1], game.num_states, sum(game.num_actions))
 
 
 def grad_norm(game: Game, policy: Any) -> Float:

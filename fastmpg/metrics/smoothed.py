@@ -73,4 +73,4 @@ def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
     since players add the same number to all their actions.
     """
     out = ask(game, policy, _smoothed, _check.real(tau, "tau", 0.0))
-    return out.reshape(*out.shape[:-1], game.num_states, -1)
+    return out.reshape(*out.shape[:-1], game.num_states, sum(game.num_actions))
