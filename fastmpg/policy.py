@@ -184,11 +184,14 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
         parts = [(states, n) for n in game.num_actions]
         if min(map(len, shapes), default=0) > 2 and [shape[-2:] for shape in shapes] == parts:
             found = [_check.law_table(part, f"{name} of player {i}")[:2] for i, part in enumerate(policy)]
-            return settle(game, _joined([one for one, _ in found], name), [single for _, single in found], name)
+            return settle(game, _joined([one for one, _ in found], name), [is_single for _, is_single in found], name)
         if len(set(shapes)) == 1 and shapes[0] == (states, total) and len(shapes) > 1:
             raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(shapes)} whole "
                              f"policies (S, A_total) = {shapes[0]}; a stack of policies is one array: numpy.stack(policies)")
-    if len(_check.shape_of(policy, name)) <= 2:  # type: ignore[arg-type]
+        single = min(map(len, shapes), default=0) <= 2
+    else:
+        single = len(_check.shape_of(policy, name)) <= 2
+    if single:
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
     if table.shape[-2:] != (states, total):

@@ -242,7 +242,7 @@ def test_stacks_of_single_precision_and_of_other_shapes():
         fm.ne_gap(game, stack[..., :7])
     with pytest.raises(ValueError, match="masked"):
         fm.ne_gap(game, np.ma.array(stack, mask=stack > 0.9))
-    with pytest.raises(TypeError, match="exact values"):
+    with pytest.raises(TypeError, match="no exact evaluation"):
         fm.ne_gap(fm.games.routing(2, form="simulator"), stack)
 
 
@@ -298,7 +298,7 @@ def test_recorded_is_what_the_functions_say(level, rule):
     base = fm.games.random_markov(4, (2, 3), rng=2)
     game = fm.MarkovGame(np.round(base.rewards * 64) + level, base.transitions, discount=base.discount)
     assert (centred(game)[0] is not game) == (level > 0)
-    run = fm.learn(game, rule, 3, fm.random_policy(game, 4), rng=1, record=fm.Record(metrics=(*EXACT, "policy"), tau=0.25))
+    run = fm.learn(game, rule, 3, policy=fm.random_policy(game, 4), rng=1, record=fm.Record(metrics=(*EXACT, "policy"), tau=0.25))
     policies = run.trace["policy"]
     close = np.testing.assert_allclose
     assert_array_equal(run.trace["ne_gap"], fm.ne_gap(game, policies))
