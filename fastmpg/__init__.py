@@ -10,8 +10,10 @@ from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
 from .machine import set_threads
 from .machine import user_kernel as kernel
-from .metrics import nash_regret, ne_gap, qre_gap
 from .metrics.evaluation import Evaluation, evaluate
+from .metrics.nash_regret import nash_regret
+from .metrics.ne_gap import ne_gap
+from .metrics.qre_gap import qre_gap
 from .metrics.respond import best_response
 from .models.counts.game import CountGame
 from .models.counts.vectors import count_vectors

@@ -103,26 +103,29 @@ def _is_by_player(game: Game, policy: Sequence[Any], name: str) -> bool:
     return 2 in dims
 
 
-def _row_laws(game: Game, table: Float, i: int, low: int, high: int, single: bool, name: str) -> None:
+def _row_laws(game: Game, table: Float, i: int, low: int, high: int, single: bool, name: str, entry: str) -> None:
     """Settle one player's columns of a table (..., S, A_total) in place."""
     lead = table.shape[:-1]
 
     def where(row: int, column: int | None) -> str:
         *run, s = (int(x) for x in np.unravel_index(row, lead))
         action = "" if column is None else f" for action {column}"
-        return f"in state {s}{action}" + (f" of snapshot {tuple(run) if len(run) > 1 else run[0]}" if run else "")
+        return f"in state {s}{action}" + (f" of {entry} {tuple(run) if len(run) > 1 else run[0]}" if run else "")
 
     _check.laws(table[..., low:high], single, f"{name} of player {i}", where,
                 advice="divide the player's part of each row by its sum, in float64")
 
 
-def settle(game: Game, table: Float, single: Sequence[bool], name: str) -> Float:
-    """Check and settle a table (..., S, A_total) in place; ``single``: which players' probabilities come from float32."""
-    if not any(single) and _is_settled(game, table):
+def settle(game: Game, table: Float, single: Sequence[bool], name: str, entry: str = "policy") -> Float:
+    """Check and settle a table (..., S, A_total) in place; ``single``: which players' probabilities come from float32.
+
+    ``entry``: what messages call one policy of a stack.
+    """
+    if table.size == 0 or (not any(single) and _is_settled(game, table)):
         return table
     edges = game.offset
     for i in range(game.num_players):
-        _row_laws(game, table, i, int(edges[i]), int(edges[i + 1]), single[i], name)
+        _row_laws(game, table, i, int(edges[i]), int(edges[i + 1]), single[i], name, entry)
     return table
 
 
@@ -160,5 +163,38 @@ def check_policy(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
     expected = (game.num_states, sum(game.num_actions))
     if table.shape != expected:
         raise ValueError(f"{name} must have shape (S, A_total) = {expected}, found {table.shape}"
+                         f"{_stacked(game, table.shape)}")
+    return settle(game, table, [is_single] * game.num_players, name)
+
+
+def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
+    """A copy of a policy (S, A_total), or of a stack of policies (..., S, A_total), checked and settled.
+
+    A list of one array a player is one policy if these are (S, A_i), and a stack if they are (..., S, A_i).
+
+    Raises
+    ------
+    ValueError, TypeError
+        What is wrong, for which player, in which state of which policy.
+    """
+    check_game(game)
+    states, total = game.num_states, sum(game.num_actions)
+    if isinstance(policy, list | tuple):
+        shapes = [_check.shape_of(part, f"{name} of player {i}") for i, part in enumerate(policy)]
+        parts = [(states, n) for n in game.num_actions]
+        if min(map(len, shapes), default=0) > 2 and [shape[-2:] for shape in shapes] == parts:
+            found = [_check.law_table(part, f"{name} of player {i}")[:2] for i, part in enumerate(policy)]
+            return settle(game, _joined([one for one, _ in found], name), [is_single for _, is_single in found], name)
+        if len(set(shapes)) == 1 and shapes[0] == (states, total) and len(shapes) > 1:
+            raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(shapes)} whole "
+                             f"policies (S, A_total) = {shapes[0]}; a stack of policies is one array: numpy.stack(policies)")
+        single = min(map(len, shapes), default=0) <= 2
+    else:
+        single = len(_check.shape_of(policy, name)) <= 2
+    if single:
+        return check_policy(game, policy, name)
+    table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
+    if table.shape[-2:] != (states, total):
+        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, or (..., S, A_total) for a stack, found {table.shape}"
                          f"{_stacked(game, table.shape)}")
     return settle(game, table, [is_single] * game.num_players, name)

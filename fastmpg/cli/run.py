@@ -64,7 +64,7 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from ..metrics import ne_gap
+    from ..metrics.ne_gap import ne_gap
     from ..run.checkpoint import CheckpointWarning
     from ..run.result import Diverged, Interrupted
 
@@ -83,8 +83,7 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
     if not game.exact or status == INTERRUPTED or not np.isfinite(result.policy).all():
         gap = np.full((*result.policy.shape[:-2], game.num_players), np.nan)
     else:
-        flat = result.policy.reshape(-1, *result.policy.shape[-2:])
-        gap = np.stack([ne_gap(game, policy) for policy in flat]).reshape(*result.policy.shape[:-2], -1)
+        gap = ne_gap(game, result.policy)
     if options.tolerance is not None and not gap.max() <= options.tolerance and status == OK:
         status = MISSED
     if options.json:

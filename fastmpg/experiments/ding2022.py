@@ -15,8 +15,8 @@ import numpy as np
 from .. import plot
 from .._check import Float
 from ..games.distancing import safe_distancing
-from ..metrics import ne_gap
 from ..metrics.evaluation import evaluate
+from ..metrics.ne_gap import ne_gap
 from ..models.game import Game
 from ..policy import split
 from ..rules.monte_carlo_gradient_ascent import MonteCarloGradientAscent

@@ -16,7 +16,7 @@ import numpy as np
 from .. import plot
 from .._check import Float
 from ..games.routing import routing
-from ..metrics import distance_to_nash
+from ..metrics.distance import distance_to_nash
 from ..models.game import Game
 from ..policy import split
 from ..rules.two_timescale_q import TwoTimescaleQ

@@ -12,8 +12,6 @@ over it, compiled once a model and called by address.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ import numpy as np
 from .. import machine
 from .._check import Float
 from ..kernels.simplex import entropy
-from ..machine import Bound, Held, Unit, array_at, inlined, kernel, unit
+from ..machine import inlined, kernel, unit
 from ..models.game import Game, contract, factor, lookahead, solve
 from ..policy import check_policy
 
@@ -59,7 +57,7 @@ def discounted_visits(model, desk):
 def finish(model, desk, policy):
     """Values and marginalised Q from a contracted model; P^pi is left factored. Without a future, Qbar is the reward itself."""
     if desk.wants_value:
-        stage_payoffs(desk.work.reward, policy, desk.offset, desk.temperature, desk.value)
+        stage_payoffs(desk.work.reward, policy, desk.offset, desk.temperature[0], desk.value)
     if model.discount > 0.0:
         factor(model, desk.work)
         if desk.shared:
@@ -97,7 +95,7 @@ def finish_desk(desk):
 @unit
 def payoffs_of_desk(desk):
     """The values of a game without a future."""
-    stage_payoffs(desk.work.reward, desk.policy, desk.offset, desk.temperature, desk.value)
+    stage_payoffs(desk.work.reward, desk.policy, desk.offset, desk.temperature[0], desk.value)
 
 
 @unit
@@ -106,30 +104,12 @@ def visits_of_desk(desk):
     discounted_visits(desk.model, desk)
 
 
-@unit
-def place_policy(desk, address):
-    """Copy a policy onto the desk; desk.fault[0] ends as 1 where an entry is not in [0, 1] or a player's row does not sum to 1."""
-    given, fault = array_at(address, desk.policy.shape, np.float64), 0
-    for s in range(given.shape[0]):
-        for i in range(desk.offset.size - 1):
-            total = 0.0
-            for c in range(desk.offset[i], desk.offset[i + 1]):
-                p = given[s, c]
-                desk.policy[s, c] = p
-                total += p
-                if not p >= 0.0:
-                    fault = 1
-            if not abs(total - 1.0) <= 1e-12:
-                fault = 1
-    desk.fault[0] = fault
-
-
 class Desk(NamedTuple):
     """The workspace of exact evaluation.
 
     model, work: see :mod:`..models.game`   policy (S, A_total): under evaluation   offset (N + 1,)   discount
-    value (N, S), q_bar (S, A_total), visit (S,): what is found, at ``temperature``, as far as ``wants_value``, ``wants_visit`` ask
-    shared: whether all players have the same values   fault (1,): of :func:`place_policy`
+    value (N, S), q_bar (S, A_total), visit (S,): what is found, at ``temperature`` (1,), as far as ``wants_value``, ``wants_visit`` ask
+    shared: whether all players have the same values   fault (1,): of :func:`.bench.place`
     deviation, scratch (S, A_total), best (S,), rhs (1, S), row (largest A_i,): of best responses and single chains
     """
 
@@ -141,7 +121,7 @@ class Desk(NamedTuple):
     visit: Any
     offset: Any
     discount: float
-    temperature: float
+    temperature: Any
     wants_value: bool
     wants_visit: bool
     shared: bool
@@ -169,7 +149,7 @@ class Desk(NamedTuple):
             game.workspace()
         columns = (game.num_states, sum(game.num_actions))
         shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
-        more: dict[str, Any] = {"temperature": float(temperature), "wants_value": bool(wants_value or game.discount > 0.0),
+        more: dict[str, Any] = {"temperature": np.array([float(temperature)]), "wants_value": bool(wants_value or game.discount > 0.0),
                                 "wants_visit": bool(wants_visit), "shared": shared,
                                 "policy": np.zeros(columns) if policy is None else policy}
         if beside is not None:
@@ -185,54 +165,12 @@ class Desk(NamedTuple):
     def at(self, temperature: float, game: Game) -> Desk:
         """The same work at another temperature: what is found lies apart from what was found here."""
         q_bar = self.q_bar if game.discount == 0.0 else np.zeros_like(self.q_bar)
-        return self._replace(temperature=temperature, wants_value=True, value=np.zeros_like(self.value), q_bar=q_bar,
+        return self._replace(temperature=np.array([temperature]), wants_value=True, value=np.zeros_like(self.value), q_bar=q_bar,
                              visit=np.zeros_like(self.visit), shared=game.shares_reward and (temperature == 0.0 or game.num_players == 1))
 
-
-class Bench:
-    """A desk that Python works at, and the units that are bound to it: kept with the game, since setting one up takes far longer
-    than evaluating a small game."""
-
-    def __init__(self, game: Game, threads: int | None = None) -> None:
-        self.game, self.desk = game, Held(Desk.create(game, threads=threads))
-        self._place = place_policy.bind(self.desk)
-        self._units: dict[Any, Bound] = {}
-        self.parallel = game.work_size > PARALLEL_WORK
-
-    def bound(self, made: Unit, *frame: Any) -> Bound:
-        """A unit bound to the desk, or to what ``frame`` makes of the desk."""
-        key = (made, *frame[1:])
-        found = self._units.get(key)
-        if found is None:
-            found = self._units[key] = made.bind(frame[0](self.desk, *frame[1:]) if frame else self.desk)
-        return found
-
-    def place(self, policy: Any, name: str = "policy") -> None:
-        """Put a policy onto the desk, checked."""
-        desk = self.desk
-        if type(policy) is np.ndarray and policy.dtype == np.float64 and policy.shape == desk.policy.shape and policy.flags.c_contiguous:
-            self._place(policy.__array_interface__["data"][0])
-            if not desk.fault[0]:
-                return
-        desk.policy[:] = check_policy(self.game, policy, name)
-
-    def run(self, *units: Bound) -> None:
-        """Run units."""
-        with machine.parallel_region(self.parallel):
-            for each in units:
-                each()
-
-
-@contextlib.contextmanager
-def bench_of(game: Game) -> Iterator[Bench]:
-    """A bench of the game that nobody else works at."""
-    spare = game.benches(machine.threads())
-    try:
-        bench = spare.pop()
-    except IndexError:
-        bench = Bench(game)
-    yield bench
-    spare.append(bench)
+    def warm(self, game: Game) -> Desk:
+        """The same desk for work at a temperature above 0, to be written into ``temperature``."""
+        return self._replace(temperature=np.ones(1), shared=game.shares_reward and game.num_players == 1)
 
 
 def evaluated(game: Game, policy: Any, *, temperature: float = 0.0, wants_visit: bool = True) -> Desk:

@@ -45,4 +45,4 @@ class Oracle(NamedTuple):
         """The feedback of one run, and its desk."""
         desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
                            threads=threads, beside=None if beside is None else beside.frame))
-        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, desk.temperature, evaluate_desk.bind(desk)), desk
+        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, float(temperature), evaluate_desk.bind(desk)), desk

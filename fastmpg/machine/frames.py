@@ -340,6 +340,9 @@ class Bounds:
         self.bounds = tuple(bounds)
         self.table = np.array([(each.code, each.where) for each in self.bounds], np.int64).reshape(-1, 2)
 
+    def __getitem__(self, some: slice) -> Bounds:
+        return Bounds(self.bounds[some])
+
 
 def _sources(function: Callable[..., Any], kind: At) -> set[str] | None:
     """The modules that a function and the classes of its frame come from; None if some code in it cannot be stamped."""

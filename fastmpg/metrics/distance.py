@@ -17,6 +17,8 @@ from ..policy import check_policy, settle
 from .origin import centred
 from .respond import profile, respond
 
+__all__ = ["distance_to_nash"]
+
 
 @kernel
 def distances(model, oracle, policy, snapshots, out):
@@ -52,7 +54,7 @@ def _snapshots(game: Game, policies: ArrayLike) -> Float:
     if table.ndim < 3 or table.shape[-2:] != size or 0 in table.shape:
         raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found {table.shape}; "
                          'record them with Record(metrics=("policy",))')
-    return settle(game, table, [single] * game.num_players, "policies")
+    return settle(game, table, [single] * game.num_players, "policies", "snapshot")
 
 
 def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = None) -> Float:
@@ -102,7 +104,7 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
         given, single, _ = _check.law_table(last, "last")
         if given.shape not in (size, (*lead, *size)):
             raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found {given.shape}")
-        ends = np.broadcast_to(settle(game, given, [single] * game.num_players, "last"), (*lead, *size))
+        ends = np.broadcast_to(settle(game, given, [single] * game.num_players, "last", "run"), (*lead, *size))
     out, (game, _) = np.zeros((*table.shape[:-2], game.num_players)), centred(game)
     for run in np.ndindex(lead):
         end = check_policy(game, ends[run], "last")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._check import Float, real
 from .._same import comparable
-from ..feedback.desk import bench_of, evaluate_desk, evaluated
+from ..feedback.bench import ask
+from ..feedback.desk import evaluate_desk, visits_of_desk
 from ..kernels.simplex import entropy
-from ..machine import kernel, unit
+from ..machine import Bound, kernel, unit
 from ..models.game import Game
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
 
@@ -39,21 +41,30 @@ def certify(m, q_bar, policy, offset, value, tau, sums, adv):
 
 
 class CertifyFrame(NamedTuple):
-    """A desk, its game's :class:`.rounding.Magnitudes`, and where sums (2,), advantages (S, A_total) and the bound (1,) go."""
+    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where what is found goes: all of ``found``."""
 
     desk: Any
     magnitudes: Any
     sums: Any
+    value: Any
+    q_bar: Any
     advantage: Any
+    visit: Any
     bound: Any
 
 
 @unit
 def certify_desk(frame):
-    """Advantages and the certified bound of what the desk has found."""
+    """What the desk has found, with advantages and the certified bound."""
     desk = frame.desk
-    frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature, frame.sums,
+    frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature[0], frame.sums,
                              frame.advantage)
+    for s in range(desk.visit.size):
+        frame.visit[s] = desk.visit[s]
+        for i in range(desk.value.shape[0]):
+            frame.value[i, s] = desk.value[i, s]
+        for c in range(desk.q_bar.shape[1]):
+            frame.q_bar[s, c] = desk.q_bar[s, c]
 
 
 @comparable
@@ -63,11 +74,12 @@ class Evaluation(NamedTuple):
     Attributes
     ----------
     value : ndarray (N, S)
+        Of a stack of policies (..., N, S), and so on for the others.
     q_bar, adv_bar : ndarray (S, A_total)
         Marginalised Q and advantage Qbar_i - V_i (with entropy: minus the value's own mean of Qbar).
     visit : ndarray (S,)
         Discounted visitation; sums to 1.
-    error_bound : float
+    error_bound : float, of a stack ndarray (...)
         Certified bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it,
         divided by 1 - gamma times the largest sum of a row as it is stored (see fastmpg/metrics/rounding.py). It holds
         for the game and the policy exactly as given, for discounts up to 1 - 1e-15 and values up to 1e300; infinite
@@ -78,12 +90,15 @@ class Evaluation(NamedTuple):
     q_bar: Float
     adv_bar: Float
     visit: Float
-    error_bound: float
+    error_bound: Any
 
     def __repr__(self) -> str:
-        players, states = self.value.shape
-        return (f"<Evaluation: {players} players, {states} states, values in [{self.value.min():.6g}, {self.value.max():.6g}], "
-                f"error at most {self.error_bound:.1e}>")
+        *lead, players, states = self.value.shape
+        many = f"{' x '.join(map(str, lead))} policies, " if lead else ""
+        if self.value.size == 0:
+            return f"<Evaluation: {many}{players} players, {states} states>"
+        return (f"<Evaluation: {many}{players} players, {states} states, values in [{self.value.min():.6g}, {self.value.max():.6g}], "
+                f"error at most {np.max(self.error_bound):.1e}>")
 
 
 def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
@@ -92,7 +107,9 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     Parameters
     ----------
     game : Game
-    policy : array_like (S, A_total), or list of (S, A_i)
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
+        Such as ``ensemble`` returns, or a list of (..., S, A_i): every policy is evaluated, in one compiled call, in parallel where
+        that pays, with the same bits as one by one.
     tau : float
         Weight of the entropy in the stage payoffs, >= 0.
 
@@ -103,7 +120,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     Raises
     ------
     ValueError, TypeError
-        If the policy does not fit the game.
+        If a policy does not fit the game.
 
     Examples
     --------
@@ -116,23 +133,26 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    temperature = real(tau, "tau", 0.0)
-    if temperature != 0.0:
-        frame = _frame(evaluated(game, policy, temperature=temperature), game)
-        certify_desk.bind(frame)()
-        return _read(frame)
-    with bench_of(game) as bench:
-        bench.place(policy)
-        certified = bench.bound(certify_desk, _frame, game)
-        bench.run(bench.bound(evaluate_desk), certified)
-        return _read(certified.frame)
+    weight = 0.0 if tau == 0.0 and type(tau) is float else real(tau, "tau", 0.0)
+    found = ask(game, policy, _question, weight)
+    value, q_bar, advantage, visit = _parts(found, game)
+    if found.ndim == 1:
+        return Evaluation(value, q_bar, advantage, visit, float(found[-1]))
+    own = np.ascontiguousarray
+    return Evaluation(own(value), own(q_bar), own(advantage), own(visit), found[..., -1].copy())
 
 
-def _frame(desk: Any, game: Game) -> CertifyFrame:
-    return CertifyFrame(desk, magnitudes(game), np.zeros(2), np.zeros_like(desk.policy), np.zeros(1))
+def _question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+    found = np.zeros(desk.value.size + 2 * desk.policy.size + desk.visit.size + 1)
+    frame = CertifyFrame(desk, magnitudes(game), np.zeros(2), *_parts(found, game), found[-1:])
+    return [evaluate_desk.bind(desk), visits_of_desk.bind(desk), certify_desk.bind(frame)], found
 
 
-def _read(frame: CertifyFrame) -> Evaluation:
-    """What a desk found, copied."""
-    desk = frame.desk
-    return Evaluation(desk.value.copy(), desk.q_bar.copy(), frame.advantage.copy(), desk.visit.copy(), float(frame.bound[0]))
+def _parts(found: Float, game: Game) -> tuple[Float, Float, Float, Float]:
+    """Views of value, q_bar, adv_bar and visit in what was found (..., W)."""
+    lead, players, states = found.shape[:-1], game.num_players, game.num_states
+    first, last = players * states, found.shape[-1] - 1 - states
+    middle = (first + last) // 2
+    table = (*lead, states, (middle - first) // states)
+    return (found[..., :first].reshape(*lead, players, states), found[..., first:middle].reshape(table),
+            found[..., middle:last].reshape(table), found[..., last:-1])

@@ -1,17 +1,23 @@
-"""What a recorded metric is. One file of this folder defines one (or two that share their code), and is found by itself.
+"""What a recorded metric is. One file of this folder defines one, and is found by itself.
 
-A module that records something holds ``METRIC = Metric(...)``; the trace, the command line, plots and tests follow from that.
+A module that records something holds ``METRIC = Metric(...)``: the trace, the command line, plots and tests follow from that. Its
+public functions, if it has any, are those that it lists in ``__all__``; :func:`as_recorded` asks about policies what a run records.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _discover
-from ..machine import Unit, unit
+from .._check import Float
+from ..feedback.bench import Question
+from ..feedback.desk import evaluate_desk, visits_of_desk
+from ..machine import Bound, Unit, unit
 from ..models.game import Game
 
 
@@ -19,12 +25,12 @@ class Recorded(NamedTuple):
     """What the unit of an exact metric is bound to.
 
     desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)   out (K, ...): the trace, a row a recorded step
-    tau: the temperature that the metric is asked for   scratch: of the shape that the metric names
+    tau (1,): the temperature that the metric is asked for   scratch: of the shape that the metric names
     """
 
     desk: Any
     out: Any
-    tau: float
+    tau: Any
     scratch: Any
 
 
@@ -62,6 +68,9 @@ class Metric(NamedTuple):
         Whether the visitation is needed.
     scratch : tuple of str
         Axes of ``recorded.scratch``.
+    differences : bool
+        Whether it is about differences of a player's payoffs alone: where their level drowns these, the desk is that of the game
+        with payoffs counted from their middle (see :mod:`.origin`).
     """
 
     name: str
@@ -71,15 +80,16 @@ class Metric(NamedTuple):
     early: Unit | None = None
     visits: bool = False
     scratch: tuple[str, ...] = ()
+    differences: bool = False
 
     @property
     def exact(self) -> bool:
         """Whether it needs a model of the game."""
         return self.write is not None
 
-    def recorded(self, desk: Any, out: Any, tau: float, game: Game) -> Recorded:
+    def recorded(self, desk: Any, out: Any, tau: Any, game: Game) -> Recorded:
         """What :attr:`write` and :attr:`early` are bound to."""
-        return Recorded(desk, out, float(tau), np.zeros(self.shape(self.scratch, game)))
+        return Recorded(desk, out, tau, np.zeros(self.shape(self.scratch, game)))
 
     @staticmethod
     def shape(axes: tuple[str, ...], game: Game) -> tuple[int, ...]:
@@ -88,11 +98,21 @@ class Metric(NamedTuple):
         return tuple(sizes[each] for each in axes)
 
 
+def as_recorded(metric: Metric) -> Question:
+    """The question whose answer is what a run records of a policy, for :func:`..feedback.bench.ask`; at temperature 0."""
+
+    def question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+        out = np.zeros((1, *metric.shape(metric.axes, game)))
+        frame = metric.recorded(desk, out, desk.temperature, game)
+        units = [evaluate_desk.bind(desk), *([visits_of_desk.bind(desk)] if metric.visits else [])]
+        return [*units, *(each.bind(frame) for each in (metric.early, metric.write) if each is not None)], out
+
+    return question
+
+
 @functools.cache
 def known() -> dict[str, Metric]:
     """Every recorded metric, by name."""
-    package = __name__.rpartition(".")[0]
-    from . import __path__ as path
-
-    found = [module.METRIC for module in _discover.modules(package, path) if hasattr(module, "METRIC")]
+    found = [module.METRIC for module in _discover.modules(__name__.rpartition(".")[0], [str(Path(__file__).parent)])
+             if hasattr(module, "METRIC")]
     return {each.name: each for each in sorted(found, key=lambda each: (not each.exact, each.name))}

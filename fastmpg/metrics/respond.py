@@ -15,13 +15,17 @@ middle first where their level is far from it (:mod:`.origin`), as everything he
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from .. import _check, machine
+import numpy as np
+
+from .. import _check
 from .._check import Float
-from ..feedback.desk import PARALLEL_WORK, evaluated
+from ..feedback.bench import Question, ask
+from ..feedback.desk import evaluate_desk
 from ..kernels.elementary import exp
-from ..machine import kernel
+from ..machine import Bound, kernel, unit
 from ..models.game import Game, check_game, deviate, improve, lookahead
 from .origin import centred
 from .rounding import larger
@@ -127,7 +131,7 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     Parameters
     ----------
     game : Game
-    policy : array_like (S, A_total), or list of (S, A_i)
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
         The profile; the player's own part is ignored.
     player : int
     tau : float
@@ -135,8 +139,8 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
 
     Returns
     -------
-    response : ndarray (S, A_player)
-    value : ndarray (S,)
+    response : ndarray (S, A_player), of a stack (..., S, A_player)
+    value : ndarray (S,), of a stack (..., S)
         The player's (entropy-regularised) value from every state.
 
     Neither the response nor what it gains depends on the origin of a player's payoffs: where their level drowns their
@@ -158,12 +162,45 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
     near, shift = centred(game)
-    oracle = evaluated(near, policy, wants_visit=False)
-    table = oracle.policy
-    with machine.parallel_region(game.work_size > PARALLEL_WORK):
-        profile(oracle, table, 0, table.shape[1])
-        respond(near.model, oracle, table, i, weight, oracle.value[i])
-    return oracle.deviation[:, game.offset[i]:game.offset[i + 1]].copy(), oracle.best + shift[i] / (1.0 - game.discount)
+    found, states = ask(near, policy, _responses[i], weight), game.num_states
+    response = np.ascontiguousarray(found[..., :-states]).reshape(*found.shape[:-1], states, game.num_actions[i])
+    return response, found[..., -states:] + shift[i] / (1.0 - game.discount)
 
 
-__all__ = ["best_response", "profile", "respond", "soft_maximum"]
+class ResponseFrame(NamedTuple):
+    """A desk, the player (1,), and where its response (S, A_i) and the value of that (S,) go."""
+
+    desk: Any
+    player: Any
+    response: Any
+    value: Any
+
+
+@unit
+def write_response(frame, row):
+    """A best response at the desk's temperature, begun from the values there."""
+    desk, i = frame.desk, frame.player[0]
+    low = desk.offset[i]
+    profile(desk, desk.policy, 0, desk.policy.shape[1])
+    respond(desk.model, desk, desk.policy, i, desk.temperature[0], desk.value[i])
+    for s in range(desk.best.size):
+        frame.value[s] = desk.best[s]
+        for a in range(frame.response.shape[1]):
+            frame.response[s, a] = desk.deviation[s, low + a]
+
+
+class _Responses(dict[int, Question]):
+    """The question of every player."""
+
+    def __missing__(self, i: int) -> Question:
+        def question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+            size, states = game.num_states * game.num_actions[i], game.num_states
+            out = np.zeros(size + states)
+            frame = ResponseFrame(desk, np.array([i]), out[:size].reshape(states, -1), out[size:])
+            return [evaluate_desk.bind(desk), write_response.bind(frame)], out
+
+        self[i] = question
+        return question
+
+
+_responses = _Responses()

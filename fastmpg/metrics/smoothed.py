@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..feedback.desk import evaluated
+from ..feedback.bench import ask
+from ..feedback.desk import evaluate_desk
+from ..kernels.simplex import entropy
+from ..machine import Bound, unit
 from ..models.game import Game
-from ..policy import split
+
+__all__ = ["smoothed_q"]
+
+
+class SmoothedFrame(NamedTuple):
+    """A desk, and where its marginalised Q goes with the entropy at the state itself (S, A_total)."""
+
+    desk: Any
+    out: Any
+
+
+@unit
+def write_smoothed(frame, row):
+    """Qbar_i(s, a) + tau H(pi_i(. | s))."""
+    desk = frame.desk
+    for s in range(desk.policy.shape[0]):
+        for i in range(desk.offset.size - 1):
+            low, high = desk.offset[i], desk.offset[i + 1]
+            more = desk.temperature[0] * entropy(desk.policy[s, low:high])
+            for c in range(low, high):
+                frame.out[s, c] = desk.q_bar[s, c] + more
+
+
+def _smoothed(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+    out = np.zeros_like(desk.policy)
+    return [evaluate_desk.bind(desk), write_smoothed.bind(SmoothedFrame(desk, out))], out
 
 
 def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
@@ -21,13 +50,13 @@ def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
     Parameters
     ----------
     game : Game
-    policy : array_like (S, A_total), or list of (S, A_i)
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
     tau : float
         Temperature, >= 0.
 
     Returns
     -------
-    ndarray (S, A_total)
+    ndarray (S, A_total), of a stack (..., S, A_total)
         The marginalised Q of :func:`evaluate` at tau plus the entropy at s itself.
 
     Examples
@@ -43,8 +72,5 @@ def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
     Maheshwari et al. (2022), eq. (8): the mean of the update is 0 there. The softmax of Qtilde / tau is that of Qbar / tau,
     since players add the same number to all their actions.
     """
-    oracle = evaluated(game, policy, temperature=_check.real(tau, "tau", 0.0), wants_visit=False)
-    out = np.array(oracle.q_bar)
-    for part, own in zip(split(game, out), split(game, oracle.policy), strict=True):
-        part -= oracle.temperature * (own * np.log(np.where(own > 0, own, 1.0))).sum(axis=1, keepdims=True)
-    return out
+    out = ask(game, policy, _smoothed, _check.real(tau, "tau", 0.0))
+    return out.reshape(*out.shape[:-1], game.num_states, sum(game.num_actions))

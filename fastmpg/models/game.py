@@ -160,13 +160,7 @@ class Game(ABC):
 
     _held: Any = None
 
-    def benches(self, threads: int) -> list[Any]:
-        """Workspaces that Python's evaluations left for the next one, by the number of threads (see feedback/desk.py)."""
-        if self._benches is None:
-            object.__setattr__(self, "_benches", {})
-        return self._benches.setdefault(threads, [])
-
-    _benches: Any = None
+    _benches: Any = None  # workspaces that Python's questions left for the next one (see feedback/bench.py)
 
     def check(self) -> None:  # noqa: B027
         """Raise what kernels could only note down while they simulated."""

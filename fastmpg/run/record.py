@@ -15,6 +15,7 @@ from .._same import comparable
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
 from ..machine import Bound, Bounds, Held
 from ..metrics.metric import Copied, copy_table, known
+from ..metrics.origin import centred
 from ..models.game import Game
 from ..rules.rule import contract
 from .trace import Recorder, Watched, watch_policy
@@ -145,36 +146,48 @@ class Record:
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
 
-    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Held | None, tau: float) -> Recorder:
+    def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Held | None, tau: float,
+                 threads: int | None = None) -> Recorder:
         """The trace of one run as kernels see it.
 
         ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for the metrics.
+        So it is for metrics of differences where the level of payoffs drowns these: of the game with payoffs counted from their
+        middle (see :mod:`..metrics.origin`), as :func:`ne_gap` does.
         """
         asked = [known()[name] for name in self.metrics]
         exact = [each for each in asked if each.exact]
         fault = np.array([-1.0, 0.0, 0.0, 0.0, 0.0])
         units: list[Bound] = [watch_policy.bind(Watched(state.policy, game.offset, fault))]
-        if exact:
-            visits = any(each.visits for each in exact)
-            if desk is None:
-                desk = Held(Desk.create(game, state.policy, wants_visit=visits))
-                units.append(evaluate_desk.bind(desk))
-            elif desk.temperature != 0.0:
-                desk = Held(desk.at(0.0, game))
-                units.append(finish_desk.bind(desk))
-                if visits:
-                    units.append(visits_of_desk.bind(desk))
-            else:
-                if not desk.wants_value:
-                    units.append(payoffs_of_desk.bind(desk))
-                if visits and not desk.wants_visit:
-                    units.append(visits_of_desk.bind(desk))
-            temperature = self.tau if self.tau is not None else tau
-            bound = [(each, each.recorded(desk, trace[each.name][run], temperature, game)) for each in exact]
-            units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
-            units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
+        near = centred(game)[0] if exact else game
+        apart = [each for each in exact if each.differences and near is not game]
+        temperature = np.array([self.tau if self.tau is not None else tau], np.float64)
+        for metrics, origin in ((exact if near is game else [each for each in exact if not each.differences], game), (apart, near)):
+            if metrics:
+                visits = any(each.visits for each in metrics)
+                at = self._desk(origin, state, desk if origin is game else None, visits, threads, units)
+                bound = [(each, each.recorded(at, trace[each.name][run], temperature, game)) for each in metrics]
+                units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
+                units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
         units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked if not each.exact]
         return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
+
+    @staticmethod
+    def _desk(game: Game, state: Any, desk: Held | None, visits: bool, threads: int | None, units: list[Bound]) -> Held:
+        """Where the state's policy is evaluated at temperature 0 for the metrics, once ``units`` have run with what is added to them."""
+        if desk is None:
+            desk = Held(Desk.create(game, state.policy, wants_visit=visits, threads=threads))
+            units.append(evaluate_desk.bind(desk))
+        elif desk.temperature[0] != 0.0:
+            desk = Held(desk.at(0.0, game))
+            units.append(finish_desk.bind(desk))
+            if visits:
+                units.append(visits_of_desk.bind(desk))
+        else:
+            if not desk.wants_value:
+                units.append(payoffs_of_desk.bind(desk))
+            if visits and not desk.wants_visit:
+                units.append(visits_of_desk.bind(desk))
+        return desk
 
     def __repr__(self) -> str:
         when = f"every={self.every}" if self.steps is None else f"steps=<{len(self.steps)} of 0..{self.steps[-1]}>"

@@ -58,7 +58,7 @@ class Run(NamedTuple):
         if asked.feedback.continues:
             start(feedback, key)
         numbers = asked.compiled(rule)
-        recorder = record.recorder(game, trace, place, state, desk, tau)
+        recorder = record.recorder(game, trace, place, state, desk, tau, threads)
         return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None else threads > 1,
                    desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))
 

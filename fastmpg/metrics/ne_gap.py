@@ -1,0 +1,121 @@
+"""NE-gap_i = max_{pi_i'} V_i(rho; pi_i', pi_-i) - V_i(rho; pi): Zhang et al. (2022), Definition 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from ..feedback.bench import ask
+from ..feedback.desk import evaluate_desk
+from ..machine import Bound, unit
+from ..models.game import Game
+from .gaps import gap_errors, gaps
+from .metric import Metric, as_recorded
+from .origin import centred
+from .rounding import magnitudes
+
+__all__ = ["ne_gap", "ne_gap_bound"]
+
+
+@unit
+def write(frame, row):
+    """The gaps of all players, from best responses."""
+    desk = frame.desk
+    gaps(desk.model, desk, desk.policy, 0.0, desk.value, frame.out[row])
+
+
+METRIC = Metric("ne_gap", ("N",), "NE-gap", write, differences=True)
+_GAPS = as_recorded(METRIC)
+
+
+def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
+    """What every player could gain by deviating alone: the distance from Nash equilibrium.
+
+    Parameters
+    ----------
+    game : Game
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
+    relative : bool
+        Divide by the player's payoff range over 1 - discount, the largest difference that two values can have.
+
+    Returns
+    -------
+    ndarray (N,), of a stack (..., N)
+        Non-negative; exact up to the rounding of a linear solve (best responses by policy iteration), see
+        :func:`ne_gap_bound`. Where the level of a player's payoffs drowns their differences they are counted from the
+        middle of their range, so that gaps do not depend on the origin.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.zhang_3x2()
+    >>> fm.ne_gap(game, fm.uniform_policy(game))
+    array([0.38      , 0.01166667])
+
+    Notes
+    -----
+    Zhang et al. (2022), Definition 1.
+    """
+    relative = _check.flag(relative, "relative")
+    out = ask(centred(game)[0], policy, _GAPS)
+    if relative:
+        low, high = game.payoff_range().T
+        span = (high - low) / (1 - game.discount)
+        return np.divide(out, span, out=np.zeros_like(out), where=span > 0)
+    return out
+
+
+class ErrorFrame(NamedTuple):
+    """A desk, its game's :class:`.rounding.Magnitudes`, and where sums (2,) and the bounds (N,) go."""
+
+    desk: Any
+    magnitudes: Any
+    sums: Any
+    out: Any
+
+
+@unit
+def write_errors(frame, row):
+    """Bounds on the errors of the gaps at the desk's temperature."""
+    desk = frame.desk
+    gap_errors(desk.model, desk, desk.policy, desk.temperature[0], frame.magnitudes, frame.sums, frame.out)
+
+
+def _errors(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+    out = np.zeros(game.num_players)
+    return [evaluate_desk.bind(desk), write_errors.bind(ErrorFrame(desk, magnitudes(game), np.zeros(2), out))], out
+
+
+def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> Any:
+    """Certified bound on the error of every entry of :func:`ne_gap`, or of :func:`qre_gap` at tau.
+
+    Parameters
+    ----------
+    game : Game
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
+    tau : float
+        Temperature, >= 0.
+
+    Returns
+    -------
+    float, of a stack ndarray (...)
+        At least |computed gap - gap| for every player, where the gap is that of the game and the policy exactly as
+        given, negative ones (of rows that sum to more than 1) counted as 0. It adds the certified errors of the best
+        response's value and of the policy's own: Bellman residuals and what rounding may hide of them
+        (fastmpg/metrics/rounding.py), over 1 - gamma. Infinite where nothing can be said: overflow, or rows that sum to
+        1/gamma.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.zhang_3x2()
+    >>> fm.metrics.ne_gap_bound(game, fm.uniform_policy(game)) < 1e-14
+    True
+    """
+    weight = _check.real(tau, "tau", 0.0)
+    out = ask(centred(game)[0], policy, _errors, weight).max(axis=-1)
+    return float(out) if out.ndim == 0 else out

@@ -1,0 +1,71 @@
+"""QRE-gap_i: the NE-gap where every player's stage payoff is r_i + tau H(pi_i(. | s)): Sun et al. (2024), eq. (4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._check import Float
+from ..feedback.bench import ask
+from ..feedback.desk import evaluate_desk
+from ..machine import Bound, unit
+from ..models.game import Game
+from .gaps import gaps, values_at
+from .metric import Metric, Recorded
+from .origin import centred
+
+__all__ = ["qre_gap"]
+
+
+@unit
+def early(frame):
+    """The values at the temperature."""
+    desk = frame.desk
+    values_at(desk.model, desk, desk.policy, frame.tau[0], frame.scratch)
+
+
+@unit
+def write(frame, row):
+    """The gaps of all players, from entropy-regularised best responses."""
+    desk = frame.desk
+    gaps(desk.model, desk, desk.policy, frame.tau[0], frame.scratch, frame.out[row])
+
+
+METRIC = Metric("qre_gap", ("N",), "QRE-gap", write, early, scratch=("N", "S"), differences=True)
+
+
+def _gaps(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+    """The desk itself has the values at the temperature."""
+    out = np.zeros((1, game.num_players))
+    return [evaluate_desk.bind(desk), write.bind(Recorded(desk, out, desk.temperature, desk.value))], out
+
+
+def qre_gap(game: Game, policy: Any, tau: float) -> Float:
+    """The gap when every player's stage payoff is r_i + tau H(pi_i): the distance from quantal response equilibrium.
+
+    Parameters
+    ----------
+    game : Game
+    policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
+    tau : float
+        Temperature, >= 0; 0 gives :func:`ne_gap`.
+
+    Returns
+    -------
+    ndarray (N,), of a stack (..., N)
+        In a normal-form game, tau KL(pi_i || softmax(rbar_i / tau)).
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> fm.qre_gap(fm.NormalFormGame.identical_interest([[0.0, 0.0]]), [[1.0], [0.5, 0.5]], tau=1.0)
+    array([0., 0.])
+
+    Notes
+    -----
+    Sun et al. (2024), eq. (4).
+    """
+    return ask(centred(game)[0], policy, _gaps, _check.real(tau, "tau", 0.0))
