@@ -190,7 +190,7 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
                              f"policies (S, A_total) = {shapes[0]}; a stack of policies is one array: numpy.stack(policies)")
         single = min(map(len, shapes), default=0) <= 2
     else:
-        single = len(_check.shape_of(policy, name)) <= 2
+        single = len(_check.shape_of(policy, name)) <= 2  # type: ignore[arg-type]
     if single:
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
