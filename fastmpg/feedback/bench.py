@@ -1,11 +1,12 @@
 """What Python asks about one policy, or a stack of them: one compiled call, whatever is asked.
 
-A *bench* is a desk with the units that answer a question about the policy on it. Setting one up takes far longer than evaluating a
-small game, so that benches are kept with their game. A question is a function ``question(desk, game) -> (units, found)``: what to run
-once a policy lies on the desk, and the array in which the answer then lies; it is asked once a bench.
+A *bench* is a desk with the units that answer a question about the policy on it. Setting one up takes far longer than
+evaluating a small game, so that benches are kept with their game. A question is a function ``question(desk, game) ->
+(units, found)``: what to run once a policy lies on the desk, and the array in which the answer then lies; it is asked
+once a bench.
 
-Policies of a stack come onto the desk one after the other, and onto one desk a thread where that pays: the same units on the same
-numbers, so that the answers have the same bits as one by one, whatever the number of threads.
+Policies of a stack come onto the desk one after the other, and onto one desk a thread where that pays: the same units
+on the same numbers, so that the answers have the same bits as one by one, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -88,12 +89,15 @@ class Shares(NamedTuple):
 def answer_share(frame, share, given, out, count):
     """One share of :func:`answer` about trusted policies."""
     first, last = share * count // frame.shares, (share + 1) * count // frame.shares
-    call_each(frame.benches[share:share + 1], (given + 8 * first * frame.size, out + 8 * first * frame.width, last - first, 1))
+    call_each(frame.benches[share:share + 1], (given + 8 * first * frame.size, out + 8 * first * frame.width,
+                                               last - first, 1))
 
 
 # ---------------------------------------------------------------------------------------------------------- benches
 class Task:
-    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies (W,)."""
+    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies
+    (W,).
+    """
 
     __slots__ = ("about", "found", "heat", "run")
 

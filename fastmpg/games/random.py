@@ -16,8 +16,8 @@ from ..models.normal_form import NormalFormGame
 __all__ = ["random_markov", "random_normal_form"]
 
 
-def random_markov(num_states: int, num_actions: Sequence[int], discount: float = 0.9, rng: Any = 0, identical_interest: bool = False,
-                  sparse: int | None = None) -> MarkovGame:
+def random_markov(num_states: int, num_actions: Sequence[int], discount: float = 0.9, rng: Any = 0,
+                  identical_interest: bool = False, sparse: int | None = None) -> MarkovGame:
     """A Markov game with independent rewards U(0, 1) and random transitions.
 
     Parameters

@@ -1,19 +1,20 @@
 """Laws of counts: what a player can expect when only the numbers of players on each action matter.
 
-A count vector (n_1, .., n_L) of m players is stored at k = sum_d C(u_d + d - 1, d), d = 1..L-1, u_d = n_1 + .. + n_d. One
-player more on action a adds 1 to u_a, .., u_{L-1}, and the vectors of fewer players are a prefix of those of more: one more
-on the last action changes no index. Vectors that differ in u_1 alone lie side by side, a *run*.
+A count vector (n_1, .., n_L) of m players is stored at k = sum_d C(u_d + d - 1, d), d = 1..L-1, u_d = n_1 + .. + n_d.
+One player more on action a adds 1 to u_a, .., u_{L-1}, and the vectors of fewer players are a prefix of those of more:
+one more on the last action changes no index. Vectors that differ in u_1 alone lie side by side, a *run*.
 
-Expectations over the others come from divide and conquer over the players, on the side of the tables. A *view* of a set of
-m players is the table f summed over everyone outside the set,
+Expectations over the others come from divide and conquer over the players, on the side of the tables. A *view* of a set
+of m players is the table f summed over everyone outside the set,
 
     view(n) = E f(n + counts of the players outside),      n over the count vectors of the m players,
 
-so that the view of one player alone, L entries, is what it expects from each of its actions. The view of half a set comes
-from the set's own by summing out the other half: one player at a time, view'(n) = sum_a p(a) view(n + e_a), or for two
-actions all of them at once by their law, which is the cheaper then. All N players cost about N^2 sums a column at two
-actions, without the log N of growing every player's law of the others. Players with equal rows are one *group* and asked
-once; sets of few groups go by the law of the others itself. Only sums of products of probabilities are formed.
+so that the view of one player alone, L entries, is what it expects from each of its actions. The view of half a set
+comes from the set's own by summing out the other half: one player at a time, view'(n) = sum_a p(a) view(n + e_a), or
+for two actions all of them at once by their law, which is the cheaper then. All N players cost about N^2 sums a column
+at two actions, without the log N of growing every player's law of the others. Players with equal rows are one *group*
+and asked once; sets of few groups go by the law of the others itself. Only sums of products of probabilities are
+formed.
 """
 
 import numpy as np
@@ -113,7 +114,8 @@ def middle(players, low, high):
 # ------------------------------------------------------------------------------------------------------------ laws
 @kernel
 def grow_pairs(law, m, prob, weight, low, high, skip, spare):
-    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a law.
+    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a
+    law.
 
     law, spare (N + 1 + 2 PAD,): the law of m players at [PAD], zeros around it; the sum ends in ``law``.
     prob (G, 2) flat   weight (G,)   Returns the number of players.
@@ -225,7 +227,9 @@ def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, 
 # ----------------------------------------------------------------------------------------------------------- views
 @kernel
 def sum_out_law(view, law, m, width, out):
-    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of ``width``."""
+    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of
+    ``width``.
+    """
     size = out.size
     for e in range(size):
         out[e] = 0.0
@@ -235,7 +239,8 @@ def sum_out_law(view, law, m, width, out):
         s4, s5, s6, s7 = view[(j + 4) * width:], view[(j + 5) * width:], view[(j + 6) * width:], view[(j + 7) * width:]
         w0, w1, w2, w3, w4, w5, w6, w7 = law[j], law[j + 1], law[j + 2], law[j + 3], law[j + 4], law[j + 5], law[j + 6], law[j + 7]
         for e in range(size):
-            out[e] += (w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e]) + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e] + w7 * s7[e])
+            out[e] += (w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e]) + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e]
+                                                                             + w7 * s7[e])
         j += 8
     while j <= m:
         add_slow(law[j], view[j * width:j * width + size], out)
@@ -331,7 +336,8 @@ def by_laws(players, low, mid, high, n_actions, choose, width):
 
 
 @kernel
-def expectations(arena, players, prob, weight, first, last, n_actions, choose, width, ints, law, spare, aside, part, out):
+def expectations(arena, players, prob, weight, first, last, n_actions, choose, width, ints, law, spare, aside, part,
+                 out):
     """What every group expects from each of its actions, for every column of a table over the counts of all players.
 
     arena (arena_size rows of ``width``,) flat: the table of all players first, views of smaller sets after it
@@ -340,7 +346,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
     out (G, L, width) flat
     Returns the groups that were asked: low * (N + 1) + high.
     """
-    n_low, n_high, n_base, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high, n_base, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3
+                                                                               * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     u, at = ints[4 * DEPTH:4 * DEPTH + n_actions + 1], ints[4 * DEPTH + n_actions + 1:]
     key, step, block = choose.shape[1], choose[n_actions - 1], n_actions * width
     asked_low, asked_high = first, last
@@ -363,7 +370,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
                 from_, to = (low, half) if part == 0 else (half, high)
                 asked_low, asked_high = from_, to
             for g in range(from_, to):
-                ask_group(view, prob, weight, low, high, g, n_actions, choose, u, at, width, law, spare, out[g * block:(g + 1) * block])
+                ask_group(view, prob, weight, low, high, g, n_actions, choose, u, at, width, law, spare,
+                          out[g * block:(g + 1) * block])
             depth -= 1
             continue
         if depth == 0 and part >= 0:
@@ -374,25 +382,28 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
             n_stage[depth] = stage + 1
         below = base + step[n + 1]
         if stage == 0:
-            sum_out_groups(view, players[mid] - players[low], prob, weight, mid, high, n_actions, choose, u, at, width, law, spare, aside,
-                           arena[below * width:])
+            sum_out_groups(view, players[mid] - players[low], prob, weight, mid, high, n_actions, choose, u, at, width,
+                           law, spare, aside, arena[below * width:])
         else:
-            sum_out_groups(view, players[high] - players[mid], prob, weight, low, mid, n_actions, choose, u, at, width, law, spare, aside,
-                           arena[below * width:])
+            sum_out_groups(view, players[high] - players[mid], prob, weight, low, mid, n_actions, choose, u, at, width,
+                           law, spare, aside, arena[below * width:])
         depth += 1
-        n_low[depth], n_high[depth], n_base[depth], n_stage[depth] = (low if stage == 0 else mid), (mid if stage == 0 else high), below, 0
+        n_low[depth], n_high[depth], n_base[depth], n_stage[depth] = (low if stage == 0
+                                                                      else mid), (mid if stage == 0 else high), below, 0
     return asked_low * key + asked_high
 
 
 # ------------------------------------------------------------------------- payoffs of every player's own, two actions
 @kernel
 def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, ints, laws, law, spare, both, out):
-    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at once.
+    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at
+    once.
 
     payoffs (N, S, L, N + 1)   prob (G, 2) flat: probability of the action and of all the others
     laws (DEPTH + 1, N + 1 + 2 PAD)   both: two actions, serve action 1 from the same law too   out (N L,)
     """
-    n_low, n_high, n_size, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high, n_size, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3
+                                                                               * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     n_actions, n_players, depth = payoffs.shape[2], payoffs.shape[0], 0
     n_low[0], n_high[0], n_size[0], n_stage[0] = 0, count, 0, 0
     nobody(laws[0])

@@ -1,9 +1,9 @@
 """Large sparse chains: (I - gamma P) x = b, or its transpose, by preconditioned BiCGSTAB inside iterative refinement.
 
-I - gamma P is an M-matrix, so that an incomplete factorisation without fill exists and is stable (Meijerink and van der Vorst
-1977). Where most states have one likely successor, states are eliminated after it: chains that are nearly deterministic, which
-defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped to the diagonal halves the
-iterations on regular grids, and multiplies them by eight on random chains.)
+I - gamma P is an M-matrix, so that an incomplete factorisation without fill exists and is stable (Meijerink and van der
+Vorst 1977). Where most states have one likely successor, states are eliminated after it: chains that are nearly
+deterministic, which defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped
+to the diagonal halves the iterations on regular grids, and multiplies them by eight on random chains.)
 
 Every solution ends with a residual that is computed afresh, and is corrected until that is rounding. What it returns
 bounds the true residual, rounding of its own included (:func:`certificate`), so that for rows that sum to 1
@@ -174,7 +174,8 @@ def precondition(factors, r, transposed, z, out):
 
 @kernel
 def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, scratch):
-    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the iterations.
+    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the
+    iterations.
 
     Right-preconditioned, so that the residual that it watches is that of the system itself.
     """
@@ -246,8 +247,8 @@ def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch
     """Solve in place for one right-hand side, to rounding, or to a residual of ``share`` times rhs's own norm.
 
     rhs (S,)   scratch (VECTORS, S)
-    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the largest
-    entry.
+    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the
+    largest entry.
     """
     left = _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch)
     return certificate(pointer, index, gamma, scratch[0], rhs, transposed, left, scratch[2])
@@ -333,7 +334,8 @@ def _residual(pointer, index, chain, gamma, b, x, transposed, r):
 
 @kernel
 def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
-    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is kept.
+    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is
+    kept.
 
     Returns how far x[s] moved.
     """
@@ -358,7 +360,8 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
 
 @kernel
 def gauss_seidel(pointer, index, chain, gamma, b, x, r, target, transposed):
-    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always.
+    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep,
+    always.
 
     b, x, r (S,): x is where to start, and ends as the solution; r is scratch   Returns the residual's norm.
     """

@@ -12,7 +12,9 @@ from .options import UNCOMPILED, versions
 from .threads import fanned, lapack, parallel_region, set_threads, threads
 
 __all__ = [
-    "UNCOMPILED", "Bound", "Bounds", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files", "call",
-    "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method", "parallel_region", "precise",
+    "UNCOMPILED", "Bound", "Bounds", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files",
+    "call",
+    "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method", "parallel_region",
+    "precise",
     "set_threads", "threads", "unit", "user_kernel", "versions",
 ]

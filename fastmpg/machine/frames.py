@@ -1,14 +1,14 @@
 """Frames: NamedTuples of arrays, numbers and further NamedTuples, seen by compiled code through one pointer.
 
-A frame is packed once, as a row of 8-byte words; compiled code takes its address, and reads ``frame.work.reward`` as it reads a
-field of the NamedTuple itself. What a function does not use costs it nothing, neither when it runs nor when it is compiled, and
-a call hands over one number where a NamedTuple would be dozens.
+A frame is packed once, as a row of 8-byte words; compiled code takes its address, and reads ``frame.work.reward`` as it
+reads a field of the NamedTuple itself. What a function does not use costs it nothing, neither when it runs nor when it
+is compiled, and a call hands over one number where a NamedTuple would be dozens.
 
 The words of an array are its address and its shape (and strides unless it is contiguous), those of a nested NamedTuple
 follow one another. Nobody writes to words while code runs, and the compiler is told so: it may keep what it read.
 
-A :class:`Bound` is a kernel together with its frame: code, and where the words are. Kernels call it with :func:`call`, Python as
-``bound(...)``. A field of a frame may be one.
+A :class:`Bound` is a kernel together with its frame: code, and where the words are. Kernels call it with :func:`call`,
+Python as ``bound(...)``. A field of a frame may be one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class At(types.Type):  # type: ignore[misc]
 
     def modules(self) -> set[str]:
         """Where the classes in it are defined."""
-        frames: list[At] = [kind.at if isinstance(kind, Ref) else kind for kind in self.kinds if isinstance(kind, At | Ref)]
+        frames: list[At] = [kind.at if isinstance(kind, Ref) else kind for kind in self.kinds
+                            if isinstance(kind, At | Ref)]
         inner = (each.modules() for each in frames)
         return set().union({self.instance_class.__module__} if self.instance_class is not tuple else set(), *inner)
 
@@ -139,7 +140,9 @@ def kind_of(value: Any) -> Any:
 
 
 def _read_value(value: Any, words: list[Any], key: list[Any]) -> None:
-    """The words of a value, and what decides its type: much faster than its numba type, for what is bound again and again."""
+    """The words of a value, and what decides its type: much faster than its numba type, for what is bound again and
+    again.
+    """
     cls = type(value)
     if cls is np.ndarray:
         words.append(value.__array_interface__["data"][0])
@@ -201,11 +204,13 @@ def _contiguous(builder: Any, shape: list[Any], size: int) -> list[Any]:
     return strides[::-1]
 
 
-def _made_array(context: Any, builder: Any, kind: Any, address: Any, shape: list[Any], strides: list[Any], size: int) -> Any:
+def _made_array(context: Any, builder: Any, kind: Any, address: Any, shape: list[Any], strides: list[Any],
+                size: int) -> Any:
     made = context.make_array(kind)(context, builder)
     arrayobj.populate_array(made, data=builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer()),
                             shape=cgutils.pack_array(builder, shape) if shape else [],
-                            strides=cgutils.pack_array(builder, strides) if shape else [], itemsize=ir.Constant(WORD, size), meminfo=None)
+                            strides=cgutils.pack_array(builder, strides) if shape else [],
+                            itemsize=ir.Constant(WORD, size), meminfo=None)
     return made._getvalue()
 
 
@@ -226,7 +231,8 @@ def _field(context: Any, builder: Any, kind: Any, where: Any, place: int) -> Any
     if isinstance(kind, At):
         return builder.add(where, ir.Constant(WORD, 8 * place))
     if isinstance(kind, types.BaseTuple):
-        return context.make_tuple(builder, kind, [_field(context, builder, each, where, place + n) for n, each in enumerate(kind.types)])
+        return context.make_tuple(builder, kind, [_field(context, builder, each, where, place + n)
+                                                  for n, each in enumerate(kind.types)])
     if kind is TARGET:
         made = cgutils.create_struct_proxy(TARGET)(context, builder)
         made.code, made.where = _word(builder, where, place), _word(builder, where, place + 1)
@@ -260,7 +266,8 @@ def _all(typingctx: Any, frame: Any) -> Any:
     result = types.BaseTuple.from_types(tuple(kind.at if isinstance(kind, Ref) else kind for kind in frame.kinds))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        parts = [_field(context, builder, kind, args[0], start) for kind, start in zip(frame.kinds, frame.starts, strict=False)]
+        parts = [_field(context, builder, kind, args[0], start)
+                 for kind, start in zip(frame.kinds, frame.starts, strict=False)]
         return context.make_tuple(builder, result, parts)
 
     return result(frame), codegen
@@ -332,7 +339,9 @@ class Held:
 
 
 class Bounds:
-    """Several :class:`Bound`, for :func:`call_each`; in a frame, a table of their code and words, however many there are."""
+    """Several :class:`Bound`, for :func:`call_each`; in a frame, a table of their code and words, however many there
+    are.
+    """
 
     __slots__ = ("bounds", "table")
 
@@ -351,7 +360,9 @@ def _sources(function: Callable[..., Any], kind: At) -> set[str] | None:
 
 
 class Unit:
-    """A kernel that is called by address, ``kernel(frame, a, b, ...)`` with integers a, b, ..; what calls it links none of its code."""
+    """A kernel that is called by address, ``kernel(frame, a, b, ...)`` with integers a, b, ..; what calls it links none
+    of its code.
+    """
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         self.function, self.options = function, options
@@ -378,7 +389,9 @@ class Unit:
 
 
 class Entry:
-    """A kernel as Python calls it, ``entry(*arguments)``: the arguments are its frame, and what it returns lies behind their words."""
+    """A kernel as Python calls it, ``entry(*arguments)``: the arguments are its frame, and what it returns lies behind
+    their words.
+    """
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = kernel

@@ -1,4 +1,6 @@
-"""Functions that mean something else for every NamedTuple class: found at compile time, by the name of a static kernel."""
+"""Functions that mean something else for every NamedTuple class: found at compile time, by the name of a static
+kernel.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ _compiled: dict[Any, Any] = {}  # users' plain functions
 def method(name: str, default: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """A generic function that runs the static kernel ``name`` of the NamedTuple class of its first argument.
 
-    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``default`` is the kernel
-    of classes that have none.
+    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``default``
+    is the kernel of classes that have none.
     """
 
     def generic(obj: Any, *args: Any) -> Any:

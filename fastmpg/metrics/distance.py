@@ -52,7 +52,8 @@ def _snapshots(game: Game, policies: ArrayLike) -> Float:
     table, single, _ = _check.law_table(policies, "policies")
     size = (game.num_states, sum(game.num_actions))
     if table.ndim < 3 or table.shape[-2:] != size or 0 in table.shape:
-        raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found {table.shape}; "
+        raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found "
+                         f"{table.shape}; "
                          'record them with Record(metrics=("policy",))')
     return settle(game, table, [single] * game.num_players, "policies", "snapshot")
 
@@ -93,8 +94,8 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     Notes
     -----
     Maheshwari et al. (2022), section 4, whose figures draw it. Earlier snapshots are judged against the others' *last*
-    policies, so that this is not the NE-gap along the run; and a distance that falls to 0 says of the last snapshot alone
-    that it is an equilibrium.
+    policies, so that this is not the NE-gap along the run; and a distance that falls to 0 says of the last snapshot
+    alone that it is an equilibrium.
     """
     table = _snapshots(game, policies)
     lead, size = table.shape[:-3], table.shape[-2:]
@@ -103,7 +104,8 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     else:
         given, single, _ = _check.law_table(last, "last")
         if given.shape not in (size, (*lead, *size)):
-            raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found {given.shape}")
+            raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found "
+                             f"{given.shape}")
         ends = np.broadcast_to(settle(game, given, [single] * game.num_players, "last", "run"), (*lead, *size))
     out, (game, _) = np.zeros((*table.shape[:-2], game.num_players)), centred(game)
     for run in np.ndindex(lead):

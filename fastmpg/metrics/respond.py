@@ -31,7 +31,8 @@ from .origin import centred
 from .rounding import larger
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
-ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
+# of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
+ROUNDED = 1e-10
 SHARE = 1e-2  # of the Bellman residual that an inexact round may leave
 TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
 

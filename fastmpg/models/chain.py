@@ -1,7 +1,7 @@
 """What models share whose contraction leaves every player's marginal model behind: kernels on the induced chain.
 
-``model`` needs discount and offset, ``work`` reward (S, A_total), p_bar (S, A_total, S), chain (S, S) and the solver's lu,
-pivot, routines, scalars.
+``model`` needs discount and offset, ``work`` reward (S, A_total), p_bar (S, A_total, S), chain (S, S) and the solver's
+lu, pivot, routines, scalars.
 """
 
 from __future__ import annotations

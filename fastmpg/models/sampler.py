@@ -5,7 +5,8 @@
                                                        the next state; fills rewards[:N]
     row(sampler, state)                                the row of the learners' tables for a state: what players observe
 
-and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by all runs.
+and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by
+all runs.
 
 actions, rewards: N entries, rounded up to whole vectors   uniforms[at + d]: draw d of this step, in [0, 1)
 """

@@ -85,7 +85,8 @@ class NaturalGradientPlay(NamedTuple):
             raise ValueError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
         if not isinstance(self.clip, str | None):
             raise TypeError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
-        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0),
+                                   self.clip)
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a first policy on the boundary, where the log-barrier is infinite."""

@@ -18,8 +18,8 @@ from .run import run_key
 
 
 def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
-             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,
-             threads: int | None = None) -> Result:
+             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False,
+             throw: bool = True, threads: int | None = None) -> Result:
     """Run a rule many times side by side, over seeds and over a grid of its parameters.
 
     Parameters
@@ -68,7 +68,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
         contract_of(one[0]).check_start(one[0], game, starts[r % places])
     keys = [run_key(seed) for seed in seeds]
     order = [r % places for r in range(count)]
-    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order], threads, single=False)
+    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order],
+              threads, single=False)
     keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape), game)
     status = _drive(job, keeper, None, progress, f"{count} runs")
     return _finish(job, shape, _label(rule), status, throw)

@@ -29,9 +29,11 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     path : path
         What was given to ``checkpoint``.
     steps : int, optional
-        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned as it is.
+        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned
+        as it is.
     game, rule : optional
-        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the package.
+        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the
+        package.
     callback, progress, throw, threads
         As for :func:`learn` and :func:`ensemble`.
 

@@ -26,7 +26,9 @@ class CountScratch(NamedTuple):
 
 
 class CountWork(NamedTuple):
-    """reward, p_bar, chain: as in ``CountScratch``   lu (S, S), pivot, routines, scalars: factors   contraction: bound"""
+    """reward, p_bar, chain: as in ``CountScratch``   lu (S, S), pivot, routines, scalars: factors   contraction:
+    bound
+    """
 
     reward: Any
     p_bar: Any
@@ -40,13 +42,16 @@ class CountWork(NamedTuple):
 
 @unit
 def contract_share(frame, share, policy):
-    """One share of the states, or of their halves, of a :class:`CountScratch`.    policy: the address of (S, A_total)"""
+    """One share of the states, or of their halves, of a :class:`CountScratch`.    policy: the address of (S,
+    A_total)
+    """
     m, shares = frame.model, frame.floats.shape[0]
     parts = 1 if shares == 1 else 2
     units = parts * frame.reward.shape[0]
-    contract_units(m.kind, m.payoff_kind, m.rewards, m.transitions, m.choose, m.layout, array_at(policy, frame.reward.shape, np.float64),
-                   m.n_actions[0], parts, units * share // shares, units * (share + 1) // shares, frame.floats[share], frame.ints[share],
-                   frame.reward, frame.p_bar, frame.chain)
+    contract_units(m.kind, m.payoff_kind, m.rewards, m.transitions, m.choose, m.layout,
+                   array_at(policy, frame.reward.shape, np.float64), m.n_actions[0], parts, units * share // shares,
+                   units * (share + 1) // shares, frame.floats[share], frame.ints[share], frame.reward, frame.p_bar,
+                   frame.chain)
 
 
 @inlined

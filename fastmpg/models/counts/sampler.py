@@ -1,4 +1,6 @@
-"""Simulation of anonymous games: players are counted, LANES at a time, and nothing grows with the number of joint actions."""
+"""Simulation of anonymous games: players are counted, LANES at a time, and nothing grows with the number of joint
+actions.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,8 @@ def _step(sampler, state, actions, rewards, uniforms, at):
 
 @attach(begin=begin_by_law, step=_step, row=row_is_state)
 class CountSampler(NamedTuple):
-    """rewards, transitions, choose, kind, payoff_kind: as in the model   threshold, other: alias tables where rows are joint
+    """rewards, transitions, choose, kind, payoff_kind: as in the model   threshold, other: alias tables where rows are
+    joint
 
     digits (S, L): the facilities' states   rows: count vectors   tally, payoff (L,): a run's own scratch
     """
@@ -95,8 +98,9 @@ class CountSampler(NamedTuple):
         else:
             count = m.transitions.size // n_states
             threshold, other = alias(np.arange(count + 1) * n_states, m.transitions.reshape(-1), repr(game))
-        return cls(m.rewards, m.transitions, m.choose, m.kind, m.payoff_kind, threshold, other, digits, m.transitions.shape[2],
-                   game.num_players, m.initial, np.zeros(n_actions, np.int64), np.zeros(n_actions))
+        return cls(m.rewards, m.transitions, m.choose, m.kind, m.payoff_kind, threshold, other, digits,
+                   m.transitions.shape[2], game.num_players, m.initial, np.zeros(n_actions, np.int64),
+                   np.zeros(n_actions))
 
     def alone(self) -> CountSampler:
         """With scratch of its own, for one run."""

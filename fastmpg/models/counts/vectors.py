@@ -37,7 +37,9 @@ def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
     n_players = _check.integer(num_players, "num_players", low=1)
     n_actions = _check.integer(num_actions, "num_actions", low=1, high=MOST_ACTIONS)
     need = 8 * vectors(n_players, n_actions) * (n_actions + 4)
-    _check.budget(need, f"the {vectors(n_players, n_actions)} count vectors of {n_players} players on {n_actions} actions", INSTEAD)
+    _check.budget(need,
+                  f"the {vectors(n_players, n_actions)} count vectors of {n_players} players on {n_actions} actions",
+                  INSTEAD)
     table, left = np.zeros((1, 0), np.int64), np.array([n_players])
     for _ in range(n_actions - 1):
         origin = np.repeat(np.arange(left.size), left + 1)
@@ -48,7 +50,8 @@ def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
 
 def _chooses(n_players: int, n_actions: int) -> NDArray[np.int64]:
     """C(u + d - 1, d); where that passes 2**62 no table over count vectors fits, and the entry is never used."""
-    rows = [[min(math.comb(u + d - 1, d), 2**62) if u + d > 0 else 1 for u in range(n_players + 3)] for d in range(n_actions + 1)]
+    rows = [[min(math.comb(u + d - 1, d), 2**62) if u + d > 0 else 1 for u in range(n_players + 3)]
+            for d in range(n_actions + 1)]
     return np.array(rows, np.int64)
 
 

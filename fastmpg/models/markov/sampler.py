@@ -38,7 +38,9 @@ def _dense_step(sampler, state, actions, rewards, uniforms, at):
 
 @attach(begin=begin_by_law, step=_dense_step, row=row_is_state)
 class DenseSampler(NamedTuple):
-    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions (N,)"""
+    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions
+    (N,)
+    """
 
     rewards: Any
     shared: bool

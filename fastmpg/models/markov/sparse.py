@@ -1,9 +1,10 @@
 """Sparse transitions: CSR rows s J + j, never densified.
 
-An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern of the
-chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every player's
-marginal transitions behind; else rows are read again for each value function, and nothing larger than the game is formed.
-Chains of few states are solved densely, others iteratively with a certified residual, see :mod:`fastmpg.kernels.sparse_solve`.
+An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern
+of the chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every
+player's marginal transitions behind; else rows are read again for each value function, and nothing larger than the game
+is formed. Chains of few states are solved densely, others iteratively with a certified residual, see
+:mod:`fastmpg.kernels.sparse_solve`.
 """
 
 from __future__ import annotations
@@ -106,9 +107,10 @@ def contract_share(frame, share, what, policy):
     """
     m, shares = frame.model, frame.plane.shape[0]
     n_states = frame.reward.shape[0]
-    contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer, array_at(policy, frame.reward.shape, np.float64),
-                    m.n_actions, m.offset, m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
-                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
+    contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer,
+                    array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, m.cut,
+                    n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share], frame.tail[share],
+                    frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
 
 
 @unit
@@ -121,8 +123,9 @@ def look_share(frame, share, i, policy, value, q):
     n_states = frame.reward.shape[0]
     look_states(i, m.pointer, m.probability, m.slot, m.chain_pointer, m.chain_index, m.discount,
                 array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, n_states * share // shares,
-                n_states * (share + 1) // shares, frame.plane[share], frame.others[share], frame.near[share], frame.reward, frame.p_bar,
-                array_at(value, (n_states,), np.float64), array_at(q, frame.reward.shape, np.float64))
+                n_states * (share + 1) // shares, frame.plane[share], frame.others[share], frame.near[share],
+                frame.reward, frame.p_bar, array_at(value, (n_states,), np.float64),
+                array_at(q, frame.reward.shape, np.float64))
 
 
 @unit
@@ -136,8 +139,9 @@ def solve_share(frame, share, shares, transposed, rhs, count):
     """One of ``shares`` shares of the right-hand sides.    rhs: the address of (count, S)"""
     n_states = frame.pointer.size - 1
     sparse_solve.solve_some(frame.pointer, frame.index, frame.value, frame.numbers[0], frame.factors,
-                            array_at(rhs, (count, n_states), np.float64), count * share // shares, count * (share + 1) // shares,
-                            transposed != 0, frame.numbers[1], frame.scratch[share], frame.residual)
+                            array_at(rhs, (count, n_states), np.float64), count * share // shares,
+                            count * (share + 1) // shares, transposed != 0, frame.numbers[1], frame.scratch[share],
+                            frame.residual)
 
 
 @inlined
@@ -210,7 +214,9 @@ def _solve(model, work, rhs, transposed):
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
-    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need not be exact."""
+    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need
+    not be exact.
+    """
     rhs = work.correction if work.lu.shape[0] == 0 else value.reshape((1, value.size))
     direct, table = work.lu.shape[0] > 0, work.reward if work.lu.shape[0] > 0 else q
     for s in range(value.size):
@@ -253,7 +259,8 @@ class SparseModel(NamedTuple):
 
 def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
     """Bytes of a sparse game's tables, as a Python integer."""
-    return 8 * (planes * n_states * joint + n_states * joint + 1 + 2 * n_states + 1) + entries * (item + 4) + 4 * pattern
+    return 8 * (planes * n_states * joint + n_states * joint + 1 + 2 * n_states
+                + 1) + entries * (item + 4) + 4 * pattern
 
 
 class Layout(NamedTuple):
@@ -291,7 +298,8 @@ class Layout(NamedTuple):
         shares, columns, solver = min(threads, self.n_states), sum(self.actions), 0
         if not self.side:
             solvers = min(threads, len(self.actions))
-            solver = self.n_states * (8 * (sparse_solve.VECTORS * solvers + 1) + 36) + 12 * self.factor_entries + 4 * self.pattern
+            solver = self.n_states * (8 * (sparse_solve.VECTORS * solvers + 1)
+                                      + 36) + 12 * self.factor_entries + 4 * self.pattern
         numbers = self.n_states * columns + self.pattern * (1 + columns * self.marginal) + self.side**2
         return 8 * (numbers + shares * (sum(self.scratch) + math.prod(self.actions))) + solver
 
@@ -308,10 +316,13 @@ class Layout(NamedTuple):
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
         solvers = 1 if UNCOMPILED else min(threads, len(self.actions))
-        sparse = Held(Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain, factors,
-                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)), np.array([model.discount, 0.0])))
+        sparse = Held(Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain,
+                            factors,
+                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)),
+                            np.array([model.discount, 0.0])))
         solution = solve_share.bind(sparse)
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
-                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse, np.zeros((1, rest)),
-                          fanned(contract_share.bind(scratch), shares), fanned(look_share.bind(scratch), shares), factor_chain.bind(sparse),
+                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse,
+                          np.zeros((1, rest)), fanned(contract_share.bind(scratch), shares),
+                          fanned(look_share.bind(scratch), shares), factor_chain.bind(sparse),
                           fanned(solution, solvers), solution)
