@@ -58,7 +58,7 @@ def test_ne_gap(benchmark, size):
 
 @pytest.mark.parametrize("game", ["static", "markov"])
 def test_round_robin(benchmark, game):
-    target = fm.games.random_normal_form((3, 4, 5),
-                                         identical_interest=True) if game == "static" else workloads.game(3, 5, 5,
-                                                                                                          shared=True)
+    static = game == "static"
+    target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if static else workloads.game(
+        3, 5, 5, shared=True)
     run(benchmark, fm.solvers.round_robin, target)

@@ -249,7 +249,8 @@ def read(value: Any, name: str) -> NDArray[Any]:
         found: NDArray[Any] = np.asarray(value)
     except Exception as error:
         if isinstance(error, ValueError) and isinstance(value, list | tuple):
-            raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different lengths") from None
+            raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different "
+                             "lengths") from None
         found_type = f"found {type(value).__name__}: {shown(str(error))}"
         raise TypeError(f"{name} must be an array of real numbers, {found_type}") from error
     if hidden:

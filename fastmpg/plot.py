@@ -206,8 +206,10 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
         alike = metric != "value" or (np.ptp(table, axis=-1) <= 1e-12 * np.abs(table).max(initial=1.0)).all()
         reduce = "max" if alike else "players"
     split_players = bool(known()[metric].axes) and reduce == "players"
-    lines = np.moveaxis(table, -1, 0) if split_players else reduced(result, metric, reduce if reduce != "players"
-                                                                    else "max")[None]
+    if split_players:
+        lines = np.moveaxis(table, -1, 0)
+    else:
+        lines = reduced(result, metric, reduce if reduce != "players" else "max")[None]
     x = result.trace["step"] + first
     with style():
         if ax is None:

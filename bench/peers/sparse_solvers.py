@@ -105,8 +105,8 @@ def main():
                             began = time.perf_counter()
                             x = run()
                             times[each].append(time.perf_counter() - began)
-                            left[each] = np.abs(rhs - matrix @ x).max() / EPS / (np.abs(rhs).max()
-                                                                                 + 2 * np.abs(x).max())
+                            size = np.abs(rhs).max() + 2 * np.abs(x).max()
+                            left[each] = np.abs(rhs - matrix @ x).max() / EPS / size
                 line = "   ".join(f"{each} {np.median(times[each]) * 1e3:9.1f} ms ({left[each]:.1g})" for each in runs)
                 print(f"S={states:<7} {name:12} {chain.nnz / states:5.1f} a row, gamma {gamma:<6}  {line}", flush=True)
 

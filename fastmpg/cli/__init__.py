@@ -101,8 +101,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("info", listing.info, "show versions, threads and cache, or the sizes of named games")
     one.add_argument("game", nargs="*", metavar="GAME")
-    if argv[:1] == ["info"] and len(argv) > 1 and not argv[1].startswith("-") and (len(argv) < 3
-                                                                                   or argv[2].startswith("-")):
+    named = [not each.startswith("-") for each in argv[1:3]]
+    if argv[:1] == ["info"] and named[:1] == [True] and named[1:] != [True]:
         game = pick(argv[1], games(), "game")
         add_parameters(one, {"game": (game, games()[game])})
 

@@ -28,8 +28,8 @@ def fill(options: argparse.Namespace) -> int:
     from ..machine import cache_folder
     from ..run import fill as module
 
-    asked = [pick(name, games(), "game") for name in options.game], [pick(name, rules(), "rule")
-                                                                     for name in options.rules or ()]
+    asked = ([pick(name, games(), "game") for name in options.game],
+             [pick(name, rules(), "rule") for name in options.rules or ()])
     if options.jobs is not None and options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, found {options.jobs}")
     terminal, began, count = on_terminal(), time.perf_counter(), 0

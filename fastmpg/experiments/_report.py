@@ -29,11 +29,14 @@ p { margin: .5rem 0; } .soft { color: var(--soft); font-size: .92rem; } a { colo
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; background: var(--tint); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 600; background: var(--tint); }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
 figure { margin: 1.25rem 0; }
-figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
-figcaption { color: var(--soft); font-size: .92rem; } code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
+figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
+  border-radius: 6px; padding: .4rem; }
+figcaption { color: var(--soft); font-size: .92rem; }
+code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
 """
 
 
@@ -89,7 +92,8 @@ def _table(checks: Sequence[Check]) -> str:
                 f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
 
     return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
-            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table></div>')
+            '<th class="n">tolerance</th><th>verdict</th></tr></thead>'
+            f'<tbody>{"".join(map(row, checks))}</tbody></table></div>')
 
 
 def _section(one: Finished, drawn: bool) -> str:

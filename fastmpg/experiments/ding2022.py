@@ -330,12 +330,12 @@ def rollouts() -> Outcome:
         apart = crowd[:, 1].max(axis=-1) <= game.num_players / 4 + 0.2
         trapped = int((~apart).sum())
         checks += [
-            Check(f"{label}: runs of {SAMPLED_RUNS} that end with 2 players expected at every facility when distancing, to 0.2",
-                  SAMPLED_RUNS, int(apart.sum()), 2),
+            Check(f"{label}: runs of {SAMPLED_RUNS} that end with 2 players expected at every facility when "
+                  "distancing, to 0.2", SAMPLED_RUNS, int(apart.sum()), 2),
             Check(f"{label}: NE-gap over the last tenth, share of the payoff range, median of the runs", 0.0,
                   float(np.median(late(one.gap[at]))), 0.02),
-            Check(f"{label}: distance to the nearest corner over the last tenth, share of the first, median of the runs", 0.0,
-                  float(np.median(late(away) / away[:, 0])), 0.15)]
+            Check(f"{label}: distance to the nearest corner over the last tenth, share of the first, median of the "
+                  "runs", 0.0, float(np.median(late(away) / away[:, 0])), 0.15)]
     q = runs["q"]
     ends = corners(game, q.result.policy[q.at(3e-5)])
     floor = float(ne_gap(game, (1.0 - EXPLORATION) * ends[0] + EXPLORATION / 4).max()) / payoff_range(game)

@@ -224,13 +224,14 @@ def s1() -> Outcome:
     played = play(4, 1e-3, 5000)
     return Outcome(
         four_players(played),
-        (Figure("run", "Figure 1. One run. Distance: every player's own policy of stage k, judged against the others' last policies.",
+        (Figure("run", "Figure 1. One run. Distance: every player's own policy of stage k, judged against the others' "
+                "last policies.",
                 lambda: draw_run(played, "S1: 4 players, τ = 1e-3, one run", 0)),
          Figure("seeds", "100 runs. Left the paper's measure, right the NE-gap of the whole profile at every stage.",
                 lambda: draw_seeds(played, "S1: 4 players, τ = 1e-3, 100 runs"))),
         (NO_NUMBERS, LAW, THRESHOLDS,
-         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies at the end, so "
-         "that only its last value speaks of an equilibrium, and its first depends on where a run ended."))
+         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies at "
+         "the end, so that only its last value speaks of an equilibrium, and its first depends on where a run ended."))
 
 
 @experiment("maheshwari-s2", title="Markov routing game, 4 players, τ = 1e-6", paper=PAPER + ", Figure 2")

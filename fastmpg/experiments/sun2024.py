@@ -144,9 +144,8 @@ def sun_ring() -> Outcome:
     return Outcome(
         (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8),
          Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8),
-         Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8), Check("NE-gap at the end, temperatures above "
-                                                                              "the best one at which it is larger than "
-                                                                              "there, share", 1.0,
+         Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8),
+         Check("NE-gap at the end, temperatures above the best one at which it is larger than there, share", 1.0,
                float((np.diff(hard[best:]) > 0).mean()), 0.0),
          Check("mean QRE-gap of the last 200 iterations above .1 at tau .005, .01 and .02, of 3", 3,
                int((late[:3] > 0.1).sum()), 0)),

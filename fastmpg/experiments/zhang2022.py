@@ -25,7 +25,8 @@ from ..run.record import Record
 from ..run.result import Result
 from .experiment import ROUNDING, Check, Figure, Outcome, experiment, printed
 
-PAPER = "Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient play in MPGs"
+PAPER = ("Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient "
+         "play in MPGs")
 GP, NGP, LBGP, LBNGP = "gradient play", "natural gradient play", "log-barrier gradient play", "log-barrier natural"
 METRICS = ("ne_gap", "grad_norm", "c", "value", "policy")
 TITLES = {"ne_gap": "NE-gap", "grad_norm": "gradient norm", "c": "c(π)", "value": "value"}

@@ -11,6 +11,7 @@ from .desk import Desk, evaluate_desk
 
 @inlined
 def _observe(oracle, state, key, k):
+    """Evaluate the policy of ``state``, into the tables that ``oracle`` shows; key and step k do not matter."""
     call(oracle.evaluation, ())
 
 

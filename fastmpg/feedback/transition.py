@@ -31,6 +31,10 @@ act = method("act", default=act_by_policy)
 
 @inlined
 def _observe(feedback, state, key, k):
+    """Play step k of the run with this key (2,): actions, rewards (N,) and the two rows of ``feedback.state``.
+
+    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i.
+    """
     lane = k % LANES
     if feedback.filled[0] != k - lane:
         fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts,
@@ -47,6 +51,7 @@ def _observe(feedback, state, key, k):
 
 @inlined
 def _proceed(feedback, k):
+    """Step k is over: keep its state and actions if a trajectory is recorded, and go on from the next state."""
     if feedback.states.size > 0:
         at = k - feedback.origin[0]
         feedback.states[at] = feedback.place[0]

@@ -131,8 +131,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     Maheshwari et al. (2022), with N = 4 or 8, L = 2 and T = 2. With own rewards and transitions by counts it is no
     Markov potential game; with ``reward="team"`` or ``transitions="averaged"`` it is.
     """
-    n_players, n_links = _check.integer(num_players, "num_players", low=1), _check.integer(num_links, "num_links",
-                                                                                           low=1)
+    n_players = _check.integer(num_players, "num_players", low=1)
+    n_links = _check.integer(num_links, "num_links", low=1)
     if n_links > 62 or n_players > 2**31:
         raise MemoryError(f"a routing game of num_players = {n_players} on num_links = {n_links} fits no machine; "
                           "use fewer of both")
@@ -140,8 +140,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     team = _one_of(reward, "reward", ("own", "team")) == "team"
     averaged = _one_of(transitions, "transitions", ("counts", "averaged")) == "averaged"
     bar = _per_link(thresholds, "thresholds", (2.0,), n_links)
-    slope, height = _per_link(slopes, "slopes", (2.0, 4.0), n_links), _per_link(intercepts, "intercepts", (9.0, 16.0),
-                                                                                n_links)
+    slope = _per_link(slopes, "slopes", (2.0, 4.0), n_links)
+    height = _per_link(intercepts, "intercepts", (9.0, 16.0), n_links)
     danger, calm = _check.real(lambda1, "lambda1", 0.0, 1.0), _check.real(lambda2, "lambda2", 0.0, 1.0)
     n_states = 2**n_links
     vectors = math.comb(n_players + n_links - 1, n_links - 1)

@@ -126,7 +126,8 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
     f, g = layout, layout[FLOATS + 1:]
     arena, aside, law, spare = floats[f[0]:f[1]], floats[f[1]:f[2]], floats[f[2]:f[3]], floats[f[3]:f[4]]
     prob, pairs, out, few = floats[f[4]:f[5]], floats[f[5]:f[6]], floats[f[6]:f[7]], floats[f[7]:f[8]]
-    slots, slot_group, member, after, head = ints[g[0]:g[1]], ints[g[1]:g[2]], ints[g[2]:g[3]], ints[g[3]:g[4]], ints[g[4]:g[5]]
+    slots, slot_group, member = ints[g[0]:g[1]], ints[g[1]:g[2]], ints[g[2]:g[3]]
+    after, head = ints[g[3]:g[4]], ints[g[4]:g[5]]
     weight, order, tally, players = ints[g[5]:g[6]], ints[g[6]:g[7]], ints[g[7]:g[8]], ints[g[8]:g[9]]
     tree, u = ints[g[9]:g[10]], ints[g[10]:g[11]]
     n_states, key = chain.size, choose.shape[1]
@@ -154,8 +155,8 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
             if member[i] < low or member[i] >= high:
                 continue
             for a in range(n_actions):
-                c, found = i * n_actions + a, out[(member[i] * n_actions + a) * width:(member[i] * n_actions + a
-                                                                                       + 1) * width]
+                c, row = i * n_actions + a, member[i] * n_actions + a
+                found = out[row * width:(row + 1) * width]
                 for t in range(columns):
                     p_bar[c, t] = found[t]
                 if width > columns:

@@ -27,12 +27,13 @@ LONG = 200  # numbers in a row from which eight rows a pass stream better from m
 def add_eight(rows, width, weight, out):
     """out += sum_u weight[u] rows[u, :] for eight rows at once."""
     r0, r1, r2, r3 = rows[:width], rows[width:2 * width], rows[2 * width:3 * width], rows[3 * width:4 * width]
-    r4, r5, r6, r7 = rows[4 * width:5 * width], rows[5 * width:6 * width], rows[6 * width:7
-                                                                                * width], rows[7 * width:8 * width]
-    w0, w1, w2, w3, w4, w5, w6, w7 = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5], weight[6], weight[7]
+    r4, r5 = rows[4 * width:5 * width], rows[5 * width:6 * width]
+    r6, r7 = rows[6 * width:7 * width], rows[7 * width:8 * width]
+    w0, w1, w2, w3 = weight[0], weight[1], weight[2], weight[3]
+    w4, w5, w6, w7 = weight[4], weight[5], weight[6], weight[7]
     for t in range(width):
-        out[t] += (w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t]) + (w4 * r4[t] + w5 * r5[t] + w6 * r6[t]
-                                                                         + w7 * r7[t])
+        out[t] += ((w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t])
+                   + (w4 * r4[t] + w5 * r5[t] + w6 * r6[t] + w7 * r7[t]))
 
 
 @inlined

@@ -40,7 +40,8 @@ def group_players(row, n_actions, slots, slot_group, member, after, head, weight
     """Groups of players with equal rows, the largest first; returns how many.
 
     row (N L,)   slots (N,) and slot_group (2 N + 1,), order (N,), tally (N + 2,): scratch
-    member (N,): the group of a player   head (N,): its first player   after (N,): the next player of the same group or -1
+    member (N,): the group of a player   head (N,): its first player
+    after (N,): the next player of the same group or -1
     players (N + 1,): players in the groups before   prob (N L,): the groups' rows   weight (N,): players in a group
     """
     n_players, n_slots, count = member.size, slot_group.size, 0
@@ -237,10 +238,11 @@ def sum_out_law(view, law, m, width, out):
     while j + 8 <= m + 1:
         s0, s1, s2, s3 = view[j * width:], view[(j + 1) * width:], view[(j + 2) * width:], view[(j + 3) * width:]
         s4, s5, s6, s7 = view[(j + 4) * width:], view[(j + 5) * width:], view[(j + 6) * width:], view[(j + 7) * width:]
-        w0, w1, w2, w3, w4, w5, w6, w7 = law[j], law[j + 1], law[j + 2], law[j + 3], law[j + 4], law[j + 5], law[j + 6], law[j + 7]
+        w0, w1, w2, w3 = law[j], law[j + 1], law[j + 2], law[j + 3]
+        w4, w5, w6, w7 = law[j + 4], law[j + 5], law[j + 6], law[j + 7]
         for e in range(size):
-            out[e] += (w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e]) + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e]
-                                                                             + w7 * s7[e])
+            out[e] += ((w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e])
+                       + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e] + w7 * s7[e]))
         j += 8
     while j <= m:
         add_slow(law[j], view[j * width:j * width + size], out)
@@ -346,8 +348,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
     out (G, L, width) flat
     Returns the groups that were asked: low * (N + 1) + high.
     """
-    n_low, n_high, n_base, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3
-                                                                               * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high = ints[:DEPTH], ints[DEPTH:2 * DEPTH]
+    n_base, n_stage = ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     u, at = ints[4 * DEPTH:4 * DEPTH + n_actions + 1], ints[4 * DEPTH + n_actions + 1:]
     key, step, block = choose.shape[1], choose[n_actions - 1], n_actions * width
     asked_low, asked_high = first, last
@@ -388,8 +390,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
             sum_out_groups(view, players[high] - players[mid], prob, weight, low, mid, n_actions, choose, u, at, width,
                            law, spare, aside, arena[below * width:])
         depth += 1
-        n_low[depth], n_high[depth], n_base[depth], n_stage[depth] = (low if stage == 0
-                                                                      else mid), (mid if stage == 0 else high), below, 0
+        n_low[depth], n_high[depth] = (low if stage == 0 else mid), (mid if stage == 0 else high)
+        n_base[depth], n_stage[depth] = below, 0
     return asked_low * key + asked_high
 
 
@@ -402,8 +404,8 @@ def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, i
     payoffs (N, S, L, N + 1)   prob (G, 2) flat: probability of the action and of all the others
     laws (DEPTH + 1, N + 1 + 2 PAD)   both: two actions, serve action 1 from the same law too   out (N L,)
     """
-    n_low, n_high, n_size, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3
-                                                                               * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high = ints[:DEPTH], ints[DEPTH:2 * DEPTH]
+    n_size, n_stage = ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     n_actions, n_players, depth = payoffs.shape[2], payoffs.shape[0], 0
     n_low[0], n_high[0], n_size[0], n_stage[0] = 0, count, 0, 0
     nobody(laws[0])

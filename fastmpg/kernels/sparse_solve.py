@@ -327,6 +327,10 @@ def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
 
 @kernel
 def _residual(pointer, index, chain, gamma, b, x, transposed, r):
+    """r (S,) = b - (I - gamma P) x, or of the transpose, with P in CSR rows.
+
+    pointer (S + 1,), index, chain (pattern,)   b, x (S,)
+    """
     sparse_apply(pointer, index, chain, gamma, x, transposed, r)
     for s in range(x.size):
         r[s] = b[s] - r[s]

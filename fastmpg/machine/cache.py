@@ -173,7 +173,8 @@ def usable(folder: Path) -> bool:
                 _warn(f"{each} is no folder: {advice}")
                 return False
             if not _mine(os.stat(each)):
-                whose = "others may write to it" if os.stat(each).st_uid == os.getuid() else "it belongs to somebody else"
+                own = os.stat(each).st_uid == os.getuid()
+                whose = "others may write to it" if own else "it belongs to somebody else"
                 _warn(f"{each} is not used, as {whose}: {advice}, or take their right away (chmod go-w)")
                 return False
         if not os.access(folder, os.W_OK):
@@ -190,7 +191,8 @@ def key(kernel: Any, kinds: str, modules: Iterable[str], machine: Iterable[Any])
     """
     parts = [kernel.__module__, kernel.__qualname__, kinds, stamp(modules), *map(repr, machine), *versions().values(),
              sys.byteorder]
-    return f"{kernel.__qualname__.replace('<locals>.', '')}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+    digest = hashlib.sha256(chr(0).join(parts).encode()).hexdigest()
+    return f"{kernel.__qualname__.replace('<locals>.', '')}-{digest[:32]}"
 
 
 def load(name: str) -> tuple[dict[str, Any], bytes] | None:
@@ -214,8 +216,8 @@ def load(name: str) -> tuple[dict[str, Any], bytes] | None:
             return None
         facts, _, code = body.partition(b"\n")
         read = json.loads(facts)
-        return (read, code) if isinstance(read, dict) and read.get("name") == name and isinstance(read.get("symbol"),
-                                                                                                  str) else None
+        fits = isinstance(read, dict) and read.get("name") == name and isinstance(read.get("symbol"), str)
+        return (read, code) if fits else None
     except (OSError, ValueError):
         return None
 

@@ -307,7 +307,8 @@ class Bound:
 
     def __init__(self, kernel: Callable[..., Any], frame: Any, words: Any = None, code: int = 0, library: Any = None,
                  run: Any = None) -> None:
-        self.kernel, self.frame, self.words, self.code, self.library, self._run = kernel, frame, words, code, library, run
+        self.kernel, self.frame, self.words = kernel, frame, words
+        self.code, self.library, self._run = code, library, run
         self.where = 0 if words is None else int(words.__array_interface__["data"][0])
 
     def __call__(self, *numbers: int) -> None:

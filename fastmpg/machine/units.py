@@ -147,7 +147,8 @@ class _Notice:
             if self.told:
                 return
             self.told = True
-        where = f"kept in {cache.cache_folder()} for later processes" if kept else "not kept: it is not the package's own"
+        where = (f"kept in {cache.cache_folder()} for later processes" if kept
+                 else "not kept: it is not the package's own")
         with contextlib.suppress(Exception):
             sys.stderr.write(f"fastmpg: compiling {what} ... ({where})\n")
             sys.stderr.flush()

@@ -311,8 +311,8 @@ def store_halves(typingctx: Any, array: Any, first: Any, other: Any, second: Any
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         for n in (0, 2):
             if signature.args[n].dtype == array.dtype:
-                _store(builder, _half(builder, args[4], n == 2), _address(context, builder, signature.args[n], args[n],
-                                                                          args[n + 1], kind))
+                pointer = _address(context, builder, signature.args[n], args[n], args[n + 1], kind)
+                _store(builder, _half(builder, args[4], n == 2), pointer)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, other, types.intp, value), codegen

@@ -25,7 +25,8 @@ from ..models.game import Game
 class Recorded(NamedTuple):
     """What the unit of an exact metric is bound to.
 
-    desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)   out (K, ...): the trace, a row a recorded step
+    desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)
+    out (K, ...): the trace, a row a recorded step
     tau (1,): the temperature that the metric is asked for   scratch: of the shape that the metric names
     """
 

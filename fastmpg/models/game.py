@@ -2,11 +2,13 @@
 
 A model is a NamedTuple of arrays whose class carries these static kernels, found at compile time by their names:
 
-    contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what follows need
+    contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what the
+                                                     other kernels read
     factor(model, work)                              ready P^pi, the chain of the contracted policy, for solving
     deviate(model, work, policy, i)                  the same with player i's columns of ``policy`` in place of its own
     solve(model, work, rhs, transposed)              rhs (R, S) <- (I - gamma P)^-1 rhs, or its transpose
-    lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t), i's columns c
+    lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t),
+                                                     c the columns of player i
     improve(model, work, policy, i, tau, q, value, share)
                                                      value <- that of the deviation, given q, its lookahead; only so
                                                      far, if the model likes, that ``share`` of its Bellman residual is
@@ -33,6 +35,10 @@ solve, lookahead = method("solve"), method("lookahead")
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
+    """value (S,) <- that of player i's deviation ``policy`` (S, A_total), by solving the chain of :func:`deviate`.
+
+    (I - gamma P) value = sum_c policy[s, c] reward[s, c] + tau H(policy_i(s)). True: it is exact.
+    """
     for s in range(value.size):
         total = 0.0
         for c in range(model.offset[i], model.offset[i + 1]):
@@ -213,7 +219,8 @@ class Game(ABC):
         if len(counts) <= 10:
             actions = f"actions {counts}"
         else:
-            actions = f"{counts[0]} actions each" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)} actions"
+            least, most = min(counts), max(counts)
+            actions = f"{least} actions each" if least == most else f"{least} to {most} actions"
         return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
                 f"{actions}, discount {self.discount:g}, {shared}>")
 

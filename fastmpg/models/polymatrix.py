@@ -34,6 +34,10 @@ class PolymatrixWork(NamedTuple):
 
 @kernel
 def _contract(model, work, policy):
+    """reward[s, c] = solo[s, c] + sum over player i's edges of its table times the neighbour's policy.
+
+    policy, reward (S, A_total)   payoffs[start + (s A_i + a) A_k + b]: what i gets for (a, b) on this edge
+    """
     for s in range(policy.shape[0]):
         for i in range(model.n_actions.size):
             low, n = model.offset[i], model.n_actions[i]
@@ -52,6 +56,7 @@ def _contract(model, work, policy):
 
 @kernel
 def _factor(model, work):
+    """LU factors of I - gamma P; P (S, S) depends on nobody's actions."""
     if work.lu.shape[0] > 0:
         dense_solve.system(model.transitions, model.discount, work.lu)
         dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
@@ -59,17 +64,19 @@ def _factor(model, work):
 
 @inlined
 def _deviate(model, work, policy, i):
-    pass
+    """Deviating changes no transition: the factors stay."""
 
 
 @kernel
 def _solve(model, work, rhs, transposed):
+    """rhs (R, S) <- (I - gamma P)^-1 rhs, or by the transpose."""
     if work.lu.shape[0] > 0:
         dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel
 def _lookahead(model, work, policy, i, value, q):
+    """q[s, c] = reward[s, c] + gamma sum_t P(t | s) value(t) in the columns of player i; q (S, A_total)."""
     for s in range(value.size):
         total = 0.0
         if model.discount > 0.0:
@@ -83,7 +90,8 @@ def _lookahead(model, work, policy, i, value, q):
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
-    other, start (edges,): the neighbour and where the table begins   solo (S, A_total)   transitions (S, S)   discount   initial
+    other, start (edges,): the neighbour and where the table begins   solo (S, A_total)
+    transitions (S, S)   discount   initial
     """
 
     payoffs: Any
@@ -100,6 +108,7 @@ class PolymatrixModel(NamedTuple):
 
 @inlined
 def _step(sampler, state, actions, rewards, uniforms, at):
+    """The next state, which no action changes; rewards (N,) of actions (N,): own part and one entry an edge."""
     m = sampler.model
     for i in range(m.n_actions.size):
         total = m.solo[state, m.offset[i] + actions[i]]

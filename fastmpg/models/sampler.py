@@ -48,6 +48,7 @@ begin, step, row = method("begin"), method("step"), method("row")
 
 @inlined
 def begin_by_law(sampler, uniforms, at):
+    """The first state: inversion of sampler.initial (S,) at uniforms[at]."""
     total, last = 0.0, 0
     for s in range(sampler.initial.size):
         if sampler.initial[s] > 0.0:
@@ -59,6 +60,7 @@ def begin_by_law(sampler, uniforms, at):
 
 @inlined
 def row_is_state(sampler, state):
+    """Players observe the state itself."""
     return state
 
 

@@ -107,7 +107,8 @@ class SimulatorGame(Game):
     ...     rewards[:] = 1.0 if actions[0] == actions[1] else 0.0
     ...     return (state + actions[0]) % 3
     >>> game = fm.SimulatorGame(reset, step, (2, 2), num_observations=3, discount=0.5)
-    >>> result = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 1000, rng=0, record=fm.Record(every=1000, metrics=("policy",)))
+    >>> record = fm.Record(every=1000, metrics=("policy",))
+    >>> result = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 1000, rng=0, record=record)
     >>> result.policy.shape
     (3, 4)
     """

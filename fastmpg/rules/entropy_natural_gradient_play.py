@@ -34,6 +34,10 @@ exponent = inlined(_exponent)
 
 @inlined
 def _update(rule, state, feedback, k):
+    """theta <- (1 - eta tau / (1 - gamma)) theta + eta Qbar^tau / (1 - gamma): Sun et al. (2024), (2).
+
+    theta (S, A_total), log pi up to a constant a player and state   q_bar (S, A_total) at temperature tau
+    """
     theta = state.theta
     gain = rule.eta / (1.0 - feedback.discount)
     keep = exponent(rule.eta, rule.tau, feedback.discount)

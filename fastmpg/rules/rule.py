@@ -177,7 +177,8 @@ def contract_of(rule: Any) -> Contract:
     except TypeError as error:
         if hasattr(type(rule), "update"):
             raise
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}: {error}") from None
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}: "
+                        f"{error}") from None
 
 
 def examples(kind: type) -> list[Any]:

@@ -157,6 +157,7 @@ def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
 
 @precise
 def _update(rule, state, feedback, k):
+    """One step of all players, Maheshwari et al. (2022), Algorithm 1; few players leave half of a vector empty."""
     if len(state.tables.halves) == 1:
         learn_from(rule, rule, state, state.nobody, feedback, state.nobody, True)
     else:
@@ -165,11 +166,16 @@ def _update(rule, state, feedback, k):
 
 @precise
 def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
+    """One step of two runs of few players, side by side in the two halves of a vector: the same numbers as alone."""
     learn_from(rule, other_rule, state, other, feedback, other_feedback, True)
 
 
 @kernel
 def _publish(state):
+    """Write policy, q, counts (S, A_total) from the tables that keep players side by side.
+
+    numbers[s span + a width + i]: the policy; q and counts ``depth * width`` and twice that behind it
+    """
     t = state.tables
     for s in range(state.policy.shape[0]):
         c = 0

@@ -56,8 +56,8 @@ class Keeper:
                             "game_digest": digest(tables) if tables else None, "recipe": game.recipe,
                             "builder": game.builder}
         if tables and sum(each.nbytes for each in tables.values()) > LARGE:
-            storage.write_atomically(game_file(self.path), storage.pack(tables, {"format": FORMAT, "kind": "game"},
-                                                                        compress=False))
+            packed = storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False)
+            storage.write_atomically(game_file(self.path), packed)
         elif tables:
             self.fixed |= {f"game/{name}": value for name, value in tables.items()}
         self.due, self.cost = 0.0, 0.0
@@ -128,7 +128,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
         arrays, meta = _read(older)
     except (ValueError, FileNotFoundError):
         raise ValueError(f"{problem}, and so is the one before it, {older}") from None
-    said = f"{problem if isinstance(problem, ValueError) else f'{newest} is missing'}; went on from the one before it, at step {meta['k']}"
+    what = problem if isinstance(problem, ValueError) else f"{newest} is missing"
+    said = f"{what}; went on from the one before it, at step {meta['k']}"
     warnings.warn(said, CheckpointWarning, stacklevel=3)
     return arrays, meta, said
 

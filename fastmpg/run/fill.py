@@ -42,7 +42,8 @@ FORMS = {"form": ("dense", "count")}
 class Filled(NamedTuple):
     """What was done for one game (``rule`` None: its metrics) or one rule on it.
 
-    compiled: units and the seconds that each took, none of which was in the cache   seconds: in all   unfit: why the rule cannot run
+    compiled: units and the seconds that each took, none of which was in the cache
+    seconds: in all   unfit: why the rule cannot run
     """
 
     game: str

@@ -64,6 +64,7 @@ def _round(model, oracle, policy, always, m, sums, hidden):
 
 @kernel
 def _gaps(model, oracle, policy, out):
+    """NE-gaps (N,) of the policy (S, A_total) that lies evaluated on the desk."""
     gaps(model, oracle, policy, 0.0, oracle.value, out)
 
 
@@ -95,7 +96,8 @@ class RoundRobin(NamedTuple):
     hidden: Float
 
     def __repr__(self) -> str:
-        return f"<RoundRobin: {self.status} after {self.rounds} rounds, {self.moves} moves, NE-gap {self.ne_gap.max():.3g}>"
+        made = f"{self.rounds} rounds, {self.moves} moves"
+        return f"<RoundRobin: {self.status} after {made}, NE-gap {self.ne_gap.max():.3g}>"
 
 
 def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> RoundRobin:

@@ -69,7 +69,8 @@ class CountGame(Game):
     >>> import numpy as np, fastmpg as fm
     >>> delay = -np.arange(101) * np.array([[[1.0], [3.0]]])
     >>> game = fm.CountGame(delay, [[1.0]], discount=0.0)
-    >>> game.num_players, game.num_actions[:2], fm.evaluate(game, fm.uniform_policy(game)).q_bar[0, :2].round(9).tolist()
+    >>> found = fm.evaluate(game, fm.uniform_policy(game))
+    >>> game.num_players, game.num_actions[:2], found.q_bar[0, :2].round(9).tolist()
     (100, (2, 2), [-50.5, -151.5])
     """
 
@@ -243,7 +244,10 @@ class CountGame(Game):
     def transitions(self) -> Float:
         """As they were given, a function's as its table: (L, m, N + 1, m), (S, C, S) or (S, S); read-only."""
         table, kind = self._model.transitions, self._model.kind
-        view = table.view() if kind == FACTORED else table[0, 0].view() if kind == FIXED else table[0][:, np.argsort(self._order)]
+        if kind == FACTORED:
+            view = table.view()
+        else:
+            view = table[0, 0].view() if kind == FIXED else table[0][:, np.argsort(self._order)]
         view.flags.writeable = False
         return view
 
@@ -280,11 +284,11 @@ class CountGame(Game):
         m, n_states = self._model, self.num_states
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", INSTEAD)
         shares = 1 if UNCOMPILED else min(threads, 2 * n_states)
-        reward, p_bar = np.zeros((n_states, sum(self.num_actions))), np.zeros((n_states, sum(self.num_actions),
-                                                                               n_states))
+        columns = sum(self.num_actions)
+        reward, p_bar = np.zeros((n_states, columns)), np.zeros((n_states, columns, n_states))
         chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
-        floats, ints = np.zeros((shares, int(m.layout[contract_counts.FLOATS]))), np.zeros((shares, int(m.layout[-1])),
-                                                                                           np.int64)
+        floats = np.zeros((shares, int(m.layout[contract_counts.FLOATS])))
+        ints = np.zeros((shares, int(m.layout[-1])), np.int64)
         contraction = fanned(contract_share.bind(CountScratch(self.held, reward, p_bar, chain, floats, ints)), shares)
         return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32),
                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), contraction)

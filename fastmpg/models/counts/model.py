@@ -56,6 +56,7 @@ def contract_share(frame, share, policy):
 
 @inlined
 def _contract(model, work, policy):
+    """Reward, transitions and chain at ``policy`` (S, A_total), by shares: see :func:`contract_share`."""
     call(work.contraction, (0, policy.ctypes.data))
 
 
@@ -63,8 +64,10 @@ def _contract(model, work, policy):
 class CountModel(NamedTuple):
     """rewards (1 or N, S, L, N + 1) or (1, S, C, L or 1)   transitions (L, m, N + 1, m), (1, S, C, S) or (1, 1, S, S)
 
-    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows   kind, payoff_kind: see :mod:`...kernels.contract_counts`
-    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   C count vectors in the order of :mod:`...kernels.count_laws`
+    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows
+    kind, payoff_kind: see :mod:`...kernels.contract_counts`
+    discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+    C count vectors in the order of :mod:`...kernels.count_laws`
     """
 
     rewards: Any

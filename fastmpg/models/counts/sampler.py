@@ -27,6 +27,10 @@ def _place(sampler, n_actions):
 
 @inlined
 def _step(sampler, state, actions, rewards, uniforms, at):
+    """The next state; rewards (N,) of actions (N,), both padded to whole vectors; draws from uniforms[at] on.
+
+    Actions are counted first: everything else is read from the tables by these counts.
+    """
     n, n_actions = sampler.players, sampler.tally.size
     for a in range(n_actions):
         sampler.tally[a] = 0

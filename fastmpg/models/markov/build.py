@@ -170,7 +170,8 @@ def refuse_large(planes: int, joint: int, layout: Layout, dtype: str, limit: int
     work = layout.bytes(1)
     have = _check.free_bytes() + held if limit is None else limit
     states = layout.n_states * have // (tables + work)
-    advice = f"that is tables of {_check.gib(tables)} and a workspace of {_check.gib(work)}; about {states} states like these would fit"
+    advice = (f"that is tables of {_check.gib(tables)} and a workspace of {_check.gib(work)}; about {states} states "
+              "like these would fit")
     if dtype == "float64" and layout.entries:
         advice += f'; the sparse rows with dtype="float32" need {_check.gib(4 * layout.entries)} less'
     what = f"a sparse game of {layout.n_states} states, {joint} joint actions and {layout.entries} transitions"

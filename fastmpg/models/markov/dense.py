@@ -14,7 +14,8 @@ from ..chain import CHAIN
 class DenseScratch(NamedTuple):
     """What a contraction reads and fills: the model (a :class:`DenseModel`), and
 
-    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lead, tail, x, y, others: one row for every share of the states
+    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
+    lead, tail, x, y, others: one row for every share of the states
     """
 
     model: Any
@@ -56,6 +57,7 @@ def contract_share(frame, share, policy):
 
 @inlined
 def _contract(model, work, policy):
+    """Reward, transitions and chain at ``policy`` (S, A_total), by shares: see :func:`contract_share`."""
     call(work.contraction, (0, policy.ctypes.data))
 
 

@@ -22,7 +22,8 @@ from .moves import rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
 
-INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"
+INSTEAD = ("give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no "
+           "joint actions")
 
 
 def dense_bytes(num_states: int, num_actions: tuple[int, ...], planes: int) -> int:
@@ -157,8 +158,8 @@ class MarkovGame(Game):
         >>> fm.evaluate(game, fm.uniform_policy(game)).value[:, 0].round(3)
         array([1.105, 1.105])
         """
-        actions, states = _check.num_actions(num_actions), _check.integer(num_states, "num_states", low=1,
-                                                                          high=LARGEST - 1)
+        actions = _check.num_actions(num_actions)
+        states = _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
         table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
         discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
@@ -266,7 +267,9 @@ class MarkovGame(Game):
 
     def workspace(self, threads: int = 1) -> Any:
         m, actions, n_states = self._model, self.num_actions, self.num_states
-        instead = "its tables fit, but the scratch does not: free memory, or build a smaller game" if self.is_sparse else INSTEAD
+        instead = INSTEAD
+        if self.is_sparse:
+            instead = "its tables fit, but the scratch does not: free memory, or build a smaller game"
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", instead)
         if self.is_sparse:
             return self._layout.workspace(self.held, threads)

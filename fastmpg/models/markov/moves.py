@@ -127,8 +127,9 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
             row, value = int(fault[0]), float(found[0])
             raise ValueError({
                 -1: f"moves gave another number of next states the second time it was asked {where(row)}; it must not "
-                "remember anything", MANY: f"moves must return between 0 and width = {width} next states, found "
-                f"{value:g} {where(row)}; give a larger width",
+                    "remember anything",
+                MANY: f"moves must return between 0 and width = {width} next states, found {value:g} {where(row)}; "
+                      "give a larger width",
                 NEGATIVE: f"moves must give probabilities of at least 0, found {value!r} {where(row)}",
                 OUTSIDE: f"moves must lead to states 0 to {n_states - 1}, found {value:.0f} {where(row)}",
                 OFF: f"probabilities of moves must sum to 1, found {value!r} {where(row)}"}[int(fault[1])])

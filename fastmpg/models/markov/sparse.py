@@ -27,7 +27,8 @@ MARGINAL = 2  # marginal transitions are kept where they hold at most this many 
 class Factors(NamedTuple):
     """Incomplete factors of a chain, states in the order of elimination (see :func:`.sparse_solve.factor`).
 
-    order, place (S,): that order and its inverse   here (S,) scratch   start (S + 1,), middle (S,): rows and their diagonals
+    order, place (S,): that order and its inverse   here (S,) scratch
+    start (S + 1,), middle (S,): rows and their diagonals
     column, value: the entries; a diagonal is kept inverted
     """
 
@@ -63,7 +64,8 @@ class SparseScratch(NamedTuple):
 class Chain(NamedTuple):
     """What the iterative solver reads and fills: I - gamma P without the zeros of P, its factors, and scratch.
 
-    pointer (S + 1,), index (pattern,), value (pattern,)   factors: :class:`Factors`   scratch (shares, VECTORS, S)   residual (N,)
+    pointer (S + 1,), index (pattern,), value (pattern,)   factors: :class:`Factors`
+    scratch (shares, VECTORS, S)   residual (N,)
     numbers (2,): discount, and the share of a residual that may be left
     """
 
@@ -80,7 +82,8 @@ class SparseWork(NamedTuple):
     """reward, p_bar, chain: as in ``SparseScratch``   lu (S, S) or (0, 0), pivot, routines, scalars: dense factors
 
     sparse: the :class:`Chain` of the iterative solver   correction (1, S)
-    contraction, look: passes over P   factoring, solution, solution_of_one: the solver, for several right-hand sides and for one
+    contraction, look: passes over P
+    factoring, solution, solution_of_one: the solver, for several right-hand sides and for one
     """
 
     reward: Any
@@ -146,21 +149,28 @@ def solve_share(frame, share, shares, transposed, rhs, count):
 
 @inlined
 def _pass(what, model, work, policy):
+    """One pass over P at ``policy`` (S, A_total), by shares; ``what``: see contract_sparse."""
     call(work.contraction, (0, what, policy.ctypes.data))
 
 
 @inlined
 def _lookahead(model, work, policy, i, value, q):
+    """q[s, c] = reward[s, c] + gamma sum_t P_i(t | s, c) value(t) in the columns of player i, by shares.
+
+    policy, q (S, A_total)   value (S,)
+    """
     call(work.look, (0, i, policy.ctypes.data, value.ctypes.data, q.ctypes.data))
 
 
 @kernel
 def _contract(model, work, policy):
+    """Reward, chain and, where they are kept, every player's transitions at ``policy`` (S, A_total)."""
     _pass(ALL, model, work, policy)
 
 
 @inlined
 def _iterate(work, rhs, transposed, share):
+    """Solve for rhs (R, S) iteratively, in place, until at most ``share`` of it is left (0: to rounding)."""
     work.sparse.numbers[1] = share
     if rhs.shape[0] == 1:
         call(work.solution_of_one, (0, 1, transposed, rhs.ctypes.data, 1))
@@ -170,6 +180,7 @@ def _iterate(work, rhs, transposed, share):
 
 @kernel
 def _factor(model, work):
+    """Ready the chain of the contracted policy: LU factors where it is solved densely, else incomplete ones."""
     n_states = work.lu.shape[0]
     if n_states > 0:
         for s in range(n_states):
@@ -186,6 +197,10 @@ def _factor(model, work):
 
 @kernel
 def _deviate(model, work, policy, i):
+    """As :func:`_factor`, the chain that of player i's columns of ``policy`` (S, A_total).
+
+    From p_bar, [A_total first + c width + e] in a state with ``width`` next states, or by another pass over P.
+    """
     if work.p_bar.size == 0:
         _pass(CHAIN, model, work, policy)
     else:
@@ -206,6 +221,7 @@ def _deviate(model, work, policy, i):
 
 @kernel
 def _solve(model, work, rhs, transposed):
+    """rhs (R, S) <- (I - gamma P)^-1 rhs, or by the transpose, P the chain factored last."""
     if work.lu.shape[0] > 0:
         dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
     else:
@@ -241,7 +257,8 @@ class SparseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)
 
     pointer (S J + 1,), slot, probability: P(t | s, j) in CSR, by the place of t in the union of next states
-    chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
+    chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi
+    discount   initial (S,)   n_actions   offset   cut
     """
 
     rewards: Any
@@ -259,8 +276,8 @@ class SparseModel(NamedTuple):
 
 def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
     """Bytes of a sparse game's tables, as a Python integer."""
-    return 8 * (planes * n_states * joint + n_states * joint + 1 + 2 * n_states
-                + 1) + entries * (item + 4) + 4 * pattern
+    wide = planes * n_states * joint + n_states * joint + 1 + 2 * n_states + 1
+    return 8 * wide + entries * (item + 4) + 4 * pattern
 
 
 class Layout(NamedTuple):
