@@ -220,10 +220,10 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
             name = f"{label + ', ' if label else ''}player {i}" if split_players else label
             runs(x, rows, ax, band=band, log=log, label=name, **line)
         ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
-        spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
+        reduction = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
                   "sum": "sum over the players"}.get(reduce, "")
-        named = spread and known()[metric].axes and metric != "value" and table.shape[-1] > 1
-        ax.set_ylabel(f"{known()[metric].label} ({spread})" if named else known()[metric].label)
+        named = reduction and known()[metric].axes and metric != "value" and table.shape[-1] > 1
+        ax.set_ylabel(f"{known()[metric].label} ({reduction})" if named else known()[metric].label)
         if split_players or label is not None:
             ax.legend()
     return ax

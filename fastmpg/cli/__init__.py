@@ -101,8 +101,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("info", listing.info, "show versions, threads and cache, or the sizes of named games")
     one.add_argument("game", nargs="*", metavar="GAME")
-    named = [not each.startswith("-") for each in argv[1:3]]
-    if argv[:1] == ["info"] and named[:1] == [True] and named[1:] != [True]:
+    is_word = [not each.startswith("-") for each in argv[1:3]]
+    if argv[:1] == ["info"] and is_word[:1] == [True] and is_word[1:] != [True]:
         game = pick(argv[1], games(), "game")
         add_parameters(one, {"game": (game, games()[game])})
 

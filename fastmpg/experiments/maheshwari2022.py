@@ -230,8 +230,9 @@ def s1() -> Outcome:
          Figure("seeds", "100 runs. Left the paper's measure, right the NE-gap of the whole profile at every stage.",
                 lambda: draw_seeds(played, "S1: 4 players, τ = 1e-3, 100 runs"))),
         (NO_NUMBERS, LAW, THRESHOLDS,
-         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies at "
-         "the end, so that only its last value speaks of an equilibrium, and its first depends on where a run ended."))
+         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies "
+         "at the end, so that only its last value speaks of an equilibrium, and its first depends on where a run "
+         "ended."))
 
 
 @experiment("maheshwari-s2", title="Markov routing game, 4 players, τ = 1e-6", paper=PAPER + ", Figure 2")

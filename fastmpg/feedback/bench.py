@@ -43,7 +43,7 @@ class Work(NamedTuple):
 
 
 @inlined
-def place(policy, offset, given):
+def put(policy, offset, given):
     """Copy a policy onto a desk; 1 where an entry is not in [0, 1] or a player's row does not sum to 1, else 0."""
     fault = 0
     for s in range(policy.shape[0]):
@@ -64,12 +64,12 @@ def place(policy, offset, given):
 def answer(work, given, out, count, trusted):
     """Answers (count, W) at the address ``out`` about the policies (count, S, A_total) at ``given``.
 
-    Unless they are trusted, an answer stays away where work.fault[0] ends as 1, see :func:`place`.
+    Unless they are trusted, an answer stays away where work.fault[0] ends as 1, see :func:`put`.
     """
     policies = array_at(given, (count, work.policy.shape[0], work.policy.shape[1]), np.float64)
     answers = array_at(out, (count, work.found.size), np.float64)
     for r in range(count):
-        work.fault[0] = place(work.policy, work.offset, policies[r])
+        work.fault[0] = put(work.policy, work.offset, policies[r])
         if trusted != 0 or work.fault[0] == 0:
             call_each(work.units, (0,))
             for e in range(work.found.size):

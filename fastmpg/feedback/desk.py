@@ -113,7 +113,7 @@ class Desk(NamedTuple):
     model, work: see :mod:`..models.game`   policy (S, A_total): under evaluation   offset (N + 1,)   discount
     value (N, S), q_bar (S, A_total), visit (S,): what is found, at ``temperature`` (1,), as far as ``wants_value``,
     ``wants_visit`` ask
-    shared: whether all players have the same values   fault (1,): of :func:`.bench.place`
+    shared: whether all players have the same values   fault (1,): of :func:`.bench.put`
     deviation, scratch (S, A_total), best (S,), rhs (1, S), row (largest A_i,): of best responses and single chains
     """
 

@@ -37,7 +37,7 @@ def _per_link(value: ArrayLike | None, name: str, default: tuple[float, ...], n_
     return np.broadcast_to(row, n_links)
 
 
-def _spread(counts: Any, n_players: int, n_links: int) -> Float:
+def _multinomial(counts: Any, n_players: int, n_links: int) -> Float:
     """Probabilities of count vectors when every player picks a link uniformly, exactly rounded."""
     total = n_links**n_players
     ways = []
@@ -159,7 +159,7 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     if averaged or team:
         counts = count_vectors(n_players, n_links)
     if averaged:
-        weight = _spread(counts, n_players, n_links)
+        weight = _multinomial(counts, n_players, n_links)
         row = np.array([(weight * np.prod([local[l, counts[:, l], t[l]] for l in range(n_links)], axis=0)).sum()
                         for t in state])
         fixed = np.tile(row / row.sum(), (n_states, 1))

@@ -67,24 +67,24 @@ def extend(row, done, law):
 
 
 @kernel
-def fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions, columns, width, u, few, table):
+def fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions, columns, width, u, mixed, table):
     """The table of state s over all players' count vectors: next states, then rewards.
 
-    few (2 S,): scratch   table (C width,) flat
+    mixed (2 S,): scratch   table (C width,) flat
     """
     size = transitions.shape[1]  # of a facility's states
-    front, back = few[:columns], few[columns:2 * columns]
+    front, back = mixed[:columns], mixed[columns:2 * columns]
     for d in range(n_actions + 1):
         u[d] = 0
     position, more = 0, True
     while more:
         length = u[2] + 1 if n_actions > 2 else (n_players + 1 if n_actions == 2 else 1)
-        fixed, place, rest = 1, s, columns
+        fixed, code, rest = 1, s, columns
         if kind == FACTORED:  # along a run only the counts of facilities 0 and 1 change
             back[0] = 1.0
             for d in range(n_actions):
                 rest //= size
-                x, place = place // rest, place % rest
+                x, code = code // rest, code % rest
                 if d >= 2:
                     until = n_players if d == n_actions - 1 else u[d + 1]
                     fixed = extend(back, fixed, transitions[d, x, until - u[d]])
@@ -125,7 +125,7 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
     """
     f, g = layout, layout[FLOATS + 1:]
     arena, aside, law, spare = floats[f[0]:f[1]], floats[f[1]:f[2]], floats[f[2]:f[3]], floats[f[3]:f[4]]
-    prob, pairs, out, few = floats[f[4]:f[5]], floats[f[5]:f[6]], floats[f[6]:f[7]], floats[f[7]:f[8]]
+    prob, pairs, out, pairs_out = floats[f[4]:f[5]], floats[f[5]:f[6]], floats[f[6]:f[7]], floats[f[7]:f[8]]
     slots, slot_group, member = ints[g[0]:g[1]], ints[g[1]:g[2]], ints[g[2]:g[3]]
     after, head = ints[g[3]:g[4]], ints[g[4]:g[5]]
     weight, order, tally, players = ints[g[5]:g[6]], ints[g[6]:g[7]], ints[g[7]:g[8]], ints[g[8]:g[9]]
@@ -183,11 +183,11 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
             for k in range(n_players + 1):
                 arena[k] = rewards[0, s, a, k]
             asked = expectations(arena, players, pairs, weight, 0, count, 2, choose, 1, tree, law, spare, aside, part,
-                                 few)
+                                 pairs_out)
             low, high = asked // key, asked % key
             for i in range(n_players):
                 if member[i] >= low and member[i] < high:
-                    reward[i * n_actions + a] = few[2 * member[i]]
+                    reward[i * n_actions + a] = pairs_out[2 * member[i]]
 
 
 @kernel

@@ -156,7 +156,7 @@ def grow_pairs(law, m, prob, weight, low, high, skip, spare):
 
 
 @inlined
-def nobody(law):
+def law_of_none(law):
     """The law of the counts of no player, with zeros around it."""
     for k in range(2 * PAD + 1):
         law[k] = 0.0
@@ -219,7 +219,7 @@ def grow(law, m, prob, weight, low, high, skip, n_actions, choose, u, at, spare)
 @kernel
 def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, spare):
     """Law of groups low..high-1 without one player of ``skip``, from index PAD on; returns the number of players."""
-    nobody(law)
+    law_of_none(law)
     if n_actions == 2:
         return grow_pairs(law, 0, prob, weight, low, high, skip, spare)
     return grow(law, 0, prob, weight, low, high, skip, n_actions, choose, u, at, spare)
@@ -408,7 +408,7 @@ def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, i
     n_size, n_stage = ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     n_actions, n_players, depth = payoffs.shape[2], payoffs.shape[0], 0
     n_low[0], n_high[0], n_size[0], n_stage[0] = 0, count, 0, 0
-    nobody(laws[0])
+    law_of_none(laws[0])
     while depth >= 0:
         low, high, m, stage = n_low[depth], n_high[depth], n_size[depth], n_stage[depth]
         if stage == 2:

@@ -8,7 +8,7 @@ which it is asked for. Keys come from numpy's SeedSequence. A block of four word
 import numpy as np
 
 from ..machine import inlined, precise
-from ..machine.vectors import LANES, columns_out, load, number, spread, store, whole
+from ..machine.vectors import LANES, broadcast, columns_out, load, number, store, whole
 
 ACTIONS, ENVIRONMENT, START = 0, 1, 2  # streams
 WORD = np.uint64(0xFFFFFFFF)
@@ -52,13 +52,13 @@ def fill_steps(key, step, players, draws, starts, scratch, out):
 
     starts (LANES,)   scratch (LANES^2,)   Rows of ``out`` are rounded up to LANES numbers.
     """
-    lanes, key0, key1 = load(STEPS, 0) + step, spread(key[0]), spread(key[1])
+    lanes, key0, key1 = load(STEPS, 0) + step, broadcast(key[0]), broadcast(key[1])
     acting = (players + 1) // 2
     blocks = acting + (draws + 1) // 2
     for b in range(0, blocks, LANES // 2):
         for c in range(min(LANES // 2, blocks - b)):
             block, stream = (b + c, ACTIONS) if b + c < acting else (b + c - acting, ENVIRONMENT)
-            u, v = pair(key0, key1, lanes, spread(np.uint64(block)), spread(np.uint64(stream)))
+            u, v = pair(key0, key1, lanes, broadcast(np.uint64(block)), broadcast(np.uint64(stream)))
             store(scratch, 2 * LANES * c, u)
             store(scratch, 2 * LANES * c + LANES, v)
         columns_out(out, starts, 2 * b, scratch, 0)

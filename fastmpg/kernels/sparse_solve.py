@@ -59,10 +59,10 @@ def pack(pointer, index, chain, packed, column):
 
 
 @kernel
-def order_states(pointer, index, chain, order, place, stack):
+def order_states(pointer, index, chain, order, rank, stack):
     """The order of elimination: by likeliest successors first where these decide, else as the states are numbered.
 
-    order, place (S,) int32, inverse to each other   stack (S,) int32
+    order, rank (S,) int32, inverse to each other   stack (S,) int32
     """
     n, mass = order.size, 0.0
     for s in range(n):
@@ -72,35 +72,35 @@ def order_states(pointer, index, chain, order, place, stack):
                 best, where = chain[k], np.int64(index[k])
         mass += best
         order[s] = where
-        place[s] = -1
+        rank[s] = -1
     if mass < LIKELY * n:
         for s in range(n):
             order[s] = s
-            place[s] = s
+            rank[s] = s
         return
     count = 0
     for first in range(n):
         depth, s = 0, first
-        while place[s] == -1:
-            place[s] = -2
+        while rank[s] == -1:
+            rank[s] = -2
             stack[depth] = s
             depth += 1
             s = order[s]
         while depth > 0:
             depth -= 1
-            place[stack[depth]] = count
+            rank[stack[depth]] = count
             count += 1
     for s in range(n):
-        order[place[s]] = s
+        order[rank[s]] = s
 
 
 @kernel
 def factor(pointer, index, chain, gamma, factors):
     """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
-    order, place, here, start = factors.order, factors.place, factors.here, factors.start
+    order, rank, here, start = factors.order, factors.rank, factors.here, factors.start
     middle, column, value = factors.middle, factors.column, factors.value
     n = order.size
-    order_states(pointer, index, chain, order, place, here)
+    order_states(pointer, index, chain, order, rank, here)
     for s in range(n):
         here[s] = -1
     end = 0
@@ -117,7 +117,7 @@ def factor(pointer, index, chain, gamma, factors):
             if t == s:
                 own -= gamma * p
             elif p > low:
-                c, at = place[t], end
+                c, at = rank[t], end
                 while at > start[i] and column[at - 1] > c:
                     column[at], value[at] = column[at - 1], value[at - 1]
                     at -= 1

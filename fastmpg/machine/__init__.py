@@ -1,7 +1,7 @@
 """All that knows numba, LLVM and threads. What the rest of the package uses of it:
 
-kernel, inlined, precise    decorate a kernel              unit, call, Bound, array_at    kernels by address, with their frames
-method, attach              kernels by a class             fanned, threads, ...           shares of a unit's work on threads
+kernel, inlined, precise    decorate a kernel       unit, call, Bound, array_at    kernels by address, with their frames
+method, attach              kernels by a class      fanned, threads, ...           shares of a unit's work on threads
 """
 
 from .cache import cache_folder, cache_root, cached_files, clear_cache
@@ -13,8 +13,6 @@ from .threads import fanned, lapack, parallel_region, set_threads, threads
 
 __all__ = [
     "UNCOMPILED", "Bound", "Bounds", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files",
-    "call",
-    "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method", "parallel_region",
-    "precise",
-    "set_threads", "threads", "unit", "user_kernel", "versions",
+    "call", "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method",
+    "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
 ]

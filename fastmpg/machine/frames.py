@@ -115,7 +115,7 @@ def words_of(kind: Any) -> int:
 
 
 def kind_of(value: Any) -> Any:
-    """The type that compiled code sees in the place of a value."""
+    """The type that compiled code sees for a value."""
     if isinstance(value, np.ndarray):
         return types.Array(from_dtype(value.dtype), value.ndim, "C" if value.flags.c_contiguous else "A")
     if isinstance(value, bool | np.bool_):
@@ -179,18 +179,18 @@ def packed(frame: Any, spare: int = 0) -> tuple[Any, tuple[Any, ...]]:
     _read_value(frame, found, key)
     words = np.zeros(len(found) + spare, np.int64)
     numbers = words.view(np.float64)
-    for place, value in enumerate(found):
+    for at, value in enumerate(found):
         if isinstance(value, float):
-            numbers[place] = value
+            numbers[at] = value
         else:
-            words[place] = value
+            words[at] = value
     return words, tuple(key)
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
-def _word(builder: Any, where: Any, place: int, kind: Any = WORD) -> Any:
-    """Word ``place``, which nobody changes while code runs."""
-    address = builder.add(where, ir.Constant(WORD, 8 * place))
+def _word(builder: Any, where: Any, at: int, kind: Any = WORD) -> Any:
+    """Word ``at``, which nobody changes while code runs."""
+    address = builder.add(where, ir.Constant(WORD, 8 * at))
     loaded = builder.load(builder.inttoptr(address, kind.as_pointer()))
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return loaded
@@ -214,32 +214,32 @@ def _made_array(context: Any, builder: Any, kind: Any, address: Any, shape: list
     return made._getvalue()
 
 
-def _array(context: Any, builder: Any, kind: Any, where: Any, place: int) -> Any:
+def _array(context: Any, builder: Any, kind: Any, where: Any, at: int) -> Any:
     size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    shape = [_word(builder, where, place + 1 + d) for d in range(kind.ndim)]
+    shape = [_word(builder, where, at + 1 + d) for d in range(kind.ndim)]
     if kind.layout == "C":
         strides = _contiguous(builder, shape, size)
     else:
-        strides = [_word(builder, where, place + 1 + kind.ndim + d) for d in range(kind.ndim)]
-    return _made_array(context, builder, kind, _word(builder, where, place), shape, strides, size)
+        strides = [_word(builder, where, at + 1 + kind.ndim + d) for d in range(kind.ndim)]
+    return _made_array(context, builder, kind, _word(builder, where, at), shape, strides, size)
 
 
-def _field(context: Any, builder: Any, kind: Any, where: Any, place: int) -> Any:
+def _field(context: Any, builder: Any, kind: Any, where: Any, at: int) -> Any:
     """What a field holds, as compiled code has it."""
     if isinstance(kind, types.Array):
-        return _array(context, builder, kind, where, place)
+        return _array(context, builder, kind, where, at)
     if isinstance(kind, At):
-        return builder.add(where, ir.Constant(WORD, 8 * place))
+        return builder.add(where, ir.Constant(WORD, 8 * at))
     if isinstance(kind, types.BaseTuple):
-        return context.make_tuple(builder, kind, [_field(context, builder, each, where, place + n)
+        return context.make_tuple(builder, kind, [_field(context, builder, each, where, at + n)
                                                   for n, each in enumerate(kind.types)])
     if kind is TARGET:
         made = cgutils.create_struct_proxy(TARGET)(context, builder)
-        made.code, made.where = _word(builder, where, place), _word(builder, where, place + 1)
+        made.code, made.where = _word(builder, where, at), _word(builder, where, at + 1)
         return made._getvalue()
     if kind is types.float64:
-        return _word(builder, where, place, ir.DoubleType())
-    value = _word(builder, where, place)
+        return _word(builder, where, at, ir.DoubleType())
+    value = _word(builder, where, at)
     return builder.icmp_signed("!=", value, ir.Constant(WORD, 0)) if kind is types.boolean else value
 
 
@@ -256,8 +256,8 @@ class _Fields(AttributeTemplate):  # type: ignore[misc]
 
 @lower_getattr_generic(At)
 def _read(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
-    place = kind.names.index(name)
-    return _field(context, builder, kind.kinds[place], value, kind.starts[place])
+    at = kind.names.index(name)
+    return _field(context, builder, kind.kinds[at], value, kind.starts[at])
 
 
 @intrinsic

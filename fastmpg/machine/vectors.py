@@ -3,8 +3,6 @@
 A function written with +, -, *, /, comparisons, :func:`select` and :func:`fma` runs unchanged on floats and on vectors
 of LANES floats, and gives the same bits on both: nothing is left to the compiler's own vectoriser, and no product and
 sum are fused unless :func:`fma` says so. Uncompiled, vectors are NumPy arrays of length LANES.
-
-This and what lies beside it is all that knows numba.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from .options import UNCOMPILED
 
-__all__ = ["LANES", "aligned", "any_lane", "bits", "columns_out", "constant", "constants", "fma", "gather", "lane_sum",
-           "load",
-           "load_halves", "number", "select", "spread", "spread_halves", "store", "store_halves", "whole"]
+__all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
+           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves", "whole"]
 
 LANES = 8
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
@@ -197,7 +194,7 @@ def lane_sum(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
-def spread(typingctx: Any, value: Any) -> Any:
+def broadcast(typingctx: Any, value: Any) -> Any:
     """A vector with a number in every lane."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -221,8 +218,8 @@ def constants(*values: float) -> Any:
     def address(typingctx: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             table = cgutils.global_constant(builder.module, "constants", ir.Constant(kind, list(values)))
-            place = builder.ptrtoint(table, ir.IntType(64))
-            return builder.asm(ir.FunctionType(ir.IntType(64), [ir.IntType(64)]), "", "=r,0", [place], False)
+            where = builder.ptrtoint(table, ir.IntType(64))
+            return builder.asm(ir.FunctionType(ir.IntType(64), [ir.IntType(64)]), "", "=r,0", [where], False)
 
         return types.intp(), codegen
 
@@ -290,8 +287,9 @@ def _join(builder: Any, first: Any, second: Any) -> Any:
 
 @intrinsic
 def load_halves(typingctx: Any, array: Any, first: Any, other: Any, second: Any) -> Any:
-    """LANES / 2 entries from ``array[first]`` on, and as many from ``other[second]`` on; zeros where ``other`` is of
-    booleans: nobody.
+    """LANES / 2 entries from ``array[first]`` on and as many from ``other[second]`` on.
+
+    Zeros for the latter where ``other`` is of booleans: there is no second array.
     """
     kind = ir.VectorType(KINDS[array.dtype], LANES // 2)
 
@@ -319,7 +317,7 @@ def store_halves(typingctx: Any, array: Any, first: Any, other: Any, second: Any
 
 
 @intrinsic
-def spread_halves(typingctx: Any, first: Any, second: Any) -> Any:
+def broadcast_halves(typingctx: Any, first: Any, second: Any) -> Any:
     """One number in the first LANES / 2 lanes, another in the others."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -424,7 +422,7 @@ if UNCOMPILED:
     def lane_sum(value):
         return int(value.sum())
 
-    def spread(value):
+    def broadcast(value):
         return np.full(LANES, value)
 
     def load(array, first):
@@ -449,5 +447,5 @@ if UNCOMPILED:
         if other.dtype == array.dtype:
             other[second:second + LANES // 2] = value[LANES // 2:]
 
-    def spread_halves(first, second):
+    def broadcast_halves(first, second):
         return np.repeat([first, second], LANES // 2)

@@ -55,11 +55,11 @@ def _named(builder: str, recipe: dict[str, Any], name: str) -> Game:
     game.name = name
     return game
 class _Elsewhere(ValueError):
-    """A state that is seen as no row."""
+    """The row observed in a state is outside of the tables."""
 
 
 class NoModel(NamedTuple):
-    """In the place of a model."""
+    """The model of a game without tables: all that is known is the discount."""
 
     discount: float
 
@@ -174,17 +174,18 @@ class SimulatorGame(Game):
             after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
         if not np.isfinite(rewards).all():
             raise ValueError(f"step must fill rewards with finite numbers, found {_check.shown(rewards)}")
-        for place in (state, after):
+        for current in (state, after):
             with explaining(observe, "observe"):
-                seen = place if observe is None else 0
+                seen = current if observe is None else 0
                 if callable(observe):
-                    seen = checked("observe", observe(place))
+                    seen = checked("observe", observe(current))
             if not 0 <= seen < self.num_states:
-                raise _Elsewhere(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
+                raise _Elsewhere(f"state {current} is seen as row {seen}, outside of the {self.num_states} "
+                                 "observations; "
                                  'give observe=, or observe="hash"')
 
     def _compile(self) -> None:
-        """Compiled functions in the place of plain ones."""
+        """Compile the functions that are plain Python."""
         plain = [callable(each) and not hasattr(each, "py_func") for each in self._functions]
         functions = (user_kernel(each) if is_plain else each
                      for each, is_plain in zip(self._functions, plain, strict=True))

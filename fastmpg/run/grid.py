@@ -11,10 +11,8 @@ from .. import _check
 from ..rules.rule import contract
 
 
-def _spread(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...]]:
-    """The rules of all places when the arrays among a rule's parameters broadcast against the run axis, and their
-    shape.
-    """
+def expanded(rule: Any, lead: tuple[int, ...]) -> tuple[list[Any], tuple[int, ...]]:
+    """The rules of all runs and the shape of the grid: arrays among a rule's parameters broadcast to the run axis."""
     whole = contract(type(rule)).tables  # parameters that are sequences by themselves
     fields = {k: np.asarray(v) if isinstance(v, np.ndarray | list) and k not in whole else v
               for k, v in rule._asdict().items()}

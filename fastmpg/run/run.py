@@ -42,9 +42,9 @@ class Run(NamedTuple):
 
     @classmethod
     def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any],
-                place: int, threads: int | None, key: Any = None, writer: Writer | None = None,
+                index: int, threads: int | None, key: Any = None, writer: Writer | None = None,
                 beside: Run | None = None) -> Run:
-        """A run of a checked rule that writes to place ``place`` of the trace.
+        """A run of a checked rule that writes to row ``index`` of the trace's run axis.
 
         ``beside``: a run that is never moved on at the same time, whose desk serves both.
         """
@@ -54,13 +54,13 @@ class Run(NamedTuple):
                                                wants_visit=bool(asked.uses_visitation(rule)), threads=threads,
                                                beside=None if beside is None else beside.desk)
         if writer is not None:
-            feedback = feedback._replace(states=writer.states[place], history=writer.actions[place],
+            feedback = feedback._replace(states=writer.states[index], history=writer.actions[index],
                                          origin=writer.origin)
         key = np.zeros(2, np.uint64) if key is None else key
         if asked.feedback.continues:
             start(feedback, key)
         numbers = asked.compiled(rule)
-        recorder = record.recorder(game, trace, place, state, desk, tau, threads)
+        recorder = record.recorder(game, trace, index, state, desk, tau, threads)
         return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None
                    else threads > 1, desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)),
                    publish_state.bind(state))

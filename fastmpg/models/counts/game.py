@@ -20,7 +20,7 @@ from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
 from .model import CountModel, CountScratch, CountWork, contract_share
 from .sampler import CountSampler
-from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _places, count_vectors
+from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _indices, count_vectors
 
 
 class CountGame(Game):
@@ -162,7 +162,7 @@ class CountGame(Game):
 
         choose = _chooses(n_players, n_actions)
         counts = count_vectors(n_players, n_actions) if by_vector else np.zeros((0, n_actions), np.int64)
-        order = np.argsort(_places(counts, choose))
+        order = np.argsort(_indices(counts, choose))
         table = _check.array(payoffs, what, advice=_check.FORBIDDEN)
         if payoff_kind == OWN:
             table = table[None]
@@ -338,11 +338,11 @@ class CountGame(Game):
         _check.budget(need, f"the dense form of {self!r}", "keep the count form")
         choices = np.indices(actions).reshape(n_players, -1)
         counts = np.stack([(choices == a).sum(axis=0) for a in range(actions[0])], axis=1)
-        place = _places(counts, m.choose)
+        index = _indices(counts, m.choose)
         if m.kind == FIXED:
             moves = np.broadcast_to(m.transitions[0, 0][:, None], (n_states, joint, n_states))
         elif m.kind == TABLE:
-            moves = m.transitions[0][:, place]
+            moves = m.transitions[0][:, index]
         else:
             local = np.indices((m.transitions.shape[1],) * actions[0]).reshape(actions[0], -1)
             moves = np.ones((n_states, joint, n_states))
@@ -350,13 +350,13 @@ class CountGame(Game):
                 moves *= m.transitions[l][local[l][:, None, None], counts[:, l][None, :, None], local[l][None, None, :]]
         moves = moves.reshape(n_states, *actions, n_states)
         if shared:
-            reward = m.rewards[0, :, place, 0].T.reshape(n_states, *actions)
+            reward = m.rewards[0, :, index, 0].T.reshape(n_states, *actions)
             return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name)
         rewards = np.empty((n_players, n_states, joint))
         for i in range(n_players):
             own = choices[i]
             if m.payoff_kind == VECTOR:
-                rewards[i] = m.rewards[0, :, place, own].T
+                rewards[i] = m.rewards[0, :, index, own].T
             else:
                 rewards[i] = m.rewards[i if m.payoff_kind == EACH else 0][:, own, counts[np.arange(joint), own]]
         return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,

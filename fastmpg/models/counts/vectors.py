@@ -16,7 +16,7 @@ MOST_ACTIONS = 2**16  # no table over more fits, and counting them would take lo
 
 
 def count_vectors(num_players: int, num_actions: int) -> NDArray[np.int64]:
-    """All ways in which players can spread over actions: the order of tables over count vectors.
+    """All ways in which players can divide over actions: the order of tables over count vectors.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def _chooses(n_players: int, n_actions: int) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
-def _places(counts: NDArray[np.int64], choose: NDArray[np.int64]) -> NDArray[np.int64]:
+def _indices(counts: NDArray[np.int64], choose: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where count vectors (..., L) are stored."""
     sums = np.cumsum(counts, axis=-1)
-    place = np.zeros(counts.shape[:-1], np.int64)
+    index = np.zeros(counts.shape[:-1], np.int64)
     for d in range(1, counts.shape[-1]):
-        place += choose[d, sums[..., d - 1]]
-    return place
+        index += choose[d, sums[..., d - 1]]
+    return index

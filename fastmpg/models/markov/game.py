@@ -31,7 +31,7 @@ def dense_bytes(num_states: int, num_actions: tuple[int, ...], planes: int) -> i
     return 8 * num_states * math.prod(num_actions) * (planes + num_states)
 
 
-def place(row: int, actions: tuple[int, ...]) -> str:
+def named_row(row: int, actions: tuple[int, ...]) -> str:
     """Which state and joint action row s J + j is."""
     s, j = divmod(row, math.prod(actions))
     return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
@@ -175,7 +175,7 @@ class MarkovGame(Game):
             raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
                              f"{' with shared=True' if shared else ''}, found {found}")
         table = _check.read(table, "rewards")
-        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, single)
+        rows = rows_of(moves, states, actions, room, lambda row: named_row(row, actions), max_bytes, single)
         game = cls.__new__(cls)
         planes = table[None] if shared else table
         game._build(planes, (states, *actions), rows, discount, rho, name, not callable(rewards), max_bytes, dtype)
@@ -235,7 +235,7 @@ class MarkovGame(Game):
 
     def _where(self, row: int) -> str:
         """Which state and joint action row s J + j is."""
-        return place(row, self.num_actions)
+        return named_row(row, self.num_actions)
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:

@@ -1,6 +1,6 @@
 """Sparse transitions: CSR rows s J + j, never densified.
 
-An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern
+An entry names a place in the union of all states that any joint action in s can lead to, which is also the pattern
 of the chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every
 player's marginal transitions behind; else rows are read again for each value function, and nothing larger than the game
 is formed. Chains of few states are solved densely, others iteratively with a certified residual, see
@@ -27,13 +27,13 @@ MARGINAL = 2  # marginal transitions are kept where they hold at most this many 
 class Factors(NamedTuple):
     """Incomplete factors of a chain, states in the order of elimination (see :func:`.sparse_solve.factor`).
 
-    order, place (S,): that order and its inverse   here (S,) scratch
+    order, rank (S,): that order and its inverse   here (S,) scratch
     start (S + 1,), middle (S,): rows and their diagonals
     column, value: the entries; a diagonal is kept inverted
     """
 
     order: Any
-    place: Any
+    rank: Any
     here: Any
     start: Any
     middle: Any
