@@ -313,7 +313,8 @@ class Bound:
 
     def __call__(self, *numbers: int) -> None:
         if UNCOMPILED:
-            self.kernel(self.frame, *numbers[:self.kernel.__code__.co_argcount - 1])
+            given = (*numbers, *_ZEROS[len(numbers)])
+            self.kernel(self.frame, *given[:self.kernel.__code__.co_argcount - 1])
         else:
             self._run(self.where, *numbers, *_ZEROS[len(numbers)])
 
