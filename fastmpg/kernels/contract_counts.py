@@ -7,7 +7,8 @@ and "any other", one action after the other; at two actions they are columns of 
 
 
 from ..machine import inlined, kernel
-from .count_laws import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
+from .count_groups import group_players
+from .count_laws import DEPTH, PAD, expectations, next_run, own_payoffs
 
 # payoffs: by own count for all, for each player; by count vector and action; for all
 OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3

@@ -5,8 +5,9 @@ method, attach              kernels by a class      fanned, threads, ...        
 """
 
 from .cache import cache_folder, cache_root, cached_files, clear_cache
+from .calls import Unit, array_at, call, call_address, call_each, unit
 from .decorators import inlined, kernel, precise, user_kernel
-from .frames import Bound, Bounds, Held, Unit, array_at, call, call_address, call_each, unit
+from .frames import Bound, Bounds, Held
 from .generics import attach, method
 from .options import UNCOMPILED, versions
 from .threads import fanned, lapack, parallel_region, set_threads, threads

@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
 from .._check import shown
-from .frames import Entry
+from .calls import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler
 

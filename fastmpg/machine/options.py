@@ -17,6 +17,7 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 # forceinline is said, since numba lets it be inherited from whoever compiles a function first.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True, "_nrt": False,
                            "forceinline": False}
+LANES = 8  # numbers in a vector
 UNCOMPILED = bool(config.DISABLE_JIT)  # NUMBA_DISABLE_JIT=1: kernels run as Python, for coverage
 
 

@@ -15,7 +15,8 @@ from numba.extending import get_cython_function_address
 from numba.np.ufunc import parallel
 
 from .._check import integer
-from .frames import Bound, Unit, call
+from .calls import Unit, call
+from .frames import Bound
 from .options import UNCOMPILED
 
 _lock = threading.RLock()
@@ -99,7 +100,7 @@ _addresses: dict[str, int] = {}
 
 
 def lapack(name: str) -> int:
-    """Address of one of scipy's LAPACK routines, for :func:`.frames.call_address`."""
+    """Address of one of scipy's LAPACK routines, for :func:`.calls.call_address`."""
     if name not in _addresses:
         _addresses[name] = int(get_cython_function_address("scipy.linalg.cython_lapack", name))
     return _addresses[name]
