@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
-from .._check import shown
+from .._check.scalars import shown
 from .calls import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler

@@ -7,8 +7,8 @@ is compiled, and a call hands over one number where a NamedTuple would be dozens
 The words of an array are its address and its shape (and strides unless it is contiguous), those of a nested NamedTuple
 follow one another. Nobody writes to words while code runs, and the compiler is told so: it may keep what it read.
 
-A :class:`Bound` is a kernel together with its frame: code, and where the words are (see :mod:`.calls`). A field of a frame
-may be one.
+A :class:`Bound` is a kernel together with its frame: code, and where the words are (see :mod:`.calls`). A field of a
+frame may be one.
 """
 
 from __future__ import annotations

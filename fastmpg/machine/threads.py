@@ -14,7 +14,7 @@ from numba import prange
 from numba.extending import get_cython_function_address
 from numba.np.ufunc import parallel
 
-from .._check import integer
+from .._check.scalars import integer
 from .calls import Unit, call
 from .frames import Bound
 from .options import UNCOMPILED

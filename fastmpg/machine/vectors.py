@@ -20,7 +20,8 @@ from numba.extending import intrinsic, models, overload, register_model
 from .options import LANES, UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
-           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves", "whole"]
+           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves",
+           "whole"]
 
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
 
