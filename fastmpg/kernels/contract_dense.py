@@ -25,7 +25,7 @@ LONG = 200  # numbers in a row from which eight rows a pass stream better from m
 
 @kernel
 def add_eight(rows, width, weight, out):
-    """out += sum_u weight[u] rows[u, :] for eight rows at once."""
+    """out += sum_u weight[u] rows[u, :] for eight rows at once.    rows (8 width,) flat   weight (8,)   out (width,)"""
     r0, r1, r2, r3 = rows[:width], rows[width:2 * width], rows[2 * width:3 * width], rows[3 * width:4 * width]
     r4, r5 = rows[4 * width:5 * width], rows[5 * width:6 * width]
     r6, r7 = rows[6 * width:7 * width], rows[7 * width:8 * width]

@@ -29,7 +29,7 @@ MOST, PATIENCE = 2000, 500  # iterations of one call, and of one that does not h
 
 @kernel
 def norm(x, transposed):
-    """1-norm if transposed, else the largest entry; NaN if there is one."""
+    """1-norm if transposed, else the largest entry; NaN if there is one.    x (S,)"""
     total = 0.0
     for s in range(x.size):
         size = abs(x[s])
@@ -96,7 +96,10 @@ def order_states(pointer, index, chain, order, rank, stack):
 
 @kernel
 def factor(pointer, index, chain, gamma, factors):
-    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
+    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py.
+
+    pointer (S + 1,)   index, chain (pattern,)
+    """
     order, rank, here, start = factors.order, factors.rank, factors.here, factors.start
     middle, column, value = factors.middle, factors.column, factors.value
     n = order.size
@@ -256,7 +259,10 @@ def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch
 
 @kernel
 def _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
-    """As :func:`solve`, and returns the norm as computed; scratch[0] is left as rhs was."""
+    """As :func:`solve`, and returns the norm as computed; scratch[0] is left as rhs was.
+
+    rhs (S,)   scratch (VECTORS, S)
+    """
     n = rhs.size
     b, r, step, more = scratch[0], scratch[1], scratch[2], scratch[3:]
     for s in range(n):
@@ -342,6 +348,8 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
     kept.
 
     Returns how far x[s] moved.
+
+    x, r, b (S,)
     """
     own, total = 1.0, 0.0
     for k in range(pointer[s], pointer[s + 1]):

@@ -57,7 +57,10 @@ class CertifyFrame(NamedTuple):
 
 @unit
 def certify_desk(frame):
-    """What the desk has found, with advantages and the certified bound."""
+    """What the desk has found, with advantages and the certified bound.
+
+    found: the desk's tables, advantage (S, A_total), bound (1,)
+    """
     desk = frame.desk
     frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature[0],
                              frame.sums, frame.advantage)

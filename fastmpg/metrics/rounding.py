@@ -69,7 +69,7 @@ class Magnitudes(NamedTuple):
 # -------------------------------------------------------------------------------------------------------- row sums
 @precise
 def excess(row):
-    """sum row - 1, as in twice the precision: to 2u of itself and n^2 u^2."""
+    """sum row - 1, as in twice the precision: to 2u of itself and n^2 u^2.    row (n,)"""
     high, low = -1.0, 0.0
     for k in range(row.size):
         p = np.float64(row[k])
@@ -104,6 +104,8 @@ def policy_excess(policy, offset, out):
     miss it.
 
     Returns whether all entries are 0 or 1.
+
+    policy (S, A_total)   offset (N + 1,)   out (2,)
     """
     out[0], out[1], pure = 0.0, 0.0, True
     for s in range(policy.shape[0]):
@@ -265,7 +267,7 @@ def larger(a, b):
 
 @kernel
 def largest(row):
-    """Largest absolute entry; NaN if there is one."""
+    """Largest absolute entry; NaN if there is one.    row (n,)"""
     size = 0.0
     for s in range(row.size):
         size = larger(size, abs(row[s]))
