@@ -6,11 +6,16 @@ import subprocess
 import sys
 
 import pytest
+from processes import files, run, settings
 
 import fastmpg as fm
-from fastmpg import cli
+from fastmpg import cli, machine
+from fastmpg.cli import cache as cache_command
+from fastmpg.cli import names
+from fastmpg.cli import reproduce as reproduce_command
 from fastmpg.experiments import catalogue
 from fastmpg.experiments.experiment import Check, Experiment, Outcome
+from fastmpg.run import fill
 
 RUN = ["run", "zhang-3x2", "natural-gradient-play", "--eta", "5", "--steps", "100"]
 
@@ -36,8 +41,8 @@ def stopped():
 
 @pytest.fixture
 def toys(monkeypatch):
-    for name, run in (("toy-good", good), ("toy-bad", bad), ("toy-stopped", stopped)):
-        monkeypatch.setitem(catalogue, name, Experiment(name, "a toy", "no paper", run))
+    for name, go in (("toy-good", good), ("toy-bad", bad), ("toy-stopped", stopped)):
+        monkeypatch.setitem(catalogue, name, Experiment(name, "a toy", "no paper", go))
 
 
 # --------------------------------------------------------------------------------------------------------- processes
@@ -120,16 +125,16 @@ def test_a_parameter_of_both_gets_its_kind_in_front():
 
     parser = cli.Parser(prog="x")
     parser.add_argument("--steps")
-    cli.add_parameters(parser, {"game": ("g", game), "rule": ("r", fm.rules.GradientPlay)})
+    names.add_parameters(parser, {"game": ("g", game), "rule": ("r", fm.rules.GradientPlay)})
     options = parser.parse_args(["--game.eta", "2", "--rule.eta", "3,", "--game.steps", "x", "--steps", "9"])
-    assert cli.chosen(options, "game") == {"eta": 2, "steps": "x"} and cli.chosen(options, "rule") == {"eta": (3,)}
+    assert names.chosen(options, "game") == {"eta": 2, "steps": "x"} and names.chosen(options, "rule") == {"eta": (3,)}
     assert options.steps == "9"
 
 
 @pytest.mark.parametrize("text, value", [
     ("5", 5), ("1e-3", 1e-3), ("raw", "raw"), ("none", None), ("True", True), ("3,4,5", (3, 4, 5)), ("3,", (3,))])
 def test_values_are_read_as_what_they_look_like(text, value):
-    assert cli.literal(text) == value and type(cli.literal(text)) is type(value)
+    assert names.literal(text) == value and type(names.literal(text)) is type(value)
 
 
 @pytest.mark.parametrize("words, message", [
@@ -183,7 +188,7 @@ def test_an_interruption_is_status_130_and_keeps_what_is_done(toys, tmp_path, ca
 
 
 def test_progress_is_shown_on_a_terminal_only(toys, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "on_terminal", lambda: True)
+    monkeypatch.setattr(reproduce_command, "on_terminal", lambda: True)
     assert cli.main(["reproduce", "toy-good", "--out", str(tmp_path)]) == 0
     assert "[1/1] toy-good" in capsys.readouterr().err
 
@@ -214,9 +219,9 @@ def test_every_listed_thing_can_be_asked_for_help(capsys):
 def test_info_of_the_installation_and_of_games(capsys):
     assert cli.main(["info", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["versions"]["fastmpg"] == fm.__version__ and said["threads"] >= 1 and said["kernels"] >= 0
+    assert said["versions"]["fastmpg"] == fm.__version__ and said["threads"] >= 1 and said["units"] >= 0 <= said["unit_bytes"]
     assert cli.main(["info"]) == 0
-    assert "compiled kernels" in capsys.readouterr().out
+    assert "compiled units" in capsys.readouterr().out
     assert cli.main(["info", "zhang-3x2", "zhang-8player", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["zhang_3x2"]["num_actions"] == [3, 2] and said["zhang_3x2"]["payoff_range"] == [[-1.0, 0.2]] * 2
@@ -240,8 +245,70 @@ def test_a_saved_result_is_drawn(tmp_path, capsys):
 
 def test_the_cache_is_cleared(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FASTMPG_CACHE_DIR", str(tmp_path))
-    (tmp_path / "kernels-0").mkdir()
-    (tmp_path / "kernels-0" / "a.nb").write_bytes(b"x")
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units" / "a.unit").write_bytes(b"x")
     assert cli.main(["cache", "clear", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"deleted": 1}
-    assert not (tmp_path / "kernels-0").exists()
+    assert not (tmp_path / "units").exists()
+
+
+# -------------------------------------------------------------------------------------------------------- cache fill
+def test_fill_compiles_what_a_run_needs(tmp_path):
+    """In processes: every unit once, whichever game and rule asks for it; a later run compiles nothing."""
+    words = ["cache", "fill", "zhang-3x2", "random-normal-form", "--rules", "GradientPlay", "q-ascent", "--jobs", "2", "--json"]
+    first, second = (shell(*words, env=settings(tmp_path)) for _ in range(2))
+    assert (first.returncode, first.stderr) == (0, "")
+    said, again = json.loads(first.stdout), json.loads(second.stdout)
+    assert said["folder"] == str(tmp_path / "units") and set(said["games"]) == {"zhang_3x2", "random_normal_form"}
+    counts = {name: len(one["compiled"]) for name, one in said["games"].items()}
+    assert all(one["rules"] == ["GradientPlay", "QAscent"] for one in said["games"].values())
+    assert counts["zhang_3x2"] > 10 and counts["random_normal_form"] == 0, "the same model"
+    assert 0 <= counts["zhang_3x2"] - len(files(tmp_path)) <= 2, "what two rules share may be compiled by both processes"
+    assert [one["compiled"] for one in again["games"].values()] == [[], []] and again["seconds"] < said["seconds"]
+    code = """
+import fastmpg as fm
+from fastmpg.machine.units import COMPILED
+for game in (fm.games.sun2023_potential(), fm.NormalFormGame.identical_interest([[1.0, 2.0], [3.0, 0.0]])):
+    for rule in (fm.rules.GradientPlay(0.2), fm.rules.QAscent(0.3)):
+        fm.learn(game, rule, 3, record=fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm"), tau=0.1))
+    fm.ne_gap(game, fm.uniform_policy(game)), fm.evaluate(game, fm.uniform_policy(game))
+print([name for name, _ in COMPILED])
+"""
+    assert run(code, tmp_path).stdout == "[]\n"
+
+
+def test_fill_in_this_process(capsys, monkeypatch):
+    """One job needs no process; what the session has compiled is not compiled again, and the table says how much was."""
+    assert cli.main(["cache", "fill", "zhang_3x2", "--rules", "GradientPlay", "--jobs", "1"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and "zhang_3x2" in said.out and "units compiled in" in said.out and str(machine.cache_folder()) in said.out
+    monkeypatch.setattr(cache_command, "on_terminal", lambda: True)
+    assert cli.main(["cache", "fill", "zhang_3x2", "--rules", "GradientPlay", "--jobs", "1", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "GradientPlay on zhang_3x2" in said.err
+    assert json.loads(said.out)["games"]["zhang_3x2"] | {"seconds": 0} == {"compiled": [], "seconds": 0, "rules": ["GradientPlay"]}
+
+
+def test_fill_builds_every_game_in_every_form():
+    assert set(fill.specimens(["routing", "random_markov"])) == {
+        "routing (form=dense)", "routing (form=count)", "random_markov"}
+    for label in fill.specimens(fm.games.__all__):
+        assert isinstance(fill._game(label), fm.Game)
+    models = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fill.EVERY_MODEL)) if game.exact}
+    every = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fm.games.__all__)) if game.exact}
+    assert models == every, "the default covers every model that a named game has"
+
+
+def test_fill_says_what_does_not_fit(capsys, tmp_path, monkeypatch):
+    for words, message in ((["fill", "chess"], "there is no game"), (["fill", "--rules", "Greed"], "there is no rule"),
+                           (["fill", "--jobs", "0"], "--jobs"), (["eat"], "eat"), ([], "WHAT")):
+        assert cli.main(["cache", *words]) == 2
+        assert message in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(fill, "FORMS", {"form": ("simulator",)})
+        with pytest.raises(ValueError, match="GradientPlay needs exact values"):
+            fill.fill(["routing"], ["GradientPlay"], 1)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("FASTMPG_CACHE_DIR", str(tmp_path / "file"))
+    assert cli.main(["cache", "fill", "zhang_3x2"]) == 2
+    assert "cannot be used" in capsys.readouterr().err

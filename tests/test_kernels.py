@@ -364,7 +364,7 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
 
     def contracted(shares):
         work = game.workspace(shares)
-        assert work.lead.shape[0] == shares
+        assert shares == 1 or work.contraction.frame.shares == shares
         contract(model, work, policy)
         return work.reward, work.p_bar, work.chain
 
@@ -453,10 +453,8 @@ def solved(rng, n, kind, gamma, transposed):
     csr, rhs = sp.csr_array(chain), rng.normal(size=n)
     matrix = np.eye(n) - gamma * chain
     matrix, norm = (matrix.T, lambda v: np.abs(v).sum()) if transposed else (matrix, lambda v: np.abs(v).max())
-    found = rhs.copy()
-    residual = sparse_solve.sparse_solve(
-        csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data, gamma, found, transposed, 1e-14, np.full((7, n), np.nan)
-    )
+    found, table = np.zeros(n), (csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data)
+    residual = sparse_solve.gauss_seidel(*table, gamma, rhs, found, np.full(n, np.nan), 1e-14 * norm(rhs), transposed)
     exact = rhs.astype(np.longdouble) - np.einsum("st,t->s", matrix.astype(np.longdouble), found.astype(np.longdouble))
     rounding = n * EPS * (norm(rhs) + 2 * norm(found))  # of computing a residual in double at all
     assert abs(residual - float(norm(exact))) <= rounding
@@ -489,17 +487,17 @@ def test_sparse_residual_is_truthful(rng, n, kind, gamma, transposed):
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)
-def test_sparse_solve_reaches_rounding(rng, n, kind, gamma, transposed):
+def test_gauss_seidel_reaches_rounding(rng, n, kind, gamma, transposed):
     """The plain series x <- b + gamma P x reaches it in log(eps) / log(gamma) sweeps (36 000 at 0.999): nothing may stall before."""
     residual, rounding = solved(rng, n, kind, gamma, transposed)
     assert residual <= rounding
 
 
-def test_sparse_solve_of_nothing_is_nothing():
-    csr, rhs = sp.csr_array(np.full((4, 4), 0.25)), np.zeros(4)
+def test_gauss_seidel_of_nothing_is_nothing():
+    csr, found = sp.csr_array(np.full((4, 4), 0.25)), np.zeros(4)
     args = csr.indptr.astype(np.int64), csr.indices.astype(np.int64), csr.data
-    assert sparse_solve.sparse_solve(*args, 0.9, rhs, False, 1e-14, np.zeros((7, 4))) == 0.0
-    assert_array_equal(rhs, 0.0)
+    assert sparse_solve.gauss_seidel(*args, 0.9, np.zeros(4), found, np.zeros(4), 0.0, False) == 0.0
+    assert_array_equal(found, 0.0)
 
 
 # ------------------------------------------------------------------------------------------------------- chunks
@@ -518,14 +516,14 @@ def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
     }[form]()
     record = fm.Record(every=7, metrics=("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy"), tau=0.3)
     lengths, runs = [], []
-    real = run_module.run_chunk
+    real = run_module.Run.advance
 
-    def counted(*args):
-        if args[7] > args[6]:  # the empty call compiles
-            lengths[-1].append(args[7] - args[6])
-        return real(*args)
+    def counted(run, first, last, steps=None):
+        if last > first:  # the empty call compiles
+            lengths[-1].append(last - first)
+        real(run, first, last, steps)
 
-    monkeypatch.setattr(run_module, "run_chunk", counted)
+    monkeypatch.setattr(run_module.Run, "advance", counted)
     for seconds in (0.0, 1e9):
         monkeypatch.setattr(job, "CHUNK_SECONDS", seconds)
         lengths.append([])

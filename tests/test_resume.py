@@ -357,6 +357,48 @@ def test_kill_9_at_random_moments(steps, kills, path):
     assert began_again <= max(1, kills // 5)
 
 
+EXACT = """
+import hashlib, sys
+import fastmpg as fm
+from fastmpg.run import checkpoint
+checkpoint.SHORTEST, checkpoint.SHARE = 0.02, 0.5
+def learn(steps, path=None):
+    return fm.learn(fm.games.random_markov(6, (3, 2, 3), rng=1), fm.rules.NaturalGradientPlay(1e-4), steps, checkpoint=path,
+                    record=fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("ne_gap", "policy", "c")))
+if __name__ == "__main__":
+    what, path, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if what == "learn":
+        learn(10)
+        print("go", flush=True)
+    result = learn(steps, path) if what == "learn" else fm.resume(path)
+    print(hashlib.sha256(b"".join(result.trace[name].tobytes() for name in sorted(result.trace))).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("where", ["session", pytest.param("cold", marks=pytest.mark.slow)])
+def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
+    """An exact rule: the killed process compiled its code, the one that goes on loads it, or compiles it once more; the same bits."""
+    steps, words = 300_000, [sys.executable, "-W", "error", "-c", EXACT]
+    environment = {name: os.environ | {"FASTMPG_CACHE_DIR": str(tmp_path / name)} for name in ("first", "second")}
+    process = subprocess.Popen([*words, "learn", str(path), str(steps)], stdout=subprocess.PIPE, text=True, env=environment["first"])
+    assert process.stdout.readline() == "go\n"
+    deadline = time.monotonic() + 60
+    while not (path.exists() and checkpoint.load(path)[1]["k"]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert 0 < checkpoint.load(path)[1]["k"] < steps
+    found = subprocess.run([*words, "resume", str(path), str(steps)], capture_output=True, text=True, check=True,
+                           env=None if where == "session" else environment["second"]).stdout
+    for name in ("SHORTEST", "SHARE"):
+        monkeypatch.setattr(checkpoint, name, getattr(checkpoint, name))  # put back afterwards
+    space = {"__name__": "here"}
+    exec(EXACT, space)
+    whole = space["learn"](steps)
+    assert found.strip() == hashlib.sha256(b"".join(whole.trace[name].tobytes() for name in sorted(whole.trace))).hexdigest()
+
+
 class Death(BaseException):
     """As kill -9: nothing that would be done later is done."""
 

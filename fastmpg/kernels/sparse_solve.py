@@ -10,7 +10,8 @@ bounds the true residual, rounding of its own included (:func:`certificate`), so
 
     |V - V*|_inf <= |b - (I - gamma P) V|_inf / (1 - gamma)        |d - d*|_1 <= |residual|_1 / (1 - gamma)
 
-Where the iteration fails to halve the residual, the slow but sure one of :func:`sparse_solve` goes on from there.
+Where the iteration fails to halve the residual, symmetric Gauss-Seidel goes on from there, which is slow and cannot
+stall.
 """
 
 import numpy as np
@@ -289,8 +290,8 @@ def _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scr
         left = norm(r, transposed)
         if left > 100.0 * target:
             for s in range(n):
-                step[s] = r[s]
-            sparse_solve(pointer, index, chain, gamma, step, transposed, max(1e-16, target / left), more)
+                step[s] = 0.0
+            gauss_seidel(pointer, index, chain, gamma, r, step, more[0], max(1e-16 * left, target), transposed)
             add(1.0, step, rhs)
             sparse_apply(pointer, index, chain, gamma, rhs, transposed, r)
             for s in range(n):
@@ -321,15 +322,6 @@ def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
                 out[index[k]] -= weight * chain[k]
         else:
             out[s] -= gamma * gather_dot(chain, index, pointer[s], pointer[s + 1], x)
-
-
-@kernel
-def _norm(x, transposed):
-    """1-norm if transposed, else the largest entry."""
-    total = 0.0
-    for s in range(x.size):
-        total = total + abs(x[s]) if transposed else max(total, abs(x[s]))
-    return total
 
 
 @kernel
@@ -365,10 +357,13 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
 
 
 @kernel
-def _sweep(pointer, index, chain, gamma, b, x, r, target, transposed):
-    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always."""
+def gauss_seidel(pointer, index, chain, gamma, b, x, r, target, transposed):
+    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always.
+
+    b, x, r (S,): x is where to start, and ends as the solution; r is scratch   Returns the residual's norm.
+    """
     _residual(pointer, index, chain, gamma, b, x, transposed, r)
-    left, moved, size = _norm(r, transposed), np.inf, 0.0
+    left, moved, size = norm(r, transposed), np.inf, 0.0
     limit = 100 - int(80.0 / np.log(gamma)) if gamma > 0.0 else 100  # e^-80: far below rounding
     for _ in range(limit):
         if left <= target or moved <= 1e-16 * size:
@@ -380,60 +375,5 @@ def _sweep(pointer, index, chain, gamma, b, x, r, target, transposed):
             moved = max(moved, _relax(pointer, index, chain, gamma, s, x, r, transposed, b))
             size = max(size, abs(x[s]))
         _residual(pointer, index, chain, gamma, b, x, transposed, r)
-        left = _norm(r, transposed)
-
-
-@kernel
-def sparse_solve(pointer, index, chain, gamma, rhs, transposed, tolerance, scratch):
-    """Solve in place for one right-hand side: BiCGSTAB, and where that stalls, symmetric Gauss-Seidel, which cannot.
-
-    scratch (7, S)   rhs (S,)   Returns the residual's norm: 1-norm if transposed, else the largest entry.
-    Ends when that norm is at most ``tolerance`` times rhs's own, or when rounding stops all progress.
-    """
-    n = rhs.size
-    b, x, r, shadow, p, v, t = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
-    for s in range(n):
-        b[s] = rhs[s]
-        x[s] = b[s]
-    target = tolerance * _norm(b, transposed)
-    best, stalled, fresh = np.inf, 0, True
-    rho, alpha, omega = 1.0, 1.0, 1.0
-    for iteration in range(2000):
-        if fresh:  # a start, and every 50 iterations: the recursive residual drifts from the true one
-            _residual(pointer, index, chain, gamma, b, x, transposed, r)
-            for s in range(n):
-                shadow[s] = r[s]
-                p[s] = 0.0
-                v[s] = 0.0
-            rho, alpha, omega, fresh = 1.0, 1.0, 1.0, False
-        norm = _norm(r, transposed)
-        stalled = 0 if norm < 0.5 * best else stalled + 1
-        if norm < best:
-            best = norm
-            for s in range(n):
-                rhs[s] = x[s]
-        after = dot(shadow, r)
-        if norm <= target or stalled > 40 or after == 0.0 or omega == 0.0 or not abs(after) < np.inf:
-            break
-        beta = (after / rho) * (alpha / omega)
-        rho = after
-        for s in range(n):
-            p[s] = r[s] + beta * (p[s] - omega * v[s])
-        sparse_apply(pointer, index, chain, gamma, p, transposed, v)
-        bottom = dot(shadow, v)
-        if bottom == 0.0:
-            break
-        alpha = rho / bottom
-        for s in range(n):
-            r[s] -= alpha * v[s]
-            x[s] += alpha * p[s]
-        sparse_apply(pointer, index, chain, gamma, r, transposed, t)
-        bottom = dot(t, t)
-        omega = dot(t, r) / bottom if bottom > 0.0 else 0.0
-        for s in range(n):
-            x[s] += omega * r[s]
-            r[s] -= omega * t[s]
-        fresh = iteration % 50 == 49
-    _sweep(pointer, index, chain, gamma, b, rhs, r, target, transposed)
-    _residual(pointer, index, chain, gamma, b, rhs, transposed, r)
-    return _norm(r, transposed)
+        left = norm(r, transposed)
+    return left

@@ -2,7 +2,8 @@
 
 An entry is the machine code of one unit (see :mod:`.units`): no pickle, so that reading one runs nothing. Its name hashes the unit's
 name, the types it was compiled for, the processor, the versions, and the sources of the *import closure* of the modules that
-its kernel and the classes among its types come from: editing a file compiles again what imports it, and nothing else.
+its kernel and the classes among its types come from: editing a file compiles again what imports it, and nothing else. What was
+edited after this process began is not kept: nobody knows which of the two texts its code was made of.
 
 A folder or an entry that belongs to somebody else, or that others may write to, is not used. Nothing that is found in the cache
 can do more than be compiled again.
@@ -18,9 +19,10 @@ import os
 import re
 import stat
 import sys
-import threading
+import tempfile
+import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +56,15 @@ def cached_files() -> list[Path]:
 
 
 def clear_cache() -> int:
-    """Delete all compiled code; return how many entries went."""
+    """Delete all compiled code, and what killed processes left half written; return how many entries went."""
     count = 0
-    for path in cached_files():
+    for path in [*cached_files(), *cache_folder().glob("*.unit.tmp")]:
         with contextlib.suppress(OSError):
             path.unlink()
-            count += 1
+            count += path.suffix == ".unit"
     with contextlib.suppress(OSError):
         cache_folder().rmdir()
+    usable.cache_clear()
     return count
 
 
@@ -75,24 +78,36 @@ def _file_of(module: str) -> Path | None:
     return None
 
 
+_began = time.time_ns()  # before the rest of the package is loaded
+
+
 @functools.cache
 def _source(module: str) -> tuple[str, tuple[str, ...]]:
-    """Hash of a module's source, and the modules of the package that it imports where it is loaded."""
+    """Hash of a module's source, and the modules of the package that it imports where it is loaded.
+
+    Raises
+    ------
+    OSError
+        If there is no source, or it changed since the process began.
+    """
     path = _file_of(module)
     if path is None:
-        return "", ()
+        raise FileNotFoundError(f"no source of {NAME}.{module}")
+    found = path.stat()
+    if max(found.st_mtime_ns, found.st_ctime_ns) > _began:
+        raise OSError(f"{path} changed since this process began")
     text = path.read_text(encoding="utf-8")
     parents = module.split(".") if module else []
     if path.name != "__init__.py":
         parents = parents[:-1]
-    found = []
+    imported = []
     for dots, base, names in IMPORTS.findall(text):
         above = parents[:len(parents) - len(dots) + 1]
         target = ".".join([*above, *filter(None, base.split("."))])
-        for name in re.findall(r"(\w+)(?: +as +\w+)?", names.partition("#")[0]):
+        for name in re.findall(r"(\w+)(?: +as +\w+)?", re.sub(r"#.*", "", names)):
             inner = f"{target}.{name}" if target else name
-            found.append(inner if _file_of(inner) is not None else target)
-    return hashlib.sha256(text.encode()).hexdigest(), tuple(dict.fromkeys(found))
+            imported.append(inner if _file_of(inner) is not None else target)
+    return hashlib.sha256(text.encode()).hexdigest(), tuple(dict.fromkeys(imported))
 
 
 def closure(modules: Iterable[str]) -> list[str]:
@@ -116,7 +131,7 @@ def _stamp(modules: frozenset[str]) -> str:
 
 
 def stamp(modules: Iterable[str]) -> str:
-    """Hash of the sources that code made of these modules depends on, by their full names."""
+    """Hash of the sources that code made of these modules depends on, by their full names; OSError where they are not known."""
     return _stamp(frozenset(module.partition(".")[2] for module in modules))
 
 
@@ -142,9 +157,9 @@ def _mine(found: os.stat_result) -> bool:
 
 
 @functools.cache
-def _usable(folder: Path) -> bool:
+def usable(folder: Path) -> bool:
     """Whether compiled code may be kept there; makes the folder."""
-    advice = "compiled code is not kept: every process compiles anew; set FASTMPG_CACHE_DIR to a folder of your own"
+    advice = "compiled code is not kept, and every process compiles anew; set FASTMPG_CACHE_DIR to a folder of your own"
     try:
         root = folder.parent
         for each in reversed([folder, root, *root.parents]):  # parents=True would ignore the mode for parents
@@ -155,10 +170,11 @@ def _usable(folder: Path) -> bool:
                 _warn(f"{each} is no folder: {advice}")
                 return False
             if not _mine(os.stat(each)):
-                _warn(f"{each} belongs to somebody else, or others may write to it: {advice}")
+                whose = "others may write to it" if os.stat(each).st_uid == os.getuid() else "it belongs to somebody else"
+                _warn(f"{each} is not used, as {whose}: {advice}, or take their right away (chmod go-w)")
                 return False
         if not os.access(folder, os.W_OK):
-            _warn(f"{folder} cannot be written to: code that is there is used, and new {advice}")
+            _warn(f"{folder} cannot be written to: code that is there is used, new {advice}")
     except OSError as error:
         _warn(f"{folder} cannot be used ({error.strerror}): {advice}")
         return False
@@ -166,7 +182,7 @@ def _usable(folder: Path) -> bool:
 
 
 def key(kernel: Any, kinds: str, modules: Iterable[str], machine: Iterable[Any]) -> str:
-    """The name of an entry: readable, and a hash of all that decides what the code does."""
+    """The name of an entry: readable, and a hash of all that decides what the code does; OSError where the sources are not known."""
     parts = [kernel.__module__, kernel.__qualname__, kinds, stamp(modules), *map(repr, machine), *versions().values(), sys.byteorder]
     return f"{kernel.__qualname__.replace('<locals>.', '')}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
 
@@ -174,16 +190,19 @@ def key(kernel: Any, kinds: str, modules: Iterable[str], machine: Iterable[Any])
 def load(name: str) -> tuple[dict[str, Any], bytes] | None:
     """The facts and the object code of an entry; None where there is none, or none that is whole and the user's own."""
     folder = cache_folder()
-    if not _usable(folder):
+    if not usable(folder):
         return None
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         handle = os.open(folder / f"{name}.unit", flags)
-        with open(handle, "rb") as file:
+        try:
             found = os.fstat(handle)
             if not (stat.S_ISREG(found.st_mode) and _mine(found)):
                 return None
-            blob = file.read()
+            with open(handle, "rb", closefd=False) as file:
+                blob = file.read()
+        finally:
+            os.close(handle)
         body = blob[len(MAGIC) + 32:]
         if not blob.startswith(MAGIC) or hashlib.sha256(body).digest() != blob[len(MAGIC):len(MAGIC) + 32]:
             return None
@@ -197,23 +216,20 @@ def load(name: str) -> tuple[dict[str, Any], bytes] | None:
 def save(name: str, facts: dict[str, Any], code: bytes) -> None:
     """Keep an entry, whole or not at all; a folder that is full or cannot be written to keeps nothing."""
     folder = cache_folder()
-    if not _usable(folder):
+    if not usable(folder):
         return
     body = json.dumps(facts | {"name": name}).encode() + b"\n" + code
-    temporary = folder / f"{name}.{os.getpid()}.{threading.get_ident()}.tmp"
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        handle, temporary = tempfile.mkstemp(".unit.tmp", f"{name[:100]}.", folder)  # mode 0600, whatever the umask
+    except OSError:
+        usable.cache_clear()  # it may have been deleted: the next entry makes it again
+        return
+    try:
         with open(handle, "wb") as file:
             file.write(MAGIC + hashlib.sha256(body).digest() + body)
+        with contextlib.suppress(OSError):
+            (folder / f"{name}.unit").rmdir()  # an empty folder would stay in the way
         os.replace(temporary, folder / f"{name}.unit")
     except OSError:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-@contextlib.contextmanager
-def fresh() -> Iterator[None]:
-    """For tests: forget what was read of sources and folders."""
-    for cached in (_source, _stamp, _usable):
-        cached.cache_clear()
-    yield
+            os.unlink(temporary)

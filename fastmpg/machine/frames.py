@@ -32,7 +32,7 @@ from numba.np.numpy_support import from_dtype
 
 from . import cache
 from .options import UNCOMPILED
-from .units import code_of, notice
+from .units import code_of, compiling
 
 WORD = ir.IntType(64)
 
@@ -365,9 +365,9 @@ class Unit:
             kind = kind_of(frame.frame if type(frame) is Held else frame)
             modules = _sources(self.function, kind)
             passed = self.function.__code__.co_argcount - 1
-            with notice(f"{self.function.__name__} for {kind.instance_class.__name__}"):
+            with compiling(self.function.__name__, modules is not None):
                 code = code_of(self.function, self.function, (kind, *[types.int64] * passed), modules, self.options)
-            made = self._made[key] = (code.address, code.library, _SIGNATURE(code.address))
+                made = self._made[key] = (code.address, code.library, _SIGNATURE(code.address))
         return Bound(self.function, frame, words, *made)
 
     def __repr__(self) -> str:
@@ -385,7 +385,9 @@ class Entry:
         words, key = packed(arguments, spare=RETURNED)
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = self._compile(At(tuple, tuple(map(kind_of, arguments))))
+            kind = At(tuple, tuple(map(kind_of, arguments)))
+            with compiling(self.kernel.__name__, _sources(self.kernel.py_func, kind) is not None):
+                made = self._made[key] = self._compile(kind)
         made[1](int(words.__array_interface__["data"][0]), *_ZEROS[0])
         found = [_RESULTS[name](words[words.size - RETURNED + n:]) for n, name in enumerate(made[2])]
         return tuple(found) if len(found) != 1 else found[0] if found else None
@@ -402,8 +404,7 @@ class Entry:
             kinds = value.types if isinstance(value, types.BaseTuple) else () if value is types.none else (value,)
             return {"results": [str(each) for each in kinds]}
 
-        with notice(function.__name__):
-            code = code_of(entry, function, (kind,), modules, {"entry": True}, results)
+        code = code_of(entry, function, (kind,), modules, {"entry": True}, results)
         return code.library, _SIGNATURE(code.address), code.facts["results"]
 
 

@@ -13,6 +13,8 @@ So one source has one machine code: it does not matter what was compiled before,
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
 import signal
 import sys
 import threading
@@ -28,6 +30,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 from . import cache
 from .options import OPTIONS
@@ -52,6 +55,10 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
     @property
     def codegen(self) -> Any:
         return _NoEnvironment(self._codegen)
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Not here: what a unit links is optimised with it."""
+        ll_module.data_layout = self._codegen._data_layout
 
     def _link(self) -> None:
         for library in dict.fromkeys(self._linking_libraries):
@@ -129,64 +136,89 @@ class OuterCompiler(InnerCompiler):
 
 # ------------------------------------------------------------------------------------------------- while it compiles
 PATIENCE = 1.0  # seconds of compilation after which a terminal is told
+BURST = 10.0  # seconds without compilation after which it is told again
 
 
 class _Notice:
-    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: all units within the outermost entry are one."""
+    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: one for all that is compiled close together."""
 
     def __init__(self) -> None:
-        self.depth = 0
-        self.lock = threading.RLock()
+        self.lock = threading.Lock()
+        self.depth, self.told, self.spent, self.ended = 0, False, 0.0, -BURST
 
-    def _say(self, what: str) -> None:
+    def _say(self, what: str, kept: bool) -> None:
+        with self.lock:
+            if self.told:
+                return
+            self.told = True
+        where = f"kept in {cache.cache_folder()} for later processes" if kept else "not kept: it is not the package's own"
         with contextlib.suppress(Exception):
-            sys.stderr.write(f"fastmpg: compiling {what} (kept in {cache.cache_folder()} for later processes)\n")
+            sys.stderr.write(f"fastmpg: compiling {what} ... ({where})\n")
             sys.stderr.flush()
 
     @contextlib.contextmanager
-    def __call__(self, what: str) -> Iterator[None]:
-        timer = None
+    def __call__(self, what: str, kept: bool = True) -> Iterator[None]:
+        began, timer = time.monotonic(), None
         with self.lock:
             self.depth += 1
-            if self.depth == 1 and not self.quiet and sys.stderr is not None and sys.stderr.isatty():
-                timer = threading.Timer(PATIENCE, self._say, (what,))
+            if self.depth == 1 and began - self.ended > BURST:
+                self.told, self.spent = False, 0.0
+            if self.depth == 1 and not self.told and sys.stderr is not None and sys.stderr.isatty():
+                timer = threading.Timer(max(0.0, PATIENCE - self.spent), self._say, (what, kept))
                 timer.daemon = True
-                timer.start()
+        if timer is not None:
+            timer.start()
         try:
             yield
         finally:
-            with self.lock:
-                self.depth -= 1
             if timer is not None:
                 timer.cancel()
+            with self.lock:
+                self.depth -= 1
+                self.ended = time.monotonic()
+                if self.depth == 0:
+                    self.spent += self.ended - began
 
-    quiet = False
 
-
-notice = _Notice()
+_notice = _Notice()
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as always."""
-    if threading.current_thread() is not threading.main_thread():
+def _no_collection() -> Iterator[None]:
+    """Compilation makes hundreds of thousands of objects that all live to its end: looking for garbage takes an eighth of it."""
+    active = gc.isenabled()
+    gc.disable()
+    try:
         yield
-        return
-    heard: list[Any] = []
-    before = signal.getsignal(signal.SIGINT)
+    finally:
+        if active:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as always."""
+    before = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
     if before is None or before == signal.SIG_IGN:
         yield
         return
+    heard: list[Any] = []
     signal.signal(signal.SIGINT, lambda number, frame: heard.append(frame))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if heard:
-        if callable(before):
+        if heard and callable(before):
             before(signal.SIGINT, heard[-1])
-        else:
-            raise KeyboardInterrupt
+        elif heard:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@contextlib.contextmanager
+def compiling(what: str, kept: bool) -> Iterator[None]:
+    """Hold while a unit is made and remembered: Ctrl-C waits, and a terminal is told if that takes long."""
+    with _undisturbed(), _notice(what, kept):
+        yield
 
 
 COMPILED: list[tuple[str, float]] = []  # units compiled by this process, and the processor's seconds that each took
@@ -207,24 +239,28 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
     named: what the cache calls it   modules: that its sources are in; None for code that is not kept
     facts: what else to keep of it, asked for once it is compiled
     """
-    with undisturbed(), global_compiler_lock:
+    with global_compiler_lock:
         codegen = cpu_target.target_context.codegen()
         name = ""
         if modules is not None:
             machine = (codegen.magic_tuple(), settings(), sorted((k, repr(v)) for k, v in options.items()))
-            name = cache.key(named, repr(kinds), modules, machine)
-            found = cache.load(name)
+            with contextlib.suppress(OSError):  # the package's own source is gone, or was edited under this process
+                name = cache.key(named, repr(kinds), modules, machine)
+            found = cache.load(name) if name else None
             if found is not None:
+                if options.get("_nrt"):  # whose symbols such code needs; nothing else may have compiled yet
+                    rtsys.initialize(cpu_target.target_context)
                 library = _Outer.of_object(codegen, name, found[1])
                 address = codegen._engine.get_function_address(found[0]["symbol"])
                 if address:
                     return Code(int(address), library, found[0])
         began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
-        made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
+        with _no_collection():
+            made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
-        if modules is not None:
+        if name:
             cache.save(name, known, made.library._get_compiled_object())
         COMPILED.append((named.__qualname__, time.thread_time() - began))
         return Code(address, made.library, known)
@@ -232,4 +268,4 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
 
 def settings() -> tuple[Any, ...]:
     """numba's settings that change what is compiled."""
-    return config.BOUNDSCHECK, config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE
+    return config.BOUNDSCHECK, config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.USING_SVML

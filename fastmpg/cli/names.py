@@ -1,0 +1,104 @@
+"""What a word of the command line means: names of games and rules, their parameters, and values."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def plain(name: str) -> str:
+    """A name without case, dashes and underscores."""
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def pick(name: str, known: Iterable[str], what: str) -> str:
+    """The known name that is meant.
+
+    Raises
+    ------
+    ValueError
+        If there is none, with the list and the closest one.
+    """
+    table = {plain(each): each for each in known}
+    if plain(name) in table:
+        return table[plain(name)]
+    close = difflib.get_close_matches(plain(name), table, 1, 0.5)
+    hint = f"did you mean {table[close[0]]}? Choose" if close else "choose"
+    raise ValueError(f"there is no {what} {name!r}; {hint} from {', '.join(table.values())}")
+
+
+def literal(text: str) -> Any:
+    """A flag's value: whole number, number, yes or no, none, several of these with commas, or a word."""
+    if "," in text:
+        return tuple(literal(part) for part in text.split(",") if part.strip())
+    word = text.strip()
+    if word.lower() in ("true", "false", "none"):
+        return {"true": True, "false": False, "none": None}[word.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(word)
+    return word
+
+
+def whole(text: str) -> int:
+    """A whole number, also as 1e6 or 1_000."""
+    number = literal(text)
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return number
+
+
+def games() -> dict[str, Callable[..., Any]]:
+    """The named games."""
+    from .. import games as room
+
+    return {name: getattr(room, name) for name in room.__all__}
+
+
+def rules() -> dict[str, Any]:
+    """The learning rules."""
+    from .. import rules as room
+
+    return {name: getattr(room, name) for name in room.__all__}
+
+
+def parameters(thing: Any) -> dict[str, Any]:
+    """Names and defaults of what a game function or a rule class takes; inspect.Parameter.empty where there is no default."""
+    return {name: each.default for name, each in inspect.signature(thing).parameters.items()}
+
+
+def signature(thing: Any) -> str:
+    """The parameters for people: ``eta=0.1, lam=0.0``."""
+    return ", ".join(name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in parameters(thing).items())
+
+
+def first_line(thing: Any) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[str, Any]]) -> None:
+    """Flags for the parameters of each (kind -> name, thing); a name that is taken gets its kind in front, as --rule.tau."""
+    taken = {option for action in parser._actions for option in action.option_strings}
+    flags = {kind: {name: f"--{name.replace('_', '-')}" for name in parameters(thing)} for kind, (_, thing) in things.items()}
+    often = [flag for each in flags.values() for flag in each.values()]
+    for kind, (title, thing) in things.items():
+        group = parser.add_argument_group(f"parameters of the {kind} {title}")
+        for name, default in parameters(thing).items():
+            flag = flags[kind][name]
+            if flag in taken or often.count(flag) > 1:
+                flag = f"--{kind}.{flag[2:]}"
+            missing = default is inspect.Parameter.empty
+            group.add_argument(flag, dest=f"{kind}.{name}", type=literal, required=missing, metavar="VALUE",
+                               default=argparse.SUPPRESS, help="required" if missing else f"default {default!r}".replace("%", "%%"))
+
+
+def chosen(options: argparse.Namespace, kind: str) -> dict[str, Any]:
+    """The parameters of this kind that were given."""
+    return {name.partition(".")[2]: value for name, value in vars(options).items() if name.startswith(f"{kind}.")}

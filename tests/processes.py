@@ -1,0 +1,42 @@
+"""Programs in processes of their own, with caches of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fastmpg as fm
+
+PACKAGE = Path(fm.__file__).parent
+
+
+def settings(cache, source=None, **env):
+    """The environment of a process with this cache folder, or with none named."""
+    dropped = ("FASTMPG_", "NUMBA_CACHE", "XDG_CACHE")
+    found = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+    found["PYTHONPATH"] = str(source or PACKAGE.parent)
+    if cache is not None:
+        found["FASTMPG_CACHE_DIR"] = str(cache)
+    return found | env
+
+
+def run(code, cache, *words, source=None, check=True, **env):
+    """Run code, on a copy of the package if ``source`` is given; warnings are errors."""
+    done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code, *words], capture_output=True, text=True,
+                          env=settings(cache, source, **env), timeout=600)
+    if check:
+        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def files(cache):
+    """Its entries."""
+    return sorted(Path(cache).rglob("*.unit"))
+
+
+def copied(tmp_path):
+    """A copy of the package, to be edited."""
+    target = tmp_path / "source"
+    shutil.copytree(PACKAGE, target / "fastmpg", ignore=shutil.ignore_patterns("__pycache__"))
+    return target
