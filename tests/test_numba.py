@@ -15,7 +15,6 @@ from numba.core.registry import CPUDispatcher, cpu_target
 from numba.np.ufunc import parallel
 
 from fastmpg import machine
-from fastmpg.machine import units
 
 MACHINE = sorted(Path(machine.__file__).parent.glob("*.py"))
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -36,7 +35,7 @@ def test_numba_is_within_the_declared_range():
 
 # --------------------------------------------------------------------------------------------------- private names
 def library():
-    return units._Inner(cpu_target.target_context.codegen(), "empty")
+    return cpu_target.target_context.codegen().create_library("empty")
 
 
 # Where a name is looked up: what of numba's has it, as the package meets it.
@@ -52,9 +51,9 @@ OWNERS = {
 }
 NAMES = {
     "code library": ("_codegen", "_ensure_finalized", "_final_module", "_finalize_final_module", "_finalized",
-                     "_get_compiled_object", "_get_module_for_linking", "_linking_libraries", "_name", "_raise_if_finalized",
-                     "_set_compiled_object", "enable_object_caching", "get_pointer_to_function"),
-    "code generator": ("_engine", "_module_pass_manager", "magic_tuple", "set_env"),
+                     "_get_compiled_object", "_get_module_for_linking", "_linking_libraries", "_name", "_optimize_functions",
+                     "_raise_if_finalized", "_set_compiled_object", "enable_object_caching", "get_pointer_to_function"),
+    "code generator": ("_data_layout", "_engine", "_module_pass_manager", "magic_tuple", "set_env"),
     "engine": ("get_function_address",),
     "thread pool": ("_is_initialized", "_launch_threads"),
     "dispatcher": ("get_call_template", "overloads", "py_func"),
