@@ -119,6 +119,7 @@ def test_what_a_step_reads_as_vectors_begins_on_a_cache_line(players):
     game = fm.games.routing(players)
     job = Job(game, [fm.rules.TwoTimescaleQ(0.01).checked()], 1, fm.Record(steps=[1], metrics=("policy",)), [uniform_policy(game)],
               [run_key(np.random.SeedSequence(0))], 1, single=True)
+    job.prepare()
     feedback, tables = job.runs[0].feedback, job.runs[0].state.tables
     read = (tables.numbers, tables.last, tables.scratch, feedback.actions, feedback.rewards, feedback.uniforms, feedback.scratch)
     assert [table.ctypes.data % LINE for table in read] == [0] * len(read)

@@ -62,7 +62,6 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
 
     def _link(self) -> None:
         for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
 
     def finalize(self) -> None:
@@ -74,6 +73,16 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
         """None: there is no code."""
         self._ensure_finalized()
         return 0
+
+
+def _optimise(codegen: Any, module: Any) -> None:
+    """LLVM's passes over a whole module, once."""
+    made = codegen._module_pass_manager()
+    if isinstance(made, tuple):
+        manager, builder = made
+        manager.run(module, builder)
+    else:  # before numba 0.62
+        made.run(module)
 
 
 class _Outer(_Inner):
@@ -92,8 +101,7 @@ class _Outer(_Inner):
         for function in self._final_module.functions:
             if not function.is_declaration and not function.name.startswith("cfunc."):
                 function.linkage = llvm.Linkage.internal
-        manager, builder = self._codegen._module_pass_manager()
-        manager.run(self._final_module, builder)
+        _optimise(self._codegen, self._final_module)
         self._final_module.verify()
         self._finalize_final_module()
 
