@@ -128,6 +128,19 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
         return super().compile_extra(func)
 
 
+    def define_pipelines(self) -> list[Any]:
+        """Without the passes for what no kernel holds: closures, comprehensions, array expressions, literal unrolling."""
+        (made,) = super().define_pipelines()
+        if not self.state.flags.auto_parallel.enabled:
+            made.passes = [each for each in made.passes if each[0].__name__ not in NEEDLESS]
+        return [made]
+
+
+# An eighth of the time that numba takes before LLVM.
+NEEDLESS = {"WithLifting", "InlineClosureLikes", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll", "InlineOverloads",
+            "LiteralPropagationSubPipelinePass", "NopythonRewrites", "MakeFunctionToJitFunction", "RewriteDynamicRaises"}
+
+
 class OuterCompiler(InnerCompiler):
     """The same for units."""
 
