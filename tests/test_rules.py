@@ -363,7 +363,7 @@ def test_a_mistake_in_what_an_update_calls(tmp_path):
 # ------------------------------------------------------------------------------------------------------ typed exports
 def test_written_exports_are_those_that_are_found():
     told = _discover.exports()
-    assert {path.parent.name for path in told} == {"games", "rules", "solvers"}
+    assert {path.parent.name for path in told} == {"games", "metrics", "rules", "solvers"}
     stale = [str(path) for path, (now, due) in told.items() if now != due]
     assert not stale, f'{stale} are out of date: python -c "from fastmpg._discover import write_exports; write_exports()"'
 
