@@ -32,11 +32,14 @@ p { margin: .5rem 0; } .soft { color: var(--soft); font-size: .92rem; } a { colo
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; background: var(--tint); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 600; background: var(--tint); }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
 figure { margin: 1.25rem 0; }
-figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
-figcaption { color: var(--soft); font-size: .92rem; } code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
+figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
+  border-radius: 6px; padding: .4rem; }
+figcaption { color: var(--soft); font-size: .92rem; }
+code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
 """
 
 
@@ -74,10 +77,12 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
         return value if math.isfinite(value) else None
 
     def row(check: Check) -> dict[str, Any]:
-        return {"name": check.name, "published": number(check.published), "ours": number(check.ours), "tolerance": check.tolerance,
+        return {"name": check.name, "published": number(check.published), "ours": number(check.ours),
+                "tolerance": check.tolerance,
                 "ok": check.ok}
 
-    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks], "seconds": round(one.seconds, 3)}
+    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks],
+                                  "seconds": round(one.seconds, 3)}
             for one in finished}
 
 
@@ -86,11 +91,12 @@ def _table(checks: Sequence[Check]) -> str:
         return '<p class="soft">No number is published: figures only.</p>'
     def row(check: Check) -> str:
         verdict = '<td class="ok">met</td>' if check.ok else '<td class="miss">missed</td>'
-        return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td class="n">{check.ours:.10g}</td>'
-                f'<td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
+        return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td '
+                f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
 
     return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
-            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table></div>')
+            '<th class="n">tolerance</th><th>verdict</th></tr></thead>'
+            f'<tbody>{"".join(map(row, checks))}</tbody></table></div>')
 
 
 def _section(one: Finished, drawn: bool) -> str:
@@ -98,7 +104,8 @@ def _section(one: Finished, drawn: bool) -> str:
     parts = [f'<h2 id="{html.escape(name)}">{html.escape(title)}</h2>',
              f'<p class="soft"><code>{html.escape(name)}</code> · {html.escape(paper)} · {one.seconds:.1f} s</p>',
              f'<p>{html.escape((run.__doc__ or "").strip())}</p>']
-    parts += [f'<figure><img src="{html.escape(file)}" alt="{html.escape(caption)}" loading="lazy"><figcaption>{html.escape(caption)}'
+    parts += [f'<figure><img src="{html.escape(file)}" alt="{html.escape(caption)}" '
+              f'loading="lazy"><figcaption>{html.escape(caption)}'
               "</figcaption></figure>" for file, caption in one.pictures]
     if not drawn and one.outcome.figures:
         parts.append(f'<p class="soft">{html.escape(NO_PICTURES)}</p>')
@@ -116,13 +123,16 @@ def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
 
     checks, met = sum(len(one.outcome.checks) for one in finished), sum(one.met for one in finished)
     state = f"{len(finished)} of {total} experiments, " if len(finished) < total else ""
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+            'content="width=device-width">'
             f"<title>fastmpg: published experiments, rerun</title><style>{STYLE}</style></head><body>\n"
             f"<h1>Published experiments, rerun</h1>\n<p>{state}{met} of {checks} published numbers and statements met, "
             f"{sum(one.seconds for one in finished):.1f} s.</p>\n"
-            f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include compiling what '
+            f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include '
+            'compiling what '
             "was not in the cache, not drawing.</p>\n"
-            f'<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th class="n">time</th></tr></thead>'
+            '<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th '
+            'class="n">time</th></tr></thead>'
             f"<tbody>{''.join(map(row, finished))}</tbody></table></div>\n"
             + "\n".join(_section(one, drawn) for one in finished) + "\n</body></html>\n")
 
