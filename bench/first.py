@@ -94,9 +94,11 @@ def best(call, count):
         found.append((time.perf_counter() - began) / count * 1e6)
     return min(found)
 table = {}
-for name, game in (("zhang_3x2", fm.games.zhang_3x2()), ("five states, (5, 5, 5)", fm.games.random_markov(5, (5, 5, 5)))):
+five = fm.games.random_markov(5, (5, 5, 5))
+for name, game in (("zhang_3x2", fm.games.zhang_3x2()), ("five states, (5, 5, 5)", five)):
     policy, rule = fm.uniform_policy(game), fm.rules.NaturalGradientPlay(0.1)
-    table[name] = {"ne_gap": best(lambda: fm.ne_gap(game, policy), 2000), "evaluate": best(lambda: fm.evaluate(game, policy), 2000),
+    table[name] = {"ne_gap": best(lambda: fm.ne_gap(game, policy), 2000),
+                   "evaluate": best(lambda: fm.evaluate(game, policy), 2000),
                    "learn(..., 1)": best(lambda: fm.learn(game, rule, 1), 300)}
 print(json.dumps(table))
 """
@@ -104,8 +106,8 @@ print(json.dumps(table))
 
 def run(code, folder):
     """What a fresh process prints, with this cache."""
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"FASTMPG_CACHE_DIR": folder}, capture_output=True, text=True,
-                          check=True)
+    env = os.environ | {"FASTMPG_CACHE_DIR": folder}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -118,7 +120,8 @@ def main(repeats=3):
         cold = [float(run(CALL.format(before="", call=call), tempfile.mkdtemp()).split()[0]) for _ in range(repeats)]
         run(CALL.format(before="", call=call), kept)
         spent, compiled = run(CALL.format(before="", call=call), kept).split()
-        print(f"{name}: cold {statistics.median(cold):.1f} s [{min(cold):.1f}, {max(cold):.1f}] = {statistics.median(cold) / unit:.0f} units; "
+        middle = statistics.median(cold)
+        print(f"{name}: cold {middle:.1f} s [{min(cold):.1f}, {max(cold):.1f}] = {middle / unit:.0f} units; "
               f"in the next process {float(spent):.2f} s, {compiled} units of code compiled")
     for name, (known, call) in SECOND.items():
         # the game's own units come from the cache, those of the rule are new: a cache with the first rule alone
@@ -127,7 +130,8 @@ def main(repeats=3):
             folder = tempfile.mkdtemp()
             run(CALL.format(before="", call=CASES[known]), folder)
             found.append(float(run(CALL.format(before=OWN if "Own" in call else "", call=call), folder).split()[0]))
-        print(f"{name}: {statistics.median(found):.2f} s [{min(found):.2f}, {max(found):.2f}] = {statistics.median(found) / unit:.1f} units")
+        middle = statistics.median(found)
+        print(f"{name}: {middle:.2f} s [{min(found):.2f}, {max(found):.2f}] = {middle / unit:.1f} units")
     for name, row in json.loads(run(WARM, kept)).items():
         print(f"{name}: " + ", ".join(f"{what} {spent:.1f} us" for what, spent in row.items()))
 
