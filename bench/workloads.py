@@ -55,8 +55,8 @@ class Simulation:
         self.steps = steps
         self.job = Job(target, [rule] * count, steps, record, [fm.uniform_policy(target)] * count, keys, threads,
                        single=runs is None)
+        self.job.prepare()
         self.job.__enter__()
-        self.job.compile()
         self.start = self.job.arrays()
         self()
 

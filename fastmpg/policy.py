@@ -199,6 +199,6 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
     if table.shape[-2:] != (states, total):
-        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, or (..., S, A_total) for a stack, "
-                         f"found {table.shape}{_stacked(game, table.shape)}")
+        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, found {table.shape}; a stack of policies has "
+                         f"shape (..., {states}, {total}){_stacked(game, table.shape)}")
     return settle(game, table, [is_single] * game.num_players, name)

@@ -292,7 +292,7 @@ def test_workspace_is_as_large_as_it_says():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert sum(a.nbytes for a in work) <= peak <= said + 8192
+    assert sum(a.nbytes for a in work if isinstance(a, np.ndarray)) <= peak <= said + 8192
     assert said < 2_000_000
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import traceback
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -126,7 +127,7 @@ print(os.wait()[1])
 """
 
 
-@pytest.mark.skipif(machine.numba.config.NUMBA_NUM_THREADS < 2, reason="one processor")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor")
 def test_a_child_of_a_process_without_threads_starts_its_own():
     done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["2", "0"], done.stderr

@@ -22,7 +22,7 @@ Z = 5.0  # standard errors that a mean may miss its expectation by: once in 1.7 
 
 def batch(game, policy, key, k, count, length):
     """The feedback after one batch."""
-    feedback = Rollouts.create(game)
+    feedback, _ = Rollouts.create(game, TableState(policy))
     feedback.key[:], feedback.iteration[0] = key, k
     play(feedback, TableState(policy), count, length)
     return feedback
@@ -81,7 +81,7 @@ def test_a_batch_is_replayed_from_its_draws(rng, actions, count, length):
 def test_batches_follow_one_another_and_leave_nothing_behind(rng):
     game = deterministic(rng, 6, (2, 2), 0.7)
     policy, key = fm.random_policy(game, rng), run_key(np.random.SeedSequence(4))
-    feedback = Rollouts.create(game)
+    feedback, _ = Rollouts.create(game, TableState(policy))
     feedback.key[:] = key
     for k in range(20):
         feedback.iteration[0] = k
@@ -140,7 +140,8 @@ def test_the_gradient_s_estimate_has_the_truncated_gradient_as_its_mean(rng, nam
     slow = naive.Game(np.broadcast_to(model.rewards, (game.num_players, *model.rewards.shape[1:])), model.transitions, game.discount,
                       model.initial)
     expected = truncated(slow, naive.split(policy, game.num_actions), length)
-    key, feedback, state = run_key(np.random.SeedSequence(6)), Rollouts.create(game), TableState(policy)
+    key, state = run_key(np.random.SeedSequence(6)), TableState(policy)
+    feedback, _ = Rollouts.create(game, state)
     feedback.key[:] = key
     samples = np.zeros((4000, *policy.shape))
     for k in range(samples.shape[0]):

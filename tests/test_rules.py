@@ -156,7 +156,7 @@ def test_a_rule_may_refuse_to_start():
     contract(kind).check_start(kind(0.5), game, fm.uniform_policy(game))
     with pytest.raises(ValueError, match=r"starts at most at 0\.1"):
         fm.learn(game, kind(0.1), 1)
-    with pytest.raises(ValueError, match=r"log-barrier needs every initial probability above 0, found 0\.0 for player 1, action 1 in"):
+    with pytest.raises(ValueError, match=r"needs every initial probability above 0 in policy, found 0\.0 for player 1, action 1"):
         fm.learn(game, fm.rules.GradientPlay(0.1, 0.1), 1, policy=[[0.5, 0.25, 0.25, 1.0, 0.0]])
 
 
@@ -345,7 +345,7 @@ def test_a_mistake_is_told_by_its_line(mistake, tmp_path):
     line = 3 if mistake == "state.policy = 3" else 5  # there the compiler names no place
     assert said.startswith(f"{path}:{line}: in `update` of FictitiousStep: `")
     assert line == 3 or f"`{mistake}`" in said
-    assert MISTAKES[mistake] in re.sub(r"FictitiousStep_\d+", "FictitiousStep", said)  # the compiler's name of a class defined again
+    assert MISTAKES[mistake] in said
     assert len(said) < 400 and "\n" not in said and caught.value.__cause__ is not None
 
 
@@ -363,7 +363,7 @@ def test_a_mistake_in_what_an_update_calls(tmp_path):
 # ------------------------------------------------------------------------------------------------------ typed exports
 def test_written_exports_are_those_that_are_found():
     told = _discover.exports()
-    assert {path.parent.name for path in told} == {"games", "rules", "solvers"}
+    assert {path.parent.name for path in told} == {"games", "metrics", "rules", "solvers"}
     stale = [str(path) for path, (now, due) in told.items() if now != due]
     assert not stale, f'{stale} are out of date: python -c "from fastmpg._discover import write_exports; write_exports()"'
 

@@ -65,6 +65,8 @@ def build(argv: Sequence[str]) -> Parser:
     one.add_argument("name", nargs="*", metavar="NAME", help="experiments (`fastmpg list experiments`); all by default")
     one.add_argument("--out", default="reproduction", metavar="DIR",
                      help="folder for index.html, figures and results.json (default: %(default)s)")
+    one.add_argument("--jobs", type=whole, default=min(2, os.cpu_count() or 1), metavar="N",
+                     help="experiments to run side by side (default: %(default)s)")
 
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["run"] else []
     one = command("run", run.run, "run a learning rule on a named game",

@@ -32,7 +32,7 @@ def reproduce(options: argparse.Namespace) -> int:
             print(f"\r\x1b[K[{count}/{len(wanted)}] {finished.experiment.name}: {finished.met} of "
                   f"{len(finished.outcome.checks)} met, {finished.seconds:.1f} s", file=sys.stderr)
 
-    finished = _report.reproduce(wanted, options.out, started=started, ended=ended)
+    finished = _report.reproduce(wanted, options.out, jobs=max(1, options.jobs), started=started, ended=ended)
     missed = [(one, check) for one in finished for check in one.outcome.checks if not check.ok]
     if options.json:
         show_json(_report.as_json(finished))

@@ -7,10 +7,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import machine
 from ..run import storage
 from .experiment import Check, Experiment, Outcome
 
@@ -63,7 +66,7 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     import scipy
 
-    from .. import __version__, machine
+    from .. import __version__
 
     return {"fastmpg": __version__, **machine.versions(), "scipy": scipy.__version__}
 
@@ -153,33 +156,71 @@ def can_draw() -> bool:
     return True
 
 
-def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *,
+def _finish(one: Experiment, folder: Path) -> Finished:
+    """Run one experiment and draw its figures."""
+    began = time.perf_counter()
+    outcome = one.run()
+    seconds = time.perf_counter() - began
+    return Finished(one, outcome, seconds, _draw(one, outcome, folder) if can_draw() else ())
+
+
+def _elsewhere(name: str, folder: str, threads: int) -> tuple[Sequence[Check], Sequence[str], float, Sequence[tuple[str, str]]]:
+    """The same in a process of its own, without what cannot leave it."""
+    from . import catalogue
+
+    machine.set_threads(threads)
+    done = _finish(catalogue[name], Path(folder))
+    return done.outcome.checks, done.outcome.notes, done.seconds, done.pictures
+
+
+def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int, started: Callable[[Experiment], Any]) -> Iterator[Finished]:
+    """Experiments as they end, up to ``jobs`` of them side by side."""
+    if jobs == 1 or len(experiments) == 1:
+        for one in experiments:
+            started(one)
+            yield _finish(one, folder)
+        return
+    share = max(1, machine.threads() // jobs)
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        try:
+            waiting = {pool.submit(_elsewhere, one.name, os.fspath(folder), share): one for one in experiments}
+            for future in as_completed(waiting):
+                checks, notes, seconds, pictures = future.result()
+                started(waiting[future])
+                yield Finished(waiting[future], Outcome(checks, (), notes), seconds, pictures)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *, jobs: int = 1,
               started: Callable[[Experiment], Any] = lambda _: None,
               ended: Callable[[Finished], Any] = lambda _: None) -> list[Finished]:
-    """Run experiments one after the other; the report is whole after each of them.
+    """Run experiments; the report is whole after each of them.
 
     Parameters
     ----------
     experiments : sequence of Experiment
     folder : path
         Where index.html, results.json and the figures go; made if it is not there.
+    jobs : int
+        How many run side by side, in processes. Nothing but the seconds depends on it.
     started, ended : callable
         Told of every experiment before and after.
 
     Returns
     -------
     list of Finished
+        In the order of the experiments.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     drawn, finished = can_draw(), []
-    for one in experiments:
-        started(one)
-        began = time.perf_counter()
-        outcome = one.run()
-        seconds = time.perf_counter() - began
-        finished.append(Finished(one, outcome, seconds, _draw(one, outcome, target) if drawn else ()))
+    order = {one.name: place for place, one in enumerate(experiments)}
+    for one in _finishing(experiments, target, jobs, started):
+        finished.append(one)
+        finished.sort(key=lambda each: order[each.experiment.name])
         storage.write_atomically(target / "results.json", (json.dumps(as_json(finished), indent=1) + "\n").encode())
         storage.write_atomically(target / "index.html", page(finished, len(experiments), drawn).encode())
-        ended(finished[-1])
+        ended(one)
     return finished

@@ -109,6 +109,7 @@ def _short(text: str) -> str:
     """Types without what is in them: ``TableState(array(float64, 2d, C) x 1)`` is ``TableState``."""
     text = re.sub(r"Literal\[(\w+)\]\(([^()]*)\)", r"\1", text)
     text = re.sub(r"\bunicode_type\b", "str", text)
+    text = re.sub(r"@[0-9a-f]{16}(\.\d+)?", "", text)  # what tells frames of one class apart
     text = re.sub(r"\barray\((\w+), (\d+)d, \w+\)", r"\1 array (\2d)", text)
     while True:  # from the inside: NamedTuples, which begin with a capital letter and are no tuples of numba's
         shorter = re.sub(r"\b(?!Tuple|UniTuple|Function)([A-Z]\w*)\((?:[^()]|\(\dd\))*\)", r"\1", text)

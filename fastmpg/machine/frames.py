@@ -69,7 +69,8 @@ class At(types.Type):  # type: ignore[misc]
         self.names: tuple[str, ...] = getattr(cls, "_fields", tuple(f"f{n}" for n in range(len(kinds))))
         self.starts = list(itertools.accumulate((words_of(kind) for kind in kinds), initial=0))
         facts = f"{cls.__module__}.{cls.__qualname__}({', '.join(map('{}: {!r}'.format, self.names, kinds))})"
-        super().__init__(name=f"{cls.__name__}{_number(cls) or ''}@{hashlib.sha256(facts.encode()).hexdigest()[:16]}")
+        number = _number(cls)
+        super().__init__(name=f"{cls.__name__}@{hashlib.sha256(facts.encode()).hexdigest()[:16]}" + (f".{number}" if number else ""))
 
     @property
     def key(self) -> Any:

@@ -63,7 +63,6 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
 
     def _link(self) -> None:
         for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
 
     def finalize(self) -> None:
@@ -75,6 +74,16 @@ class _Inner(JITCodeLibrary):  # type: ignore[misc]
         """None: there is no code."""
         self._ensure_finalized()
         return 0
+
+
+def _optimise(codegen: Any, module: Any) -> None:
+    """LLVM's passes over a whole module, once."""
+    made = codegen._module_pass_manager()
+    if isinstance(made, tuple):
+        manager, builder = made
+        manager.run(module, builder)
+    else:  # before numba 0.62
+        made.run(module)
 
 
 class _Outer(_Inner):
@@ -93,8 +102,7 @@ class _Outer(_Inner):
         for function in self._final_module.functions:
             if not function.is_declaration and not function.name.startswith("cfunc."):
                 function.linkage = llvm.Linkage.internal
-        manager, builder = self._codegen._module_pass_manager()
-        manager.run(self._final_module, builder)
+        _optimise(self._codegen, self._final_module)
         self._final_module.verify()
         self._finalize_final_module()
 
@@ -120,6 +128,19 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         self.state.library._name = func.__qualname__
         return super().compile_extra(func)
+
+
+    def define_pipelines(self) -> list[Any]:
+        """Without the passes for what no kernel holds: closures, comprehensions, array expressions, literal unrolling."""
+        (made,) = super().define_pipelines()
+        if not self.state.flags.auto_parallel.enabled:
+            made.passes = [each for each in made.passes if each[0].__name__ not in NEEDLESS]
+        return [made]
+
+
+# An eighth of the time that numba takes before LLVM.
+NEEDLESS = {"WithLifting", "InlineClosureLikes", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll", "InlineOverloads",
+            "LiteralPropagationSubPipelinePass", "NopythonRewrites", "MakeFunctionToJitFunction", "RewriteDynamicRaises"}
 
 
 class OuterCompiler(InnerCompiler):

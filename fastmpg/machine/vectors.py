@@ -15,7 +15,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, models, register_model
 
 from .options import LANES, UNCOMPILED
 
@@ -73,27 +75,24 @@ def _vector_among(*found: Any) -> Any:
     return next((each for each in found if isinstance(each, Vector)), None)
 
 
-def _binary(emit: Callable[..., Any], result: Any = None) -> Any:
-    @intrinsic
-    def operation(typingctx: Any, a: Any, b: Any) -> Any:
-        vector = _vector_among(a, b)
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x, y = (_widen(context, builder, value, found, vector)
-                    for value, found in zip(args, signature.args, strict=True))
-            return emit(builder, vector.dtype, x, y)
-
-        return (result or vector)(a, b), codegen
-
-    return operation
-
-
 def _install(symbol: Any, emit: Callable[..., Any], result: Any = None) -> None:
-    operation = _binary(emit, result)
+    """Let an operator take vectors. An overload would be a function of its own for every pair of types, compiled by itself."""
 
-    @overload(symbol, strict=False, jit_options={"forceinline": True})
-    def resolve(a: Any, b: Any) -> Any:
-        return (lambda a, b: operation(a, b)) if _vector_among(a, b) is not None else None
+    class Template(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Any, kws: Any) -> Any:
+            vector = _vector_among(*args) if len(args) == 2 else None
+            return None if vector is None else (result or vector)(*map(types.unliteral, args))
+
+    Template.key = symbol
+    infer_global(symbol, types.Function(Template))
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = _vector_among(*signature.args)
+        x, y = (_widen(context, builder, value, found, vector) for value, found in zip(args, signature.args, strict=True))
+        return emit(builder, vector.dtype, x, y)
+
+    for kinds in ((Vector, Vector), (Vector, types.Any), (types.Any, Vector)):
+        lower_builtin(symbol, *kinds)(lower)
 
 
 def _compare(sign: str) -> Callable[..., Any]:

@@ -138,7 +138,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    weight = 0.0 if tau == 0.0 and type(tau) is float else real(tau, "tau", 0.0)
+    weight = 0.0 if type(tau) is float and tau == 0.0 else real(tau, "tau", 0.0)
     found = ask(game, policy, _question, weight)
     value, q_bar, advantage, visit = _parts(found, game)
     if found.ndim == 1:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
-from ..models.game import BUILT, Game
+from ..models.game import BUILT, Game, check_game
 from ..models.polymatrix import PolymatrixModel
 
 FAR = 16.0
@@ -61,8 +61,9 @@ def centred(game: Game) -> tuple[Game, Float]:
 
     Its rewards are a copy, made once; everything else is shared.
     """
-    found = game.__dict__.get("_centred")
+    found = getattr(game, "_centred", None)
     if found is None:
+        check_game(game)
         found = (None, np.zeros(game.num_players))
         if game.exact:
             model, shift, moved = _moved(game)

@@ -55,7 +55,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
 
 
 class Game(ABC):
@@ -177,7 +177,13 @@ class Game(ABC):
     @property
     def offset(self) -> NDArray[np.int64]:
         """First column of every player in a policy (S, A_total), and A_total last."""
-        return np.concatenate([[0], np.cumsum(self.num_actions)]).astype(np.int64)
+        if self._offset is None:
+            edges = np.concatenate([[0], np.cumsum(self.num_actions)]).astype(np.int64)
+            edges.flags.writeable = False
+            object.__setattr__(self, "_offset", edges)
+        return self._offset  # type: ignore[no-any-return]
+
+    _offset: Any = None
 
     @property
     def work_size(self) -> int:

@@ -28,6 +28,7 @@ from ..metrics.metric import known
 from ..metrics.respond import best_response
 from ..models.game import Game
 from ..policy import uniform_policy
+from ..rules.rule import contract
 from .ensemble import ensemble
 from .learn import learn
 from .record import Record
@@ -87,7 +88,7 @@ def _game(label: str) -> Game:
 
 
 def _exact(rule: str) -> bool:
-    return getattr(getattr(dynamics, rule), "feedback", Oracle) is Oracle
+    return contract(getattr(dynamics, rule)).feedback.kind is Oracle
 
 
 def _ask(label: str) -> None:
@@ -109,7 +110,7 @@ def _ask(label: str) -> None:
 
 def _play(label: str, rule: Any) -> None:
     """A step of a run, and of two runs side by side, with all that can be recorded."""
-    game, kept = _game(label), getattr(getattr(type(rule), "state", None), "_fields", ())
+    game, kept = _game(label), contract(type(rule)).state.fields
     wanted = [each.name for each in known().values() if (game.exact if each.exact else each.name in (*kept, "policy"))]
     learn(game, rule, 1, rng=0, record=Record(metrics=wanted))
     ensemble(game, rule, 1, 2, rng=0, record=Record(metrics=("policy",)), threads=1)

@@ -12,7 +12,6 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..kernels.simplex import MISS, check_policy_rows
 from ..machine.explain import explained
 from ..metrics.metric import known
 from ..models.game import Game
@@ -166,10 +165,8 @@ class Job:
         """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step
         or now.
         """
-        for run in self.runs:  # by NumPy first: the kernel is compiled for calls from here only if it has what to note
-            sums = np.add.reduceat(run.state.policy, self.game.offset[:-1], axis=1)
-            if not (np.abs(sums - 1.0).max() <= MISS and run.state.policy.min() >= -MISS):
-                check_policy_rows(run.state.policy, self.game.offset, run.recorder.fault, self.made)
+        for run in self.runs:
+            run.recorder.units.bounds[0](0, self.made)  # the one that watches the policy
         return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]
 
     def publish(self) -> None:

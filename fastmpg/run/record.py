@@ -128,7 +128,8 @@ class Record:
         """The steps that a run of this many updates records."""
         steps = _check.integer(steps, "steps", low=0)
         if self.steps is None:
-            return np.unique(np.append(np.arange(0, steps + 1, self.every), steps)).astype(np.int64)
+            rows = np.arange(0, steps + 1, self.every, dtype=np.int64)
+            return rows if rows[-1] == steps else np.append(rows, steps)
         late = [k for k in self.steps if k > steps]
         if late:
             raise ValueError(f"cannot record step {late[0]} of a run of {steps} steps")
