@@ -109,9 +109,7 @@ def fits(need: int, share: float = 1.0, held: int = 0) -> bool:
 
 
 def budget(need: int, what: str, instead: str, limit: int | None = None, held: int = 0) -> None:
-    """Refuse to go on when ``need`` bytes, of which ``held`` are taken already, exceed ``limit`` (default: what the
-    machine has free).
-    """
+    """Refuse to go on when ``need`` bytes, ``held`` of them taken, exceed ``limit`` (default: what is free)."""
     if limit is None and fits(need, held=held):
         return
     have = free_bytes() + held if limit is None else integer(limit, "max_bytes", low=0)

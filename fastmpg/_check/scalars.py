@@ -153,9 +153,7 @@ def player(value: Any, count: int) -> int:
 
 
 def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
-    """A seed sequence from None, a whole number, a sequence of them, a SeedSequence, or a Generator (which is drawn
-    from).
-    """
+    """A seed sequence from None, whole numbers, a SeedSequence, or a Generator (which is drawn from)."""
     if isinstance(rng, np.random.SeedSequence):
         return rng
     if isinstance(rng, np.random.Generator):
@@ -172,9 +170,7 @@ def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
 
 
 def children(parent: np.random.SeedSequence, count: int) -> list[np.random.SeedSequence]:
-    """The first children of a seed sequence, as ``spawn`` makes them, without counting them against the caller's
-    object.
-    """
+    """The first children of a seed sequence, as ``spawn`` makes them, without counting them in the caller's object."""
     return [np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, r), pool_size=parent.pool_size)
             for r in range(count)]
 

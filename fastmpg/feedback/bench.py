@@ -101,9 +101,7 @@ def answer_share(frame, share, given, out, count):
 
 # ---------------------------------------------------------------------------------------------------------- benches
 class Task:
-    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies
-    (W,).
-    """
+    """A question at a bench: its unit, called about the policy on the desk, and where the answer then lies (W,)."""
 
     __slots__ = ("about", "found", "heat", "run")
 

@@ -57,8 +57,7 @@ def add_rows(rows, width, weight, out):
 
 @inlined
 def sum_both(plane, width, lead_weight, tail_weight, x, y):
-    """x[l, :] = sum_u tail_weight[u] plane[l, u, :] and y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a
-    time.
+    """x[l, :] = sum_u tail_weight[u] plane[l, u, :], y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a time.
 
     plane (L U width,) flat   x (L width,) flat   y (U width,) flat
     """
@@ -141,9 +140,7 @@ def contract_shared(plane, row, n_actions, offset, cut, lead, lead_top, tail, ta
 
 @inlined
 def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, tail, x, y, others, out):
-    """r_i(s, a_i) of every player in one state s of rewards (N, S, J), own action first, or (1, S, J); out
-    (A_total,).
-    """
+    """r_i(s, a_i) in one state s of rewards (N, S, J), own action first, or (1, S, J); out (A_total,)."""
     if rewards.shape[0] == n_actions.size:
         for i in range(n_actions.size):
             contract_own(rewards[i, s], i, row, n_actions, offset, others, out)

@@ -37,8 +37,7 @@ def add_slow(weight, source, out):
 # ------------------------------------------------------------------------------------------------------------ laws
 @kernel
 def grow_pairs(law, m, prob, weight, low, high, skip, spare):
-    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a
-    law.
+    """Add groups low..high-1 but one player of ``skip`` (-1: all) to a law of how many choose action 0, two actions.
 
     law, spare (N + 1 + 2 PAD,): the law of m players at [PAD], zeros around it; the sum ends in ``law``.
     prob (G, 2) flat   weight (G,)   Returns the number of players.
@@ -153,8 +152,7 @@ def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, 
 # ----------------------------------------------------------------------------------------------------------- views
 @kernel
 def sum_out_law(view, law, m, width, out):
-    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of
-    ``width``.
+    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players; ``out`` flat, rows of ``width``.
 
     view (C width,) flat   law (m + 1,)
     """
@@ -328,8 +326,7 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
 # ------------------------------------------------------------------------- payoffs of every player's own, two actions
 @kernel
 def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, ints, laws, law, spare, both, out):
-    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at
-    once.
+    """E payoffs[i, s, action, 1 + others on it] of every player i, the others' laws by divide and conquer.
 
     payoffs (N, S, L, N + 1)   prob (G, 2) flat: probability of the action and of all the others
     laws (DEPTH + 1, N + 1 + 2 PAD)   both: two actions, serve action 1 from the same law too   out (N L,)

@@ -154,8 +154,7 @@ def merge(columns, chances, count, order, into, values):
 
 @kernel
 def product_row(row, tables, starts, bounds, index, probability, sizes, columns, values):
-    """Row ``row`` of a product of local transitions into columns, values; returns its length. See
-    models/markov/moves.py.
+    """Row ``row`` of a product of local transitions (models/markov/moves.py) into columns, values; its length.
 
     tables (L, J): local joint action   starts (L,): first row of every factor   bounds: its rows' pointer
     sizes (L, 2): states, joint actions

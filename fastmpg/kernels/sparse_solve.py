@@ -177,8 +177,7 @@ def precondition(factors, r, transposed, z, out):
 
 @kernel
 def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, scratch):
-    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the
-    iterations.
+    """x with |r - A x| <= target, or as near as it comes; r becomes the residual; the iterations. scratch (7, S)
 
     Right-preconditioned, so that the residual that it watches is that of the system itself.
     """
@@ -344,8 +343,7 @@ def _residual(pointer, index, chain, gamma, b, x, transposed, r):
 
 @kernel
 def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
-    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is
-    kept.
+    """One Gauss-Seidel step: solve the equation of state s for x[s]. With ``transposed``, the residual r is kept.
 
     Returns how far x[s] moved.
 
@@ -372,8 +370,7 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
 
 @kernel
 def gauss_seidel(pointer, index, chain, gamma, b, x, r, target, transposed):
-    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep,
-    always.
+    """Symmetric Gauss-Seidel to ``target`` or until rounding stops it: it gains at least gamma a sweep.
 
     b, x, r (S,): x is where to start, and ends as the solution; r is scratch   Returns the residual's norm.
     """

@@ -28,8 +28,7 @@ def add(factor, a, out):
 
 @precise
 def gather_dot(a, index, first, last, x):
-    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are two to four times
-    slower.
+    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are slower.
 
     a, index (entries,)   x (S,)
     """

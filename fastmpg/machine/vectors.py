@@ -76,7 +76,10 @@ def _vector_among(*found: Any) -> Any:
 
 
 def _install(symbol: Any, emit: Callable[..., Any], result: Any = None) -> None:
-    """Let an operator take vectors. An overload would be a function of its own for every pair of types, compiled by itself."""
+    """Let an operator take vectors.
+
+    An overload would be a function of its own for every pair of types, compiled by itself.
+    """
 
     class Template(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: Any, kws: Any) -> Any:
@@ -88,7 +91,8 @@ def _install(symbol: Any, emit: Callable[..., Any], result: Any = None) -> None:
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = _vector_among(*signature.args)
-        x, y = (_widen(context, builder, value, found, vector) for value, found in zip(args, signature.args, strict=True))
+        x, y = (_widen(context, builder, value, found, vector)
+                for value, found in zip(args, signature.args, strict=True))
         return emit(builder, vector.dtype, x, y)
 
     for kinds in ((Vector, Vector), (Vector, types.Any), (types.Any, Vector)):

@@ -41,9 +41,7 @@ def certify(m, q_bar, policy, offset, value, tau, sums, adv):
 
 
 class CertifyFrame(NamedTuple):
-    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where what is found goes: all of
-    ``found``.
-    """
+    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where all of ``found`` goes."""
 
     desk: Any
     magnitudes: Any

@@ -142,9 +142,7 @@ def _row_sums(game: Game) -> tuple[float, float]:
 
 # ------------------------------------------------------------------------------------------------- counts of roundings
 def _summed(counts: list[int]) -> int:
-    """Roundings of a sum over these players' joint actions: products of their probabilities, and a dot product as long
-    as they are many.
-    """
+    """Roundings of a sum over joint actions: products of probabilities, and a dot product as long as they are many."""
     return len(counts) - 1 + math.prod(counts) if counts else 0
 
 
@@ -164,8 +162,7 @@ def _joint_steps(model: Any) -> int:
 
 
 def _count_steps(model: CountModel, players: int, actions: int) -> int:
-    """Roundings of the contraction by laws of counts (kernels/count_laws.py): every other player enters a law or is
-    summed out once.
+    """Roundings of the contraction by laws of counts: every other player enters a law or is summed out once.
 
     Two actions: 2 a player for the weights of up to four, 5 for adding these to a law, and one a term where a law of m
     players meets m + 1 rows, once a depth. With ``actions`` > 2, one an action for every player, and one a vector where

@@ -23,8 +23,7 @@ from ._constants import mismatch_or_bound, over, potential_range_or_known, round
 
 def log_barrier_weight(game: Game, *, epsilon: float, rule: Literal["gradient", "natural"] = "gradient",
                        mismatch: float | None = None) -> float:
-    """Log-barrier weight that is proved to reach an epsilon-Nash equilibrium: epsilon / (M A), half of it for
-    "natural".
+    """Log-barrier weight proved to reach an epsilon-Nash equilibrium: epsilon / (M A), half of it for "natural".
 
     Zhang et al. (2022), Theorems 6 and 7.
 
@@ -76,8 +75,7 @@ def log_barrier_gradient_step(game: Game, *, lam: float) -> float:
 
 def log_barrier_gradient_iterations(game: Game, *, epsilon: float, mismatch: float | None = None,
                                     potential_range: float | None = None, eta: float | None = None) -> int:
-    """Updates in which log-barrier gradient play is proved to meet an epsilon-Nash equilibrium: min_{k<T} gap_k <=
-    epsilon.
+    """Updates in which log-barrier gradient play is proved to reach min_{k<T} gap_k <= epsilon.
 
     T = 2 A^2 M^2 D / ((1-gamma) eta epsilon^2), from the uniform policy with :func:`log_barrier_weight` at the same M.
 

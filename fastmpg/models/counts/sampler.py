@@ -1,6 +1,4 @@
-"""Simulation of anonymous games: players are counted, LANES at a time, and nothing grows with the number of joint
-actions.
-"""
+"""Simulation of anonymous games: players are counted, LANES at a time; nothing grows with joint actions."""
 
 from __future__ import annotations
 

@@ -233,8 +233,7 @@ def _solve(model, work, rhs, transposed):
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
-    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need
-    not be exact.
+    """Add to ``value`` a correction from the same chain, its Bellman residual on the right: it need not be exact.
 
     policy, q (S, A_total)   value (S,)
     """
