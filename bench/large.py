@@ -17,7 +17,9 @@ from . import workloads
 
 
 def local_game(states, actions=(4, 4, 4), discount=0.95, width=10, reach=15, **more):
-    """Random rewards; a row leads to ``width`` states in a row somewhere within ``reach`` of where it starts, with random chances."""
+    """Random rewards; a row leads to ``width`` states in a row somewhere within ``reach`` of where it starts, with
+    random chances.
+    """
     shape = np.array(actions)
 
     def moves(state, joint, next_states, probabilities):
@@ -83,7 +85,8 @@ class Queueing:
         fm.ne_gap(self.game, self.policy)
 
 
-CASES = {"local 0.95": lambda states: local_game(states), "local 0.999": lambda states: local_game(states, discount=0.999),
+CASES = {"local 0.95": lambda states: local_game(states),
+         "local 0.999": lambda states: local_game(states, discount=0.999),
          "local float32": lambda states: local_game(states, dtype="float32"),
          "queueing": lambda states: fm.games.queueing(2, {10**4: 4, 10**5: 5, 10**6: 6}[states], 9)}
 
@@ -112,8 +115,8 @@ def _measure(name, states, pipe):
     gap = timed(lambda: fm.ne_gap(game, policy))
     record = fm.Record(every=1, metrics=("ne_gap",))
     one, three = (timed(lambda k=k: fm.learn(game, rule, k, policy=policy, record=record)) for k in (1, 3))
-    pipe.send((built, timed(lambda: fm.evaluate(game, policy)), gap, (three - one) / 2, game.nbytes, game.workspace_bytes(threads),
-               _resident("VmHWM") - base))
+    pipe.send((built, timed(lambda: fm.evaluate(game, policy)), gap, (three - one) / 2, game.nbytes,
+               game.workspace_bytes(threads), _resident("VmHWM") - base))
 
 
 def main():
@@ -122,8 +125,8 @@ def main():
     parser.add_argument("--states", type=int, nargs="*", default=[10**4, 10**5, 10**6])
     parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
     options = parser.parse_args()
-    print("seconds; peak: the largest resident size, building included, above that of the interpreter with its kernels loaded;"
-          " the games' own functions compile meanwhile, which shows in games of a few MB")
+    print("seconds; peak: the largest resident size, building included, above that of the interpreter with its kernels "
+          "loaded; the games' own functions compile meanwhile, which shows in games of a few MB")
     for name in options.cases:
         for states in options.states:
             ours, theirs = multiprocessing.Pipe()
@@ -137,9 +140,9 @@ def main():
                 continue
             finally:
                 child.join()
-            print(f"{name:14} S={states:<8} build {built:6.2f}  evaluate {evaluate:6.2f}  NE-gap {gap:6.2f}  iteration with NE-gap "
-                  f"{iteration:6.2f}  predicted {tables / 1e6:.0f} + {work / 1e6:.0f} MB, peak {peak / 1e6:.0f} MB "
-                  f"({peak / (tables + work):.2f} x)", flush=True)
+            print(f"{name:14} S={states:<8} build {built:6.2f}  evaluate {evaluate:6.2f}  NE-gap {gap:6.2f}  iteration "
+                  f"with NE-gap {iteration:6.2f}  predicted {tables / 1e6:.0f} + {work / 1e6:.0f} MB, peak "
+                  f"{peak / 1e6:.0f} MB ({peak / (tables + work):.2f} x)", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ class Counts:
     def setup(self, players, links):
         if players == 1000 and links > 2:
             raise NotImplementedError
-        self.iterations = workloads.Iterations(fm.games.routing(players, links, form="count"), fm.rules.NaturalGradientPlay(0.01), 3)
+        self.iterations = workloads.Iterations(fm.games.routing(players, links, form="count"),
+                                               fm.rules.NaturalGradientPlay(0.01), 3)
 
     def time_with_gap(self, players, links):
         self.iterations()

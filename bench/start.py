@@ -11,7 +11,8 @@ FIRST = {
     "dense": "fm.learn(fm.games.random_markov(4, (2, 3)), fm.rules.NaturalGradientPlay(0.1), 1)",
     "count": "fm.learn(fm.games.routing(4, form='count'), fm.rules.NaturalGradientPlay(0.1), 1)",
     "sparse": "game = fm.games.random_markov(300, (2, 3), sparse=4); fm.evaluate(game, fm.uniform_policy(game))",
-    "simulated": "fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(0.1), 10, record=fm.Record(metrics=('policy',)))",
+    "simulated":
+    "fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(0.1), 10, record=fm.Record(metrics=('policy',)))",
 }
 
 

@@ -18,8 +18,9 @@ def run(benchmark, function, *args):
 def test_contract(benchmark, size):
     game = workloads.game(*workloads.SIZES[size])
     work, m, row = game.workspace(1), game.model, workloads.policy(game)
-    run(benchmark, contract_dense.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0, game.num_states,
-        work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar, work.chain)
+    run(benchmark, contract_dense.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0,
+        game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar,
+        work.chain)
 
 
 @pytest.mark.parametrize("size", list(workloads.SIZES))
@@ -57,5 +58,7 @@ def test_ne_gap(benchmark, size):
 
 @pytest.mark.parametrize("game", ["static", "markov"])
 def test_round_robin(benchmark, game):
-    target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if game == "static" else workloads.game(3, 5, 5, shared=True)
+    static = game == "static"
+    target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if static else workloads.game(
+        3, 5, 5, shared=True)
     run(benchmark, fm.solvers.round_robin, target)

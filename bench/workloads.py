@@ -40,7 +40,9 @@ class Iterations:
 
 
 class Simulation:
-    """``steps`` stages of two-timescale Q-learning from the start, in one run or in many; a call returns its seconds."""
+    """``steps`` stages of two-timescale Q-learning from the start, in one run or in many; a call returns its
+    seconds.
+    """
 
     def __init__(self, target, tau, steps, runs=None, threads=1):
         from fastmpg.run.job import Job
@@ -51,7 +53,8 @@ class Simulation:
         keys = [run_key(seed) for seed in np.random.SeedSequence(0).spawn(count)]
         rule = fm.rules.TwoTimescaleQ(tau).checked()
         self.steps = steps
-        self.job = Job(target, [rule] * count, steps, record, [fm.uniform_policy(target)] * count, keys, threads, single=runs is None)
+        self.job = Job(target, [rule] * count, steps, record, [fm.uniform_policy(target)] * count, keys, threads,
+                       single=runs is None)
         self.job.prepare()
         self.job.__enter__()
         self.start = self.job.arrays()

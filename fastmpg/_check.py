@@ -1,4 +1,5 @@
-"""Validation and canonical layout, once, at the door: every message says what, where, found, expected, what to do instead.
+"""Validation and canonical layout, once, at the door: every message says what, where, found, expected, what to do
+instead.
 
 Arrays leave here as C-contiguous float64 (int64 for indices), so that kernels compile for one layout and never see
 unchecked input. Sizes are Python integers, which cannot wrap, and are compared with what the machine has free before
@@ -21,7 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
-TOLERANCE = 1e-8  # by which probabilities may miss a sum of 1 (float64 sums of thousands of rounded terms stay far below)
+# by which probabilities may miss a sum of 1 (float64 sums of thousands of rounded terms stay far below)
+TOLERANCE = 1e-8
 LARGEST = 2**62  # whole numbers up to here can be counted past in 64 bits
 SHOWN = 100  # characters of a value in a message
 CHUNK = 2**20  # probabilities that are normalised at a time
@@ -81,7 +83,10 @@ _recent: tuple[Any, float, int] = (None, 0.0, 0)
 
 
 def fits(need: int, share: float = 1.0, held: int = 0) -> bool:
-    """Whether so many bytes are at most a share of what is free. What a tenth of a second ago was free is good enough for little."""
+    """Whether so many bytes are at most a share of what is free.
+
+    What a tenth of a second ago was free is good enough for little.
+    """
     global _recent
     if need > 2**26 or _recent[0] is not free_bytes or time.monotonic() - _recent[1] > 0.1:
         _recent = (free_bytes, time.monotonic(), free_bytes())
@@ -89,12 +94,15 @@ def fits(need: int, share: float = 1.0, held: int = 0) -> bool:
 
 
 def budget(need: int, what: str, instead: str, limit: int | None = None, held: int = 0) -> None:
-    """Refuse to go on when ``need`` bytes, of which ``held`` are taken already, exceed ``limit`` (default: what the machine has free)."""
+    """Refuse to go on when ``need`` bytes, of which ``held`` are taken already, exceed ``limit`` (default: what the
+    machine has free).
+    """
     if limit is None and fits(need, held=held):
         return
     have = free_bytes() + held if limit is None else integer(limit, "max_bytes", low=0)
     if need > have:
-        raise MemoryError(f"{what} needs {gib(need)}, but {gib(have)} {'are free' if limit is None else 'are allowed'}; {instead}")
+        raise MemoryError(f"{what} needs {gib(need)}, but {gib(have)} "
+                          f"{'are free' if limit is None else 'are allowed'}; {instead}")
 
 
 def integer(value: Any, name: str, low: int | None = None, high: int | None = None) -> int:
@@ -241,7 +249,8 @@ def read(value: Any, name: str) -> NDArray[Any]:
         found: NDArray[Any] = np.asarray(value)
     except Exception as error:
         if isinstance(error, ValueError) and isinstance(value, list | tuple):
-            raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different lengths") from None
+            raise ValueError(f"{name} must be a rectangular array of numbers, found lists of different "
+                             "lengths") from None
         found_type = f"found {type(value).__name__}: {shown(str(error))}"
         raise TypeError(f"{name} must be an array of real numbers, {found_type}") from error
     if hidden:
@@ -301,8 +310,9 @@ def laws(table: Float, single: bool, what: str, where: Callable[[int, int | None
          advice: str = "divide each row by its sum, in float64") -> tuple[Float, float]:
     """Rows of probabilities along the last axis, settled, and the largest change that this took.
 
-    Negative entries and sums that are off by no more than the tolerance are rounding: entries below 0 become 0 and their row
-    is divided by its sum; rows of single precision are divided by theirs in double. Other rows stay as they are, bit for bit.
+    Negative entries and sums that are off by no more than the tolerance are rounding: entries below 0 become 0 and
+    their row is divided by its sum; rows of single precision are divided by theirs in double. Other rows stay as they
+    are, bit for bit.
 
     Parameters
     ----------
@@ -393,7 +403,9 @@ def player(value: Any, count: int) -> int:
 
 
 def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
-    """A seed sequence from None, a whole number, a sequence of them, a SeedSequence, or a Generator (which is drawn from)."""
+    """A seed sequence from None, a whole number, a sequence of them, a SeedSequence, or a Generator (which is drawn
+    from).
+    """
     if isinstance(rng, np.random.SeedSequence):
         return rng
     if isinstance(rng, np.random.Generator):
@@ -405,13 +417,16 @@ def seed_sequence(rng: Any, name: str = "rng") -> np.random.SeedSequence:
             return np.random.SeedSequence(rng)  # type: ignore[arg-type]
         except Exception as error:  # whatever numpy makes of lists of other things
             raise ValueError(f"{name} is no seed: {shown(str(error))}") from None
-    raise TypeError(f"{name} must be None, a whole number, a sequence of them, a numpy SeedSequence or Generator, found "
-                    f"{shown(rng)}")
+    raise TypeError(f"{name} must be None, a whole number, a sequence of them, a numpy SeedSequence or Generator, "
+                    f"found {shown(rng)}")
 
 
 def children(parent: np.random.SeedSequence, count: int) -> list[np.random.SeedSequence]:
-    """The first children of a seed sequence, as ``spawn`` makes them, without counting them against the caller's object."""
-    return [np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, r), pool_size=parent.pool_size) for r in range(count)]
+    """The first children of a seed sequence, as ``spawn`` makes them, without counting them against the caller's
+    object.
+    """
+    return [np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, r), pool_size=parent.pool_size)
+            for r in range(count)]
 
 
 def generator(rng: Any, name: str = "rng") -> np.random.Generator:

@@ -38,8 +38,8 @@ def _is_nan(value: Any) -> bool:
 def comparable(cls: T) -> T:
     """Class decorator: ``==``, ``!=`` and ``hash`` by :func:`same`, for a NamedTuple, or for a class with ``_parts()``.
 
-    A NamedTuple's own compare as tuples do: they raise where there are arrays, and take one class for another with equal
-    entries. What has a part that cannot be hashed, as arrays cannot, has no hash.
+    A NamedTuple's own compare as tuples do: they raise where there are arrays, and take one class for another with
+    equal entries. What has a part that cannot be hashed, as arrays cannot, has no hash.
     """
 
     def equal(self: Any, other: Any) -> Any:

@@ -22,9 +22,12 @@ from .run.result import Result
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLE: dict[str, Any] = {
     "font.size": 9.0, "axes.titlesize": 10.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0, "xtick.labelsize": 8.0,
-    "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
-    "grid.alpha": 0.3, "grid.linewidth": 0.6, "lines.linewidth": 1.4, "legend.frameon": False, "axes.titleweight": "normal",
-    "axes.linewidth": 0.8, "savefig.dpi": 160, "figure.dpi": 100, "axes.formatter.limits": (-4, 5), "svg.hashsalt": "fastmpg",
+    "ytick.labelsize": 8.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3, "grid.linewidth": 0.6, "lines.linewidth": 1.4, "legend.frameon": False,
+    "axes.titleweight": "normal",
+    "axes.linewidth": 0.8, "savefig.dpi": 160, "figure.dpi": 100, "axes.formatter.limits": (-4, 5),
+    "svg.hashsalt": "fastmpg",
     "figure.facecolor": "white", "savefig.facecolor": "white", "axes.formatter.useoffset": False,
 }
 def _matplotlib() -> Any:
@@ -45,7 +48,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None, title: str = "") -> tuple[Any, Any]:
+def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None = None,
+           title: str = "") -> tuple[Any, Any]:
     """A figure that no window or global state knows of, and its axes as an array (rows, columns).
 
     Parameters
@@ -58,7 +62,8 @@ def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None 
     with style():
         from matplotlib.figure import Figure
 
-        sheet = Figure(figsize=size or (4.4 * columns + 0.4, 3.0 * rows + (0.3 if title else 0.0)), layout="constrained")
+        sheet = Figure(figsize=size or (4.4 * columns + 0.4, 3.0 * rows + (0.3 if title else 0.0)),
+                       layout="constrained")
         axes = sheet.subplots(rows, columns, squeeze=False)
         if title:
             sheet.suptitle(title, fontsize=11.5, fontweight="bold")
@@ -72,7 +77,9 @@ def shades(count: int) -> list[Any]:
 
 
 def save(sheet: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names inside."""
+    """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names
+    inside.
+    """
     target = Path(path)
     kind = target.suffix.lower().lstrip(".")
     empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
@@ -102,8 +109,8 @@ def reduced(result: Result, metric: str, reduce: str = "max") -> NDArray[Any]:
     return np.asarray(getattr(np, reduce)(table, axis=-1))
 
 
-def runs(x: NDArray[Any], rows: NDArray[Any], ax: Any, *, band: str | float | None = "range", log: str = "", label: str | None = None,
-         **line: Any) -> Any:
+def runs(x: NDArray[Any], rows: NDArray[Any], ax: Any, *, band: str | float | None = "range", log: str = "",
+         label: str | None = None, **line: Any) -> Any:
     """Draw many runs of one number as their mean and a band about it.
 
     Parameters
@@ -113,8 +120,8 @@ def runs(x: NDArray[Any], rows: NDArray[Any], ax: Any, *, band: str | float | No
         One row a run.
     ax : matplotlib Axes
     band : "range", "std", float or None
-        Smallest to largest of the runs, one standard deviation either side of the mean, or the middle share of the runs:
-        .8 goes from the lowest to the highest tenth.
+        Smallest to largest of the runs, one standard deviation either side of the mean, or the middle share of the
+        runs: .8 goes from the lowest to the highest tenth.
     log : "", "x", "y" or "xy"
         Logarithmic axes; what is not positive is left out there.
     label : str, optional
@@ -147,8 +154,8 @@ def runs(x: NDArray[Any], rows: NDArray[Any], ax: Any, *, band: str | float | No
     return drawn
 
 
-def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str | None = None, band: str | None = "range",
-          log: str = "", label: str | None = None, first: int = 0, **line: Any) -> Any:
+def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str | None = None,
+          band: str | None = "range", log: str = "", label: str | None = None, first: int = 0, **line: Any) -> Any:
     """Draw a recorded metric against the step.
 
     Parameters
@@ -160,8 +167,8 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
     ax : matplotlib Axes, optional
         Where to draw; a new pyplot figure by default.
     reduce : "max", "min", "mean", "sum" or "players", optional
-        What is done with one number per player: reduce them, or draw a line for each. By default gaps are reduced to their
-        maximum, and values are drawn per player unless all are equal.
+        What is done with one number per player: reduce them, or draw a line for each. By default gaps are reduced to
+        their maximum, and values are drawn per player unless all are equal.
     band : "range", "std" or None
         Smallest to largest of the runs, or one standard deviation either side of the mean.
     log : "", "x", "y" or "xy"
@@ -199,7 +206,10 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
         alike = metric != "value" or (np.ptp(table, axis=-1) <= 1e-12 * np.abs(table).max(initial=1.0)).all()
         reduce = "max" if alike else "players"
     split_players = bool(known()[metric].axes) and reduce == "players"
-    lines = np.moveaxis(table, -1, 0) if split_players else reduced(result, metric, reduce if reduce != "players" else "max")[None]
+    if split_players:
+        lines = np.moveaxis(table, -1, 0)
+    else:
+        lines = reduced(result, metric, reduce if reduce != "players" else "max")[None]
     x = result.trace["step"] + first
     with style():
         if ax is None:
@@ -210,10 +220,10 @@ def trace(result: Result, metric: str = "ne_gap", ax: Any = None, *, reduce: str
             name = f"{label + ', ' if label else ''}player {i}" if split_players else label
             runs(x, rows, ax, band=band, log=log, label=name, **line)
         ax.set_xlabel("iteration" + (" t (t = 1: initial policy)" if first == 1 else ""))
-        spread = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
+        reduction = {"max": "largest of the players", "min": "smallest of the players", "mean": "mean over the players",
                   "sum": "sum over the players"}.get(reduce, "")
-        named = spread and known()[metric].axes and metric != "value" and table.shape[-1] > 1
-        ax.set_ylabel(f"{known()[metric].label} ({spread})" if named else known()[metric].label)
+        named = reduction and known()[metric].axes and metric != "value" and table.shape[-1] > 1
+        ax.set_ylabel(f"{known()[metric].label} ({reduction})" if named else known()[metric].label)
         if split_players or label is not None:
             ax.legend()
     return ax
@@ -238,14 +248,16 @@ def policy(source: Any, game: Game, *, state: int = 0) -> Any:
         return _policy_over_time(source, game, state)
     table = check_policy(game, source.policy if isinstance(source, Result) else source)
     width, height = table.shape[1], table.shape[0]
-    sheet, axes = figure(size=(min(14.0, 2.2 + 0.55 * width), min(10.0, 1.7 + 0.42 * height)), title=f"policy, {game.name}")
+    sheet, axes = figure(size=(min(14.0, 2.2 + 0.55 * width), min(10.0, 1.7 + 0.42 * height)),
+                         title=f"policy, {game.name}")
     ax = axes[0, 0]
     with style():
         picture = ax.imshow(table, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto")
         edges = game.offset
         for edge in edges[1:-1]:
             ax.axvline(edge - 0.5, color="black", linewidth=1.2)
-        ax.set_xticks(range(width), [str(c - edges[i]) for i in range(game.num_players) for c in range(edges[i], edges[i + 1])])
+        ax.set_xticks(range(width), [str(c - edges[i]) for i in range(game.num_players)
+                                     for c in range(edges[i], edges[i + 1])])
         ax.set_yticks(range(height) if height <= 20 else [0, height - 1])
         ax.set_xlabel("action, by player: " + " | ".join(map(str, range(game.num_players))))
         ax.set_ylabel("state")
@@ -263,7 +275,8 @@ def _policy_over_time(result: Result, game: Game, state: int) -> Any:
     columns = min(4, game.num_players)
     rows = -(-game.num_players // columns)
     where = f" in state {state}" if game.num_states > 1 else ""
-    sheet, axes = figure(rows, columns, size=(3.2 * columns + 0.4, 2.6 * rows + 0.4), title=f"policies{where}, {game.name}")
+    sheet, axes = figure(rows, columns, size=(3.2 * columns + 0.4, 2.6 * rows + 0.4),
+                         title=f"policies{where}, {game.name}")
     parts = split(game, result.trace["policy"])
     with style():
         for i, ax in enumerate(axes.ravel()):

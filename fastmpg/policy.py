@@ -1,10 +1,10 @@
 """Policies: one array (S, A_total), player i in columns offset[i]:offset[i+1], or a list of (S, A_i), one per player.
 
-Whatever numpy reads is taken: lists, arrays, tensors, data frames, arrays of Fractions and Decimals (rounded to the nearest
-float64), masked arrays without masked entries. Probabilities are checked and settled: a row may miss a sum of 1 by 1e-8, or,
-if it comes from float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6 to 1e-4); entries
-below 0 by no more than that are rounding, as linear programming leaves it, and become 0. Rows with such entries, and rows from
-float32, are divided by their sum in float64; all others stay as they are, bit for bit.
+Whatever numpy reads is taken: lists, arrays, tensors, data frames, arrays of Fractions and Decimals (rounded to the
+nearest float64), masked arrays without masked entries. Probabilities are checked and settled: a row may miss a sum of 1
+by 1e-8, or, if it comes from float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6
+to 1e-4); entries below 0 by no more than that are rounding, as linear programming leaves it, and become 0. Rows with
+such entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def split(game: Game, policy: PolicyLike) -> list[Float]:
 
 
 def join(parts: Sequence[ArrayLike]) -> Float:
-    """One array (S, A_total) from a list of (S, A_i), or from an array (N, S, A) of players with equally many actions."""
+    """One array (S, A_total) from a list of (S, A_i), or from an array (N, S, A) of players with equally many
+    actions.
+    """
     return _joined(parts, "parts")
 
 
@@ -79,8 +81,8 @@ def _joined(parts: Any, name: str) -> Float:
     if not tables:
         raise ValueError(f"{name} must hold one array (S, A_i) per player, found none")
     if any(np.ndim(part) == 0 for part in given):
-        raise ValueError(f"{name} must hold one array (S, A_i) per player, found single numbers: a table (S, A_total) is joined "
-                         "already")
+        raise ValueError(f"{name} must hold one array (S, A_i) per player, found single numbers: a table (S, A_total) "
+                         "is joined already")
     tables = [np.atleast_2d(table) for table in tables]
     if len({table.shape[:-1] for table in tables}) > 1:
         raise ValueError(f"{name} must hold arrays (S, A_i) of the same states, found shapes "
@@ -147,7 +149,8 @@ def check_policy(game: Game, policy: PolicyLike, name: str = "policy") -> Float:
     check_game(game)
     if isinstance(policy, list | tuple) and _is_by_player(game, policy, name):
         if len(policy) != game.num_players:
-            raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(policy)} arrays")
+            raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found "
+                             f"{len(policy)} arrays")
         parts, single = [], []
         for i, part in enumerate(policy):
             expected = (game.num_states, game.num_actions[i])
@@ -186,8 +189,9 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
             found = [_check.law_table(part, f"{name} of player {i}")[:2] for i, part in enumerate(policy)]
             return settle(game, _joined([one for one, _ in found], name), [is_single for _, is_single in found], name)
         if len(set(shapes)) == 1 and shapes[0] == (states, total) and len(shapes) > 1:
-            raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found {len(shapes)} whole "
-                             f"policies (S, A_total) = {shapes[0]}; a stack of policies is one array: numpy.stack(policies)")
+            raise ValueError(f"{name} must hold one array (S, A_i) for each of {game.num_players} players, found "
+                             f"{len(shapes)} whole policies (S, A_total) = {shapes[0]}; a stack of policies is one "
+                             "array: numpy.stack(policies)")
         single = min(map(len, shapes), default=0) <= 2
     else:
         single = len(_check.shape_of(policy, name)) <= 2  # type: ignore[arg-type]
@@ -195,6 +199,6 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
     if table.shape[-2:] != (states, total):
-        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, or (..., S, A_total) for a stack, found {table.shape}"
-                         f"{_stacked(game, table.shape)}")
+        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, found {table.shape}; a stack of policies has "
+                         f"shape (..., {states}, {total}){_stacked(game, table.shape)}")
     return settle(game, table, [is_single] * game.num_players, name)

@@ -1,6 +1,7 @@
-r"""Provable steps and bounds, to lay a run against its theorem: Zhang et al. (2022) [Z], Theorems 4-7, and Sun et al. (2024)
-[S], Theorem 3.3, with the constants of their proofs. Games are Markov potential games (not checked); those of [S] are static,
-potential or not. Every provable step comes with all smaller ones. n players, A = max_i A_i, gamma the discount:
+r"""Provable steps and bounds, to lay a run against its theorem: Zhang et al. (2022) [Z], Theorems 4-7, and Sun et al.
+(2024) [S], Theorem 3.3, with the constants of their proofs. Games are Markov potential games (not checked); those of
+[S] are static, potential or not. Every provable step comes with all smaller ones. n players, A = max_i A_i, gamma the
+discount:
 
     M    >= max_s 1/d(s) over a run (for log-barriers, over all policies), d the visitation [Z eq. 5]; by default 1 for one
             state, otherwise max_s 1/((1-gamma) rho(s)), rho the initial law
@@ -9,11 +10,11 @@ potential or not. Every provable step comes with all smaller ones. n players, A 
             without a natural_gradient_step, (1-gamma)(max Phi - min Phi) of the total potential serves as well
     gap  =  the largest NE-gap over the players; sums over k < T are over the policies *before* each of T updates
 
-**Units.** The papers take rewards in [0, 1]. A constant added to a player's reward changes no update and no gap, so widths
-alone matter: W is 1 if every payoff lies in [0, 1] (each formula is then the printed one), otherwise the largest
-max r_i - min r_i (1 if that is 0). Shifted and divided by W, the rewards are in [0, 1], and (eta, lam, tau, epsilon, D, gap)
-become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Solved back, all is in the game's own units: eta in
-1/payoff; lam, tau, epsilon, D and gaps in payoffs.
+**Units.** The papers take rewards in [0, 1]. A constant added to a player's reward changes no update and no gap, so
+widths alone matter: W is 1 if every payoff lies in [0, 1] (each formula is then the printed one), otherwise the largest
+max r_i - min r_i (1 if that is 0). Shifted and divided by W, the rewards are in [0, 1], and (eta, lam, tau, epsilon, D,
+gap) become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Solved back, all is in the game's own
+units: eta in 1/payoff; lam, tau, epsilon, D and gaps in payoffs.
 
 **Where the printed papers need care.**
 
@@ -22,13 +23,13 @@ become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Solved b
 - [Z] Lemma 21 asks for eta <= (1-gamma)^2, which Theorem 5's step misses when 2 n D < 1; it uses only
   eta Abar_i/(1-gamma) <= 1/(2n), true at that step as Abar_i <= D/(1-gamma).
 - [Z] Lemma 24 loses a factor M: lam/(d pi) <= 4 M B, not 4 B, B = 1/(1-gamma)^2 + lam A M. Theorem 7 survives, as the
-  second entry of its min is always the smaller and at most 1/(16 M B): then exponents stay in [-1/16, 5/16] and normalisers
-  at most 1 + 5 eta B/16.
-- [Z] Theorem 7's proof prints T >= 18 (Phi~_T - Phi~_0)/((1-gamma) eta lam epsilon), counting 1/(1-gamma) twice: Phi~ rises
-  by at most D/(1-gamma) from the uniform policy, which Lemma 24 needs, so T >= 18 D/((1-gamma) eta lam epsilon).
-- [S] Theorem 3.3 is false on part of its range eta < 1/(tau - 2 sum A_i), as its proof takes 1 - eta tau out of a norm as if
-  positive: constant payoffs with tau = 12, sum A_i = 4, eta = 0.99/4 diverge. The factor proved is |1 - eta tau| +
-  2 eta sum A_i: below 1 for tau > 2 sum A_i, eta < 2/(tau + 2 sum A_i), least at 1/tau. Its right side lacks max_i.
+  second entry of its min is always the smaller and at most 1/(16 M B): then exponents stay in [-1/16, 5/16] and
+  normalisers at most 1 + 5 eta B/16.
+- [Z] Theorem 7's proof prints T >= 18 (Phi~_T - Phi~_0)/((1-gamma) eta lam epsilon), counting 1/(1-gamma) twice: Phi~
+  rises by at most D/(1-gamma) from the uniform policy, which Lemma 24 needs, so T >= 18 D/((1-gamma) eta lam epsilon).
+- [S] Theorem 3.3 is false on part of its range eta < 1/(tau - 2 sum A_i), as its proof takes 1 - eta tau out of a norm
+  as if positive: constant payoffs with tau = 12, sum A_i = 4, eta = 0.99/4 diverge. The factor proved is |1 - eta tau|
+  + 2 eta sum A_i: below 1 for tau > 2 sum A_i, eta < 2/(tau + 2 sum A_i), least at 1/tau. Its right side lacks max_i.
 - [S]'s experimental step 1/(2 (tau - 2) sum A_i) is negative for tau < 2 and follows from no theorem: not offered.
 """
 
@@ -62,20 +63,22 @@ def _sizes(game: Game) -> tuple[int, int, float, float]:
     width = float(np.ptp(payoffs, axis=1).max())
     if width == 0.0 or (payoffs.min() >= 0.0 and payoffs.max() <= 1.0):
         width = 1.0
-    return game.num_players, max(game.num_actions), 1.0 - real(game.discount, "game.discount", 0.0, 1.0, open_high=True), width
+    return game.num_players, max(game.num_actions), 1.0 - real(game.discount, "game.discount", 0.0, 1.0,
+                                                               open_high=True), width
 
 
 def _mismatch(game: Game, given: float | None) -> float:
     """M as given, or its a-priori bound."""
     check_game(game)
     if given is not None:
-        return real(given, "mismatch (at least num_states, as d sums to 1)", game.num_states * (1.0 - 1e-9))  # up to rounding
+        # up to rounding
+        return real(given, "mismatch (at least num_states, as d sums to 1)", game.num_states * (1.0 - 1e-9))
     if game.num_states == 1:
         return 1.0
     if not (game.initial > 0.0).all():
         s = int(np.argmin(game.initial > 0.0))
-        raise ValueError(f"the initial law must be positive in every state, found {game.initial[s]} in state {s}; or pass "
-                         "mismatch=..., an upper bound on fastmpg.metrics.mismatch over the run's policies")
+        raise ValueError(f"the initial law must be positive in every state, found {game.initial[s]} in state {s}; or "
+                         "pass mismatch=..., an upper bound on fastmpg.metrics.mismatch over the run's policies")
     return 1.0 / (_sizes(game)[2] * float(game.initial.min()))
 
 
@@ -86,8 +89,9 @@ def _potential_range(game: Game, given: float | None) -> float:
     widths = np.ptp(_payoffs(game), axis=1)
     planes = np.asarray(getattr(game, "rewards", ()))  # one reward may be stored once per player
     if not (game.shares_reward or game.num_players == 1 or (planes.size and (planes == planes[:1]).all())):
-        raise ValueError("potential_range is known only for identical interest, found different rewards; pass max phi - min phi or an "
-                         f"upper bound (for a normal-form potential game, such as the sum of payoff widths, {widths.sum():.6g})")
+        raise ValueError("potential_range is known only for identical interest, found different rewards; pass max phi "
+                         "- min phi or an upper bound (for a normal-form potential game, such as the sum of payoff "
+                         f"widths, {widths.sum():.6g})")
     return float(widths[0])
 
 
@@ -100,7 +104,8 @@ def _over(top: float, *below: float) -> float:
 
 def _step(eta: float | None, largest: float, source: str) -> float:
     """eta, by default the largest provable one and at most (up to rounding) that."""
-    return largest if eta is None else real(eta, f"eta (provable up to {source})", 0.0, largest * (1.0 + 1e-12), open_low=True)
+    return largest if eta is None else real(eta, f"eta (provable up to {source})", 0.0, largest * (1.0 + 1e-12),
+                                            open_low=True)
 
 
 def _round_up(top: float, bottom: float) -> int:
@@ -137,8 +142,8 @@ def gradient_play_step(game: Game) -> float:
     return log_barrier_gradient_step(game, lam=0.0)
 
 
-def gradient_play_bound(game: Game, *, steps: int, c: float, mismatch: float | None = None, potential_range: float | None = None,
-                        eta: float | None = None) -> float:
+def gradient_play_bound(game: Game, *, steps: int, c: float, mismatch: float | None = None,
+                        potential_range: float | None = None, eta: float | None = None) -> float:
     """Bound on the average squared gap: (1/T) sum_k gap_k^2 <= 2 A M^2 D / ((1-gamma) c^2 eta T).
 
     Zhang et al. (2022), Theorem 5, eq. (12), appendix 13.1. With c measured, stationary policies need not be isolated.
@@ -190,12 +195,13 @@ def natural_gradient_step(game: Game, *, potential_range: float | None = None) -
     """
     (n, _, left, _), width = _sizes(game), _potential_range(game, potential_range)
     if width == 0.0:
-        raise ValueError("potential_range must be positive, found 0: every policy is an equilibrium, every step provable")
+        raise ValueError("potential_range must be positive, found 0: every policy is an equilibrium, every step "
+                         "provable")
     return left**2 / (2.0 * n * width)
 
 
-def natural_gradient_bound(game: Game, *, steps: int, c: float, mismatch: float | None = None, potential_range: float | None = None,
-                           eta: float | None = None) -> float:
+def natural_gradient_bound(game: Game, *, steps: int, c: float, mismatch: float | None = None,
+                           potential_range: float | None = None, eta: float | None = None) -> float:
     """Bound on the average squared gap: (1/T) sum_k gap_k^2 <= 3 M D / ((1-gamma) c eta T).
 
     Zhang et al. (2022), Theorem 5, eq. (13), appendix 13.2.
@@ -206,7 +212,8 @@ def natural_gradient_bound(game: Game, *, steps: int, c: float, mismatch: float 
     steps, c : int, float
         T >= 1, and c over the T policies, in (0, 1].
     mismatch, potential_range, eta : float, optional
-        M over the run and the policy after it, >= num_states; D > 0; the run's step, in (0, natural_gradient_step] (its default).
+        M over the run and the policy after it, >= num_states; D > 0; the run's step, in (0, natural_gradient_step] (its
+        default).
 
     Returns
     -------
@@ -232,7 +239,8 @@ def natural_gradient_bound(game: Game, *, steps: int, c: float, mismatch: float 
 
 def log_barrier_weight(game: Game, *, epsilon: float, rule: Literal["gradient", "natural"] = "gradient",
                        mismatch: float | None = None) -> float:
-    """Log-barrier weight that is proved to reach an epsilon-Nash equilibrium: epsilon / (M A), half of it for "natural".
+    """Log-barrier weight that is proved to reach an epsilon-Nash equilibrium: epsilon / (M A), half of it for
+    "natural".
 
     Zhang et al. (2022), Theorems 6 and 7.
 
@@ -284,7 +292,8 @@ def log_barrier_gradient_step(game: Game, *, lam: float) -> float:
 
 def log_barrier_gradient_iterations(game: Game, *, epsilon: float, mismatch: float | None = None,
                                     potential_range: float | None = None, eta: float | None = None) -> int:
-    """Updates in which log-barrier gradient play is proved to meet an epsilon-Nash equilibrium: min_{k<T} gap_k <= epsilon.
+    """Updates in which log-barrier gradient play is proved to meet an epsilon-Nash equilibrium: min_{k<T} gap_k <=
+    epsilon.
 
     T = 2 A^2 M^2 D / ((1-gamma) eta epsilon^2), from the uniform policy with :func:`log_barrier_weight` at the same M.
 
@@ -405,7 +414,8 @@ def _entropy_check(game: Game, tau: float) -> tuple[float, float]:
     """tau in the range of Theorem 3.3 and 2 W sum A_i, of a static game."""
     check_game(game)
     if game.num_states != 1 or game.discount != 0.0:
-        raise ValueError(f"the game must have one state and discount 0, found {game.num_states} states and discount {game.discount:g}")
+        raise ValueError(f"the game must have one state and discount 0, found {game.num_states} states and discount "
+                         f"{game.discount:g}")
     width = _sizes(game)[3]
     least = 2.0 * width * sum(game.num_actions)
     return real(tau, f"tau (above 2 W sum A_i, with payoffs of width W = {width:g})", least, open_low=True), least
@@ -480,7 +490,8 @@ def entropy_natural_bound(game: Game, policy: Any, *, tau: float, eta: float, st
     parts = split(game, check_policy(game, policy))
     for i, part in enumerate(parts):
         if not part.all():
-            raise ValueError(f"policy must be positive everywhere, found 0 for player {i}, action {int(np.argmin(part))}")
+            raise ValueError(f"policy must be positive everywhere, found 0 for player {i}, action "
+                             f"{int(np.argmin(part))}")
     distance = 0.0
     for part, q in zip(parts, split(game, evaluate(game, policy).q_bar)):
         soft = (q - q.max()) / tau

@@ -118,7 +118,7 @@ def test_the_inputs_of_the_distance_stay_as_they_are(rng):
 
 @pytest.mark.parametrize("change, message", [
     (lambda p: p[0], r"shape \(\.\.\., K, S, A_total\).*Record\(metrics"), (lambda p: p[:0], "K >= 1"), (lambda p: p[:, :2], r"\(3, 5\)"),
-    (lambda p: p[..., :4], r"\(3, 5\)"), (lambda p: p * 2, "player 0 must sum to 1 in every state, found .* in state 0 of snapshot 0"),
+    (lambda p: p[..., :4], r"\(3, 5\)"), (lambda p: p * 2, "player 0 must sum to 1, found .* in state . of snapshot"),
     (lambda p: p + np.array([0, 0, -2, 1, 1]), "player 1 must not be negative"), (lambda p: p * np.nan, "must be finite"),
     (lambda p: "uniform", "policies"), (lambda p: [[["a"]]], "policies")])
 def test_what_are_no_snapshots_is_refused(rng, change, message):
@@ -131,7 +131,7 @@ def test_a_wrong_snapshot_is_found_by_run_and_place(rng):
     game = fm.games.random_markov(3, (2, 3), rng=5)
     policies = snapshots(game, rng, 2, 4)
     policies[1, 3, 2, 2:] = 0.5
-    with pytest.raises(ValueError, match=r"player 1 must sum to 1 in every state, found \[0.5, 0.5, 0.5\] in state 2 of snapshot \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"player 1 must sum to 1, found 1.5 in state 2 of snapshot \(1, 3\)"):
         distance_to_nash(game, policies)
     good = snapshots(game, rng, 2, 4)
     for last in (good[:, 0, :2], good[0], good[:1, 0]):

@@ -238,7 +238,7 @@ def test_stacks_of_single_precision_and_of_other_shapes():
     stack = np.stack([fm.random_policy(game, r) for r in range(3)])
     single = stack.astype(np.float32)
     assert_array_equal(fm.ne_gap(game, single), [fm.ne_gap(game, one) for one in single])
-    with pytest.raises(ValueError, match=r"\(6, 8\), or \(..., S, A_total\) for a stack, found \(3, 6, 7\)"):
+    with pytest.raises(ValueError, match=r"\(6, 8\), found \(3, 6, 7\); a stack of policies has shape \(\.\.\., 6, 8\)"):
         fm.ne_gap(game, stack[..., :7])
     with pytest.raises(ValueError, match="masked"):
         fm.ne_gap(game, np.ma.array(stack, mask=stack > 0.9))

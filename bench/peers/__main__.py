@@ -1,5 +1,5 @@
-"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read] [simulate]
-[counts]``.
+"""Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]
+[simulate] [counts]``.
 
 BLAS gets one thread: on these shapes NumPy is no faster with two, and their waiting would slow whatever is timed next.
 """
@@ -76,8 +76,9 @@ def iteration(seconds):
         print(f"{size!s:>13}  NumPy chains {microseconds(found['chains'])}  NumPy best {microseconds(found['best'])}")
         for name in runs:
             if name not in peers:
-                print(f"{'':>13}  {name:>9} {microseconds(found[name], steps)}   chains/ours {ratio(found['chains'], found[name] / steps)}"
-                      f"   best/ours {ratio(found['best'], found[name] / steps)}")
+                print(f"{'':>13}  {name:>9} {microseconds(found[name], steps)}   chains/ours "
+                      f"{ratio(found['chains'], found[name] / steps)}   best/ours "
+                      f"{ratio(found['best'], found[name] / steps)}")
 
 
 def read(seconds):
@@ -91,7 +92,8 @@ def read(seconds):
         runs = {"read": partial(many_reads, table, reps)}
         runs |= {name: partial(many_contractions, game.model, work, row, reps) for name, work in works.items()}
         found = interleave(runs, seconds)
-        line = "   ".join(f"{name} {microseconds(found[name], reps)} {ratio(found[name], found['read'])}" for name in works)
+        line = "   ".join(f"{name} {microseconds(found[name], reps)} {ratio(found[name], found['read'])}"
+                          for name in works)
         print(f"{size!s:>13}  read {microseconds(found['read'], reps)}   {line}")
 
 
@@ -131,13 +133,17 @@ def static(seconds):
 
 
 def simulate(seconds):
-    """Two-timescale Q-learning on the routing game S2, against a straightforward numba version; then how it grows with the players."""
+    """Two-timescale Q-learning on the routing game S2, against a straightforward numba version; then how it grows with
+    the players.
+    """
     steps, tau = 20_000, 1e-6
     print(f"two-timescale Q-learning, routing game, tau {tau:g}, {steps} steps a run: ns a step of all players")
     for players in (4, 8):
         game = fm.games.routing(players)
-        tables = (np.ascontiguousarray(game.rewards.reshape(players, 4, -1)), np.ascontiguousarray(game.transitions.reshape(4, -1, 4)))
-        plain = partial(numba_two_timescale.run, *tables, np.array(game.num_actions), game.offset, game.discount, tau, 0.6, 1.0, 1.0, steps)
+        tables = (np.ascontiguousarray(game.rewards.reshape(players, 4, -1)),
+                  np.ascontiguousarray(game.transitions.reshape(4, -1, 4)))
+        plain = partial(numba_two_timescale.run, *tables, np.array(game.num_actions), game.offset, game.discount, tau,
+                        0.6, 1.0, 1.0, steps)
         runs = {"plain numba": partial(plain, 0), "single": workloads.Simulation(game, tau, steps),
                 "single, by counts": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps),
                 "64 runs": workloads.Simulation(game, tau, steps, 64)}
@@ -155,7 +161,8 @@ def simulate(seconds):
     print("ns a player-step, single run, by counts")
     for players in (4, 8, 16, 100, 1000):
         steps_here = max(500, 400_000 // players)
-        found = interleave({"run": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps_here)}, seconds / 5)["run"]
+        found = interleave({"run": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps_here)},
+                           seconds / 5)["run"]
         low, middle, high = np.percentile(found, [25, 50, 75]) / steps_here / players * 1e9
         print(f"{players:>6} players  {middle:6.2f} [{low:.2f}, {high:.2f}]")
 
@@ -165,7 +172,8 @@ def counts(seconds):
     from fastmpg._check import gib
     from fastmpg.models.markov.game import dense_bytes
 
-    print("natural-gradient iteration with all NE-gaps, routing by counts, all policies distinct; bytes against those of the dense model")
+    print("natural-gradient iteration with all NE-gaps, routing by counts, all policies distinct; bytes against those "
+          "of the dense model")
     grown = {}
     for links, crowd in ((2, (10, 30, 100, 300, 1000)), (3, (10, 30, 100)), (4, (10, 20, 50))):
         for players in crowd:

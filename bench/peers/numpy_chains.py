@@ -33,7 +33,8 @@ class NaturalGradient:
     """rewards (N or 1, S, A0, ..), transitions (S, A0, .., S), initial (S,); step() takes and gives [(S, A_i)]."""
 
     def __init__(self, rewards, transitions, discount, initial, eta):
-        self.rewards, self.transitions, self.discount, self.initial, self.eta = rewards, transitions, discount, initial, eta
+        self.rewards, self.transitions, self.discount = rewards, transitions, discount
+        self.initial, self.eta = initial, eta
 
     def best_value(self, reward, transition):
         """Policy iteration for one player."""

@@ -1,7 +1,8 @@
-"""(I - gamma P) x = b on large chains: ours against scipy's spsolve, gmres and bicgstab: ``python -m bench.peers.sparse_solvers``.
+"""(I - gamma P) x = b on large chains: ours against scipy's spsolve, gmres and bicgstab: ``python -m
+bench.peers.sparse_solvers``.
 
-Interleaved, medians; every residual is computed afresh and divided by eps (|b| + 2 |x|). scipy's iterations get its incomplete
-factors with no fill to speak of (spilu), whose time is counted, and the tolerance 1e-12.
+Interleaved, medians; every residual is computed afresh and divided by eps (|b| + 2 |x|). scipy's iterations get its
+incomplete factors with no fill to speak of (spilu), whose time is counted, and the tolerance 1e-12.
 """
 
 import argparse
@@ -54,8 +55,8 @@ def ours(chain, gamma, rhs):
     chain.sum_duplicates()
     n, room = rhs.size, min(chain.nnz + rhs.size, (sparse_solve.WIDTH + 1) * rhs.size)
     table = chain.indptr.astype(np.int64), chain.indices.astype(np.uint32), chain.data
-    factors = (*(np.zeros(n, np.int32) for _ in range(3)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room, np.uint32),
-               np.zeros(room))
+    factors = (*(np.zeros(n, np.int32) for _ in range(3)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
+               np.zeros(room, np.uint32), np.zeros(room))
     scratch = np.zeros((sparse_solve.VECTORS, n))
 
     def solve():
@@ -104,7 +105,8 @@ def main():
                             began = time.perf_counter()
                             x = run()
                             times[each].append(time.perf_counter() - began)
-                            left[each] = np.abs(rhs - matrix @ x).max() / EPS / (np.abs(rhs).max() + 2 * np.abs(x).max())
+                            size = np.abs(rhs).max() + 2 * np.abs(x).max()
+                            left[each] = np.abs(rhs - matrix @ x).max() / EPS / size
                 line = "   ".join(f"{each} {np.median(times[each]) * 1e3:9.1f} ms ({left[each]:.1g})" for each in runs)
                 print(f"S={states:<7} {name:12} {chain.nnz / states:5.1f} a row, gamma {gamma:<6}  {line}", flush=True)
 

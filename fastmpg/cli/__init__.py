@@ -1,7 +1,7 @@
 """The command line: ``fastmpg COMMAND``.
 
-Exit status: 0 all well, 2 bad input (one line on stderr), 3 not converged or a published number missed, 130 interrupted. What a
-script wants goes to stdout, progress to stderr and only on a terminal.
+Exit status: 0 all well, 2 bad input (one line on stderr), 3 not converged or a published number missed, 130
+interrupted. What a script wants goes to stdout, progress to stderr and only on a terminal.
 """
 
 from __future__ import annotations
@@ -48,34 +48,44 @@ def build(argv: Sequence[str]) -> Parser:
     """The parser; the flags of ``run`` and ``info`` come from the game and the rule that ``argv`` names."""
     about = "Compiled kernels for tabular Markov games: run learning rules, and rerun published experiments."
     parser = Parser(prog="fastmpg", description=about,
-                    epilog="exit status: 0 all well, 2 bad input, 3 not converged or a published number missed, 130 interrupted",
-                    allow_abbrev=False)
+                    epilog="exit status: 0 all well, 2 bad input, 3 not converged or a published number missed, 130 "
+                    "interrupted", allow_abbrev=False)
     parser.add_argument("--version", action=Version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
-    def command(name: str, action: Callable[[argparse.Namespace], int], about: str, among: Any = commands, **more: Any) -> Parser:
+    def command(name: str, action: Callable[[argparse.Namespace], int], about: str, among: Any = commands,
+                **more: Any) -> Parser:
         one = among.add_parser(name, help=about, description=about, allow_abbrev=False, **more)
         one.set_defaults(action=action)
         one.add_argument("--json", action="store_true", help="print JSON on stdout")
         return one
 
-    one = command("reproduce", reproduce.reproduce, "rerun published experiments and report them beside the published numbers")
+    one = command("reproduce", reproduce.reproduce,
+                  "rerun published experiments and report them beside the published numbers")
     one.add_argument("name", nargs="*", metavar="NAME", help="experiments (`fastmpg list experiments`); all by default")
     one.add_argument("--out", default="reproduction", metavar="DIR",
                      help="folder for index.html, figures and results.json (default: %(default)s)")
+    one.add_argument("--jobs", type=whole, default=min(2, os.cpu_count() or 1), metavar="N",
+                     help="experiments to run side by side (default: %(default)s)")
 
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["run"] else []
     one = command("run", run.run, "run a learning rule on a named game",
-                  epilog="`fastmpg run GAME RULE --help` shows the parameters of that game and that rule; `fastmpg list` all of them")
+                  epilog="`fastmpg run GAME RULE --help` shows the parameters of that game and that rule; `fastmpg "
+                  "list` all of them")
     one.add_argument("game", metavar="GAME")
     one.add_argument("rule", metavar="RULE")
     one.add_argument("--steps", type=whole, required=True, metavar="N", help="updates to make")
     one.add_argument("--every", type=whole, metavar="K", help="record every K steps (default: about 1000 times)")
-    one.add_argument("--metrics", help="what to record, with commas (`fastmpg list metrics`; default: ne_gap,value, of simulators policy)")
-    one.add_argument("--policy", choices=("uniform", "random"), default="uniform", help="where to start (default: %(default)s)")
-    one.add_argument("--seed", type=whole, default=0, metavar="N", help="of random policies and sampled rules (default: 0)")
+    one.add_argument("--metrics",
+                     help="what to record, with commas (`fastmpg list metrics`; default: ne_gap,value, of simulators "
+                     "policy)")
+    one.add_argument("--policy", choices=("uniform", "random"), default="uniform",
+                     help="where to start (default: %(default)s)")
+    one.add_argument("--seed", type=whole, default=0, metavar="N",
+                     help="of random policies and sampled rules (default: 0)")
     one.add_argument("--runs", type=whole, metavar="R", help="make so many runs side by side")
-    one.add_argument("--checkpoint", metavar="FILE", help="keep all that `fastmpg resume FILE` needs up to date in a file")
+    one.add_argument("--checkpoint", metavar="FILE",
+                     help="keep all that `fastmpg resume FILE` needs up to date in a file")
     one.add_argument("--trajectory", metavar="DIR", help="stream the states and actions of a sampled rule to a folder")
     endings(one)
     if len(named) == 2:
@@ -84,7 +94,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("resume", run.go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
     one.add_argument("file", metavar="FILE")
-    one.add_argument("--steps", type=whole, metavar="N", help="updates in all, the past ones included (default: as the run was begun)")
+    one.add_argument("--steps", type=whole, metavar="N",
+                     help="updates in all, the past ones included (default: as the run was begun)")
     endings(one)
 
     one = command("list", listing.listing, "list games, rules, experiments and metrics")
@@ -92,7 +103,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("info", listing.info, "show versions, threads and cache, or the sizes of named games")
     one.add_argument("game", nargs="*", metavar="GAME")
-    if argv[:1] == ["info"] and len(argv) > 1 and not argv[1].startswith("-") and (len(argv) < 3 or argv[2].startswith("-")):
+    is_word = [not each.startswith("-") for each in argv[1:3]]
+    if argv[:1] == ["info"] and is_word[:1] == [True] and is_word[1:] != [True]:
         game = pick(argv[1], games(), "game")
         add_parameters(one, {"game": (game, games()[game])})
 
@@ -102,8 +114,9 @@ def build(argv: Sequence[str]) -> Parser:
     one.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: beside the result)")
     one.add_argument("--log", action="store_true", help="logarithmic vertical axis")
 
-    room = commands.add_parser("cache", help="fill or clear the cache of compiled code", allow_abbrev=False).add_subparsers(
-        dest="what", metavar="WHAT", required=True, parser_class=Parser)
+    room = commands.add_parser("cache", help="fill or clear the cache of compiled code",
+                               allow_abbrev=False).add_subparsers(
+                                   dest="what", metavar="WHAT", required=True, parser_class=Parser)
     one = command("fill", cache.fill, "compile ahead of time what games and rules need", room)
     one.add_argument("game", nargs="*", metavar="GAME", help="games; one of every model by default")
     one.add_argument("--rules", nargs="+", metavar="RULE", help="rules; by default all that fit")

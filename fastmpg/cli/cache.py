@@ -28,7 +28,8 @@ def fill(options: argparse.Namespace) -> int:
     from ..machine import cache_folder
     from ..run import fill as module
 
-    asked = [pick(name, games(), "game") for name in options.game], [pick(name, rules(), "rule") for name in options.rules or ()]
+    asked = ([pick(name, games(), "game") for name in options.game],
+             [pick(name, rules(), "rule") for name in options.rules or ()])
     if options.jobs is not None and options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, found {options.jobs}")
     terminal, began, count = on_terminal(), time.perf_counter(), 0
@@ -37,7 +38,8 @@ def fill(options: argparse.Namespace) -> int:
         nonlocal count
         count += len(one.compiled)
         if terminal:
-            print(f"\r\x1b[K{count} units compiled: {one.rule or 'metrics'} on {one.game}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{count} units compiled: {one.rule or 'metrics'} on {one.game}", end="", file=sys.stderr,
+                  flush=True)
 
     try:
         done = module.fill(*asked, options.jobs, told)
@@ -55,7 +57,8 @@ def fill(options: argparse.Namespace) -> int:
         show_json({"folder": str(cache_folder()), "seconds": round(seconds, 3), "games": found})
         return OK
     rows = [("game", "rules", "units compiled", "seconds")]
-    rows += [(label, str(len(one["rules"])), str(len(one["compiled"])), f"{one['seconds']:.1f}") for label, one in found.items()]
+    rows += [(label, str(len(one["rules"])), str(len(one["compiled"])), f"{one['seconds']:.1f}")
+             for label, one in found.items()]
     print(table(rows, (1, 2, 3)))
     print(f"{count} units compiled in {seconds:.1f} s; kept in {cache_folder()}")
     return OK

@@ -33,7 +33,8 @@ def listing(options: argparse.Namespace) -> int:
         "experiments": ("paper", experiments), "metrics": ("shape", metrics)}
     kinds = [options.kind] if options.kind else list(sources)
     if options.json:
-        show_json({kind: {name: {"about": about, sources[kind][0]: more} for name, (about, more) in sources[kind][1]().items()}
+        show_json({kind: {name: {"about": about, sources[kind][0]: more}
+                          for name, (about, more) in sources[kind][1]().items()}
                    for kind in kinds})
         return OK
     for i, kind in enumerate(kinds):
@@ -51,7 +52,8 @@ def info(options: argparse.Namespace) -> int:
 
     if not options.game:
         files = machine.cached_files()
-        facts: dict[str, Any] = {"versions": _report.versions(), "threads": machine.threads(), "cache": str(machine.cache_folder()),
+        facts: dict[str, Any] = {"versions": _report.versions(), "threads": machine.threads(),
+                                 "cache": str(machine.cache_folder()),
                                  "units": len(files), "unit_bytes": sum(path.stat().st_size for path in files)}
         if options.json:
             show_json(facts)
@@ -65,9 +67,11 @@ def info(options: argparse.Namespace) -> int:
     for name in options.game:
         make = games()[name]
         given = chosen(options, "game")
-        missing = [each for each, default in parameters(make).items() if default is inspect.Parameter.empty and each not in given]
+        missing = [each for each, default in parameters(make).items() if default is inspect.Parameter.empty
+                   and each not in given]
         if missing:
-            raise ValueError(f"{name} needs {', '.join('--' + each.replace('_', '-') for each in missing)}: ask for it alone, with values")
+            raise ValueError(f"{name} needs {', '.join('--' + each.replace('_', '-') for each in missing)}: ask for it "
+                             "alone, with values")
         found[name] = make(**given)
     if options.json:
         show_json({name: finite({"repr": repr(game), "num_players": game.num_players, "num_states": game.num_states,

@@ -69,13 +69,16 @@ def rules() -> dict[str, Any]:
 
 
 def parameters(thing: Any) -> dict[str, Any]:
-    """Names and defaults of what a game function or a rule class takes; inspect.Parameter.empty where there is no default."""
+    """Names and defaults of what a game function or a rule class takes; inspect.Parameter.empty where there is no
+    default.
+    """
     return {name: each.default for name, each in inspect.signature(thing).parameters.items()}
 
 
 def signature(thing: Any) -> str:
     """The parameters for people: ``eta=0.1, lam=0.0``."""
-    return ", ".join(name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in parameters(thing).items())
+    return ", ".join(name if default is inspect.Parameter.empty else f"{name}={default!r}"
+                     for name, default in parameters(thing).items())
 
 
 def first_line(thing: Any) -> str:
@@ -84,9 +87,12 @@ def first_line(thing: Any) -> str:
 
 
 def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[str, Any]]) -> None:
-    """Flags for the parameters of each (kind -> name, thing); a name that is taken gets its kind in front, as --rule.tau."""
+    """Flags for the parameters of each (kind -> name, thing); a name that is taken gets its kind in front, as
+    --rule.tau.
+    """
     taken = {option for action in parser._actions for option in action.option_strings}
-    flags = {kind: {name: f"--{name.replace('_', '-')}" for name in parameters(thing)} for kind, (_, thing) in things.items()}
+    flags = {kind: {name: f"--{name.replace('_', '-')}" for name in parameters(thing)}
+             for kind, (_, thing) in things.items()}
     often = [flag for each in flags.values() for flag in each.values()]
     for kind, (title, thing) in things.items():
         group = parser.add_argument_group(f"parameters of the {kind} {title}")
@@ -96,7 +102,8 @@ def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[s
                 flag = f"--{kind}.{flag[2:]}"
             missing = default is inspect.Parameter.empty
             group.add_argument(flag, dest=f"{kind}.{name}", type=literal, required=missing, metavar="VALUE",
-                               default=argparse.SUPPRESS, help="required" if missing else f"default {default!r}".replace("%", "%%"))
+                               default=argparse.SUPPRESS, help="required" if missing
+                               else f"default {default!r}".replace("%", "%%"))
 
 
 def chosen(options: argparse.Namespace, kind: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def finite(value: Any) -> Any:
 def table(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
     """Columns of text, aligned; the first row is the head."""
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(widths[c]) if c in numbers else cell.ljust(widths[c]) for c, cell in enumerate(row)).rstrip()
+    lines = ["  ".join(cell.rjust(widths[c]) if c in numbers else cell.ljust(widths[c])
+                       for c, cell in enumerate(row)).rstrip()
              for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])

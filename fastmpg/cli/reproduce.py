@@ -29,19 +29,20 @@ def reproduce(options: argparse.Namespace) -> int:
 
     def ended(finished: Any) -> None:
         if terminal:
-            print(f"\r\x1b[K[{count}/{len(wanted)}] {finished.experiment.name}: {finished.met} of {len(finished.outcome.checks)} met, "
-                  f"{finished.seconds:.1f} s", file=sys.stderr)
+            print(f"\r\x1b[K[{count}/{len(wanted)}] {finished.experiment.name}: {finished.met} of "
+                  f"{len(finished.outcome.checks)} met, {finished.seconds:.1f} s", file=sys.stderr)
 
-    finished = _report.reproduce(wanted, options.out, started=started, ended=ended)
+    finished = _report.reproduce(wanted, options.out, jobs=max(1, options.jobs), started=started, ended=ended)
     missed = [(one, check) for one in finished for check in one.outcome.checks if not check.ok]
     if options.json:
         show_json(_report.as_json(finished))
     else:
         rows = [("experiment", "met", "of", "seconds")]
-        rows += [(one.experiment.name, str(one.met), str(len(one.outcome.checks)), f"{one.seconds:.1f}") for one in finished]
+        rows += [(one.experiment.name, str(one.met), str(len(one.outcome.checks)), f"{one.seconds:.1f}")
+                 for one in finished]
         print(table(rows, (1, 2, 3)))
         for one, check in missed:
-            print(f"missed: {one.experiment.name}: {check.name}: published {check.published:.10g}, ours {check.ours:.10g}, "
-                  f"tolerance {check.tolerance:.2g}")
+            print(f"missed: {one.experiment.name}: {check.name}: published {check.published:.10g}, ours "
+                  f"{check.ours:.10g}, tolerance {check.tolerance:.2g}")
         print(os.path.join(options.out, "index.html") + ("" if _report.can_draw() else f"\n{_report.NO_PICTURES}"))
     return MISSED if missed else OK

@@ -22,9 +22,10 @@ def run(options: argparse.Namespace) -> int:
     rule = rules()[options.rule](**chosen(options, "rule"))
     writable(options)
     metrics = options.metrics or ("ne_gap,value" if game.exact else "policy")
-    record = Record(every=options.every or max(1, options.steps // 1000), metrics=tuple(filter(None, metrics.split(","))),
-                    trajectory=options.trajectory or False)
-    many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal(), "checkpoint": options.checkpoint}
+    record = Record(every=options.every or max(1, options.steps // 1000),
+                    metrics=tuple(filter(None, metrics.split(","))), trajectory=options.trajectory or False)
+    many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal(),
+            "checkpoint": options.checkpoint}
 
     def go() -> Any:
         if options.runs is None:
@@ -87,7 +88,8 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
     if options.tolerance is not None and not gap.max() <= options.tolerance and status == OK:
         status = MISSED
     if options.json:
-        show_json(finite({"game": game.name, "rule": result.rule, "steps": result.steps, "status": result.status, "message": result.message,
+        show_json(finite({"game": game.name, "rule": result.rule, "steps": result.steps, "status": result.status,
+                          "message": result.message,
                           "ne_gap": gap, "max_ne_gap": gap.max(), "seconds": round(seconds, 4), "out": options.out}))
         return status
     print(f"{result.rule} on {game.name}: {result.message}, {seconds:.2f} s")
@@ -101,7 +103,8 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
         print(table([("player", "NE-gap, least run", "median", "largest"),
                      *((str(i), *(f"{x:.6g}" for x in row)) for i, row in enumerate(columns))], (0, 1, 2, 3)))
     if options.tolerance is not None:
-        print(f"largest NE-gap {gap.max():.6g}: {'within' if gap.max() <= options.tolerance else 'above'} {options.tolerance:g}")
+        print(f"largest NE-gap {gap.max():.6g}: {'within' if gap.max() <= options.tolerance else 'above'} "
+              f"{options.tolerance:g}")
     if options.out is not None:
         print(options.out)
     return status

@@ -1,7 +1,7 @@
 """The published experiments, one file a paper: found here by themselves, so that adding one touches no list.
 
-An experiment is a function under the decorator :func:`fastmpg.experiments.experiment.experiment`; ``catalogue`` maps the name
-of each to its :class:`~fastmpg.experiments.experiment.Experiment`. ``fastmpg reproduce`` runs them.
+An experiment is a function under the decorator :func:`fastmpg.experiments.experiment.experiment`; ``catalogue`` maps
+the name of each to its :class:`~fastmpg.experiments.experiment.Experiment`. ``fastmpg reproduce`` runs them.
 """
 
 from .._discover import modules

@@ -7,10 +7,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import machine
 from ..run import storage
 from .experiment import Check, Experiment, Outcome
 
@@ -29,11 +32,14 @@ p { margin: .5rem 0; } .soft { color: var(--soft); font-size: .92rem; } a { colo
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; background: var(--tint); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 600; background: var(--tint); }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
 figure { margin: 1.25rem 0; }
-figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; }
-figcaption { color: var(--soft); font-size: .92rem; } code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
+figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
+  border-radius: 6px; padding: .4rem; }
+figcaption { color: var(--soft); font-size: .92rem; }
+code { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .92em; }
 """
 
 
@@ -60,7 +66,7 @@ def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     import scipy
 
-    from .. import __version__, machine
+    from .. import __version__
 
     return {"fastmpg": __version__, **machine.versions(), "scipy": scipy.__version__}
 
@@ -71,10 +77,12 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
         return value if math.isfinite(value) else None
 
     def row(check: Check) -> dict[str, Any]:
-        return {"name": check.name, "published": number(check.published), "ours": number(check.ours), "tolerance": check.tolerance,
+        return {"name": check.name, "published": number(check.published), "ours": number(check.ours),
+                "tolerance": check.tolerance,
                 "ok": check.ok}
 
-    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks], "seconds": round(one.seconds, 3)}
+    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks],
+                                  "seconds": round(one.seconds, 3)}
             for one in finished}
 
 
@@ -83,11 +91,12 @@ def _table(checks: Sequence[Check]) -> str:
         return '<p class="soft">No number is published: figures only.</p>'
     def row(check: Check) -> str:
         verdict = '<td class="ok">met</td>' if check.ok else '<td class="miss">missed</td>'
-        return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td class="n">{check.ours:.10g}</td>'
-                f'<td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
+        return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td '
+                f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
 
     return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
-            f'<th class="n">tolerance</th><th>verdict</th></tr></thead><tbody>{"".join(map(row, checks))}</tbody></table></div>')
+            '<th class="n">tolerance</th><th>verdict</th></tr></thead>'
+            f'<tbody>{"".join(map(row, checks))}</tbody></table></div>')
 
 
 def _section(one: Finished, drawn: bool) -> str:
@@ -95,7 +104,8 @@ def _section(one: Finished, drawn: bool) -> str:
     parts = [f'<h2 id="{html.escape(name)}">{html.escape(title)}</h2>',
              f'<p class="soft"><code>{html.escape(name)}</code> · {html.escape(paper)} · {one.seconds:.1f} s</p>',
              f'<p>{html.escape((run.__doc__ or "").strip())}</p>']
-    parts += [f'<figure><img src="{html.escape(file)}" alt="{html.escape(caption)}" loading="lazy"><figcaption>{html.escape(caption)}'
+    parts += [f'<figure><img src="{html.escape(file)}" alt="{html.escape(caption)}" '
+              f'loading="lazy"><figcaption>{html.escape(caption)}'
               "</figcaption></figure>" for file, caption in one.pictures]
     if not drawn and one.outcome.figures:
         parts.append(f'<p class="soft">{html.escape(NO_PICTURES)}</p>')
@@ -113,13 +123,16 @@ def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
 
     checks, met = sum(len(one.outcome.checks) for one in finished), sum(one.met for one in finished)
     state = f"{len(finished)} of {total} experiments, " if len(finished) < total else ""
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+            'content="width=device-width">'
             f"<title>fastmpg: published experiments, rerun</title><style>{STYLE}</style></head><body>\n"
             f"<h1>Published experiments, rerun</h1>\n<p>{state}{met} of {checks} published numbers and statements met, "
             f"{sum(one.seconds for one in finished):.1f} s.</p>\n"
-            f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include compiling what '
+            f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include '
+            'compiling what '
             "was not in the cache, not drawing.</p>\n"
-            f'<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th class="n">time</th></tr></thead>'
+            '<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th '
+            'class="n">time</th></tr></thead>'
             f"<tbody>{''.join(map(row, finished))}</tbody></table></div>\n"
             + "\n".join(_section(one, drawn) for one in finished) + "\n</body></html>\n")
 
@@ -143,33 +156,71 @@ def can_draw() -> bool:
     return True
 
 
-def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *,
+def _finish(one: Experiment, folder: Path) -> Finished:
+    """Run one experiment and draw its figures."""
+    began = time.perf_counter()
+    outcome = one.run()
+    seconds = time.perf_counter() - began
+    return Finished(one, outcome, seconds, _draw(one, outcome, folder) if can_draw() else ())
+
+
+def _elsewhere(name: str, folder: str, threads: int) -> tuple[Sequence[Check], Sequence[str], float, Sequence[tuple[str, str]]]:
+    """The same in a process of its own, without what cannot leave it."""
+    from . import catalogue
+
+    machine.set_threads(threads)
+    done = _finish(catalogue[name], Path(folder))
+    return done.outcome.checks, done.outcome.notes, done.seconds, done.pictures
+
+
+def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int, started: Callable[[Experiment], Any]) -> Iterator[Finished]:
+    """Experiments as they end, up to ``jobs`` of them side by side."""
+    if jobs == 1 or len(experiments) == 1:
+        for one in experiments:
+            started(one)
+            yield _finish(one, folder)
+        return
+    share = max(1, machine.threads() // jobs)
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        try:
+            waiting = {pool.submit(_elsewhere, one.name, os.fspath(folder), share): one for one in experiments}
+            for future in as_completed(waiting):
+                checks, notes, seconds, pictures = future.result()
+                started(waiting[future])
+                yield Finished(waiting[future], Outcome(checks, (), notes), seconds, pictures)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *, jobs: int = 1,
               started: Callable[[Experiment], Any] = lambda _: None,
               ended: Callable[[Finished], Any] = lambda _: None) -> list[Finished]:
-    """Run experiments one after the other; the report is whole after each of them.
+    """Run experiments; the report is whole after each of them.
 
     Parameters
     ----------
     experiments : sequence of Experiment
     folder : path
         Where index.html, results.json and the figures go; made if it is not there.
+    jobs : int
+        How many run side by side, in processes. Nothing but the seconds depends on it.
     started, ended : callable
         Told of every experiment before and after.
 
     Returns
     -------
     list of Finished
+        In the order of the experiments.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     drawn, finished = can_draw(), []
-    for one in experiments:
-        started(one)
-        began = time.perf_counter()
-        outcome = one.run()
-        seconds = time.perf_counter() - began
-        finished.append(Finished(one, outcome, seconds, _draw(one, outcome, target) if drawn else ()))
+    order = {one.name: place for place, one in enumerate(experiments)}
+    for one in _finishing(experiments, target, jobs, started):
+        finished.append(one)
+        finished.sort(key=lambda each: order[each.experiment.name])
         storage.write_atomically(target / "results.json", (json.dumps(as_json(finished), indent=1) + "\n").encode())
         storage.write_atomically(target / "index.html", page(finished, len(experiments), drawn).encode())
-        ended(finished[-1])
+        ended(one)
     return finished

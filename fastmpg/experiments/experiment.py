@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-ROUNDING = 1e-13  # by which the authors' data miss exact arithmetic, and gaps between payoffs of size 1 round in float64
+# by which the authors' data miss exact arithmetic, and gaps between payoffs of size 1 round in float64
+ROUNDING = 1e-13
 
 
 class Check(NamedTuple):

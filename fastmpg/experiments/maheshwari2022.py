@@ -1,8 +1,8 @@
 """Maheshwari et al. (2022): two-timescale decentralised Q-learning in the Markov routing game.
 
-The paper draws one run of every setting and prints no numbers; its statements are what is compared, over many seeds. "Distance"
-is the paper's measure, :func:`fastmpg.metrics.distance_to_nash`, and where one number stands for a run, its mean over the players.
-Stage k = 0 is the initial policy.
+The paper draws one run of every setting and prints no numbers; its statements are what is compared, over many seeds.
+"Distance" is the paper's measure, :func:`fastmpg.metrics.distance_to_nash`, and where one number stands for a run, its
+mean over the players. Stage k = 0 is the initial policy.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ COLOURS = (*plot.COLOURS, "0.55")  # of up to eight players
 DISTANCE, SHARE = "distance to Nash (sum over states of value)", "distance to Nash, share of that at stage 0"
 NO_NUMBERS = "The paper prints no numbers; compared are its statements, each over 100 runs (seeds) instead of its one."
 LINES = ("-", "--")
-LAW = ("The paper says how a link moves with at least T players on it (unsafe next with probability λ1 = .8, safe with λ2 = .2) and "
-       "not how with fewer; here it is then unsafe next with probability λ2 = .2, whatever its state.")
+LAW = ("The paper says how a link moves with at least T players on it (unsafe next with probability λ1 = .8, safe with "
+       "λ2 = .2) and not how with fewer; here it is then unsafe next with probability λ2 = .2, whatever its state.")
 
 
 class Played(NamedTuple):
@@ -60,21 +60,26 @@ class Played(NamedTuple):
         return self.mean / self.mean[:, :1]
 
 
-def play(players: int, tau: float, stages: int, *, runs: int = RUNS, metrics: Sequence[str] = ("policy", "q", "ne_gap")) -> Played:
+def play(players: int, tau: float, stages: int, *, runs: int = RUNS,
+         metrics: Sequence[str] = ("policy", "q", "ne_gap")) -> Played:
     """The paper's setting with its step sizes (n + 1)^-.6 and (n + 1)^-1, the same seeds whatever the temperature."""
     game = routing(players)
-    result = ensemble(game, TwoTimescaleQ(tau), stages, runs, record=Record(every=max(1, stages // ROWS), metrics=metrics))
+    result = ensemble(game, TwoTimescaleQ(tau), stages, runs,
+                      record=Record(every=max(1, stages // ROWS), metrics=metrics))
     return Played(game, tau, result, distance_to_nash(game, result.trace["policy"]))
 
 
 def reached(played: Played, level: float) -> Float:
     """First recorded stage from which on a run's distance stays at or below a share of its first, infinite if none."""
     late = np.max(np.where(played.share > level, np.arange(played.stage.size), -1), axis=1) + 1
-    return np.where(late < played.stage.size, played.stage[np.minimum(late, played.stage.size - 1)].astype(float), np.inf)
+    return np.where(late < played.stage.size, played.stage[np.minimum(late, played.stage.size - 1)].astype(float),
+                    np.inf)
 
 
 def change(table: Float) -> Float:
-    """The largest change of any entry within the last tenth of the recorded stages, of every run: (runs, K, ...) to (runs,)."""
+    """The largest change of any entry within the last tenth of the recorded stages, of every run: (runs, K, ...) to
+    (runs,).
+    """
     late = table[:, table.shape[1] - 1 - (table.shape[1] - 1) // 10:]
     return np.ptp(late, axis=1).reshape(late.shape[0], -1).max(axis=1)
 
@@ -83,21 +88,24 @@ def settled(played: Played, policies: float, estimates: float) -> list[Check]:
     """What "converge" can mean within a finite run."""
     q = played.result.trace["q"]
     span = np.ptp(q.reshape(q.shape[0], -1), axis=1)
-    return [Check("policies settle: largest change of a probability over the last tenth of the stages, mean over runs", 0.0,
-                  float(change(played.result.trace["policy"]).mean()), policies),
-            Check("q-estimates settle: largest change over the last tenth, share of all estimates' range, mean over runs", 0.0,
-                  float((change(q) / span).mean()), estimates)]
+    return [Check("policies settle: largest change of a probability over the last tenth of the stages, mean over runs",
+                  0.0, float(change(played.result.trace["policy"]).mean()), policies),
+            Check("q-estimates settle: largest change over the last tenth, share of all estimates' range, mean over "
+                  "runs", 0.0, float((change(q) / span).mean()), estimates)]
 
 
 # ------------------------------------------------------------------------------------------------------------ figures
 def draw_run(played: Played, title: str, s: int) -> Any:
-    """The paper's three panels for the first run: q-estimates and policies in one state, and the distance; a colour a player."""
+    """The paper's three panels for the first run: q-estimates and policies in one state, and the distance; a colour a
+    player.
+    """
     sheet, axes = plot.figure(1, 3, size=(11.0, 3.9), title=title)
     trace, n = played.result.trace, played.game.num_players
     with plot.style():
         from matplotlib.lines import Line2D
 
-        for i, (q, policy) in enumerate(zip(*(split(played.game, trace[name][0]) for name in ("q", "policy")), strict=True)):
+        for i, (q, policy) in enumerate(zip(*(split(played.game, trace[name][0]) for name in ("q", "policy")),
+                                            strict=True)):
             for link, line in enumerate(LINES):
                 axes[0, 0].plot(played.stage, q[:, s, link], line, color=COLOURS[i], linewidth=1.1)
             axes[0, 1].plot(played.stage, policy[:, s, 0], color=COLOURS[i])
@@ -108,8 +116,10 @@ def draw_run(played: Played, title: str, s: int) -> Any:
         for ax in axes[0]:
             ax.set(xlabel="stage k", xlim=(0, played.stage[-1]))
         handles = [Line2D([], [], color=COLOURS[i], label=f"player {i + 1}") for i in range(n)]
-        handles += [Line2D([], [], color="0.3", linestyle=line, label=f"link {link + 1}") for link, line in enumerate(LINES)]
-        sheet.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 10), columnspacing=1.2, handlelength=1.8)
+        handles += [Line2D([], [], color="0.3", linestyle=line, label=f"link {link + 1}")
+                    for link, line in enumerate(LINES)]
+        sheet.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 10), columnspacing=1.2,
+                     handlelength=1.8)
     return sheet
 
 
@@ -118,7 +128,8 @@ def draw_seeds(played: Played, title: str) -> Any:
     sheet, axes = plot.figure(1, 2, size=(9.6, 3.7), title=title)
     with plot.style():
         for ax, rows, label, colour in ((axes[0, 0], played.mean, "distance to Nash (mean over players)", 0),
-                                        (axes[0, 1], plot.reduced(played.result, "ne_gap"), "NE-gap (largest of the players)", 1)):
+                                        (axes[0, 1], plot.reduced(played.result, "ne_gap"),
+                                         "NE-gap (largest of the players)", 1)):
             line = plot.runs(played.stage[1:], rows[:, 1:], ax, band=0.8, log="xy", color=plot.COLOURS[colour])
             line.set_label(f"mean of {rows.shape[0]} runs")
             ax.collections[0].set_label("middle 80 % of the runs")
@@ -154,13 +165,13 @@ def draw_temperatures(runs: Mapping[float, Played]) -> Any:
         for (tau, played), colour, line in zip(runs.items(), colours, lines, strict=True):
             width = 2.6 if tau == min(runs) else 1.4
             label = f"τ = {short(tau)}"
-            plot.runs(played.stage[1:], played.share[:, 1:], axes[0, 0], band=None, log="xy", label=label, linestyle=line,
-                      color="0.75" if tau == min(runs) else colour, linewidth=width)
+            plot.runs(played.stage[1:], played.share[:, 1:], axes[0, 0], band=None, log="xy", label=label,
+                      linestyle=line, color="0.75" if tau == min(runs) else colour, linewidth=width)
             arrivals(axes[0, 1], reached(played, 0.1), label, int(played.stage[-1]), linestyle=line,
                      color="0.75" if tau == min(runs) else colour, linewidth=width)
         axes[0, 0].set(title="mean over runs", xlabel="stage k", ylabel=SHARE, xlim=(10, 5000))
-        axes[0, 1].set(title="runs whose distance has fallen to a tenth for good", xlabel="stage k", ylabel="share of the runs",
-                       xscale="log", xlim=(10, 5000), ylim=(-0.02, 1.02))
+        axes[0, 1].set(title="runs whose distance has fallen to a tenth for good", xlabel="stage k",
+                       ylabel="share of the runs", xscale="log", xlim=(10, 5000), ylim=(-0.02, 1.02))
         sheet.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
     return sheet
 
@@ -172,12 +183,13 @@ def draw_players(runs: Mapping[int, Played]) -> Any:
         for i, (n, played) in enumerate(runs.items()):
             plot.runs(played.stage[1:], played.share[:, 1:], axes[0, 0], band=0.8, log="xy", color=plot.COLOURS[i])
             for level, line, name in ((0.5, LINES[0], "half"), (0.1, LINES[1], "a tenth")):
-                arrivals(axes[0, 1], reached(played, level), f"{n} players, {name}", int(played.stage[-1]), color=plot.COLOURS[i],
-                         linestyle=line)
+                arrivals(axes[0, 1], reached(played, level), f"{n} players, {name}", int(played.stage[-1]),
+                         color=plot.COLOURS[i], linestyle=line)
         for ax in axes[0]:
             ax.axvline(1000, color="0.5", linewidth=0.8, linestyle=":")
         axes[0, 0].text(950, 1.25, "the text's K = 1 000", ha="right", va="top", fontsize=8, color="0.35")
-        axes[0, 0].set(title="mean and middle 80 % of 100 runs", xlabel="stage k", ylabel=SHARE, xlim=(10, 5000), ylim=(None, 1.35))
+        axes[0, 0].set(title="mean and middle 80 % of 100 runs", xlabel="stage k", ylabel=SHARE, xlim=(10, 5000),
+                       ylim=(None, 1.35))
         axes[0, 1].set(title="runs whose distance has fallen for good to half or to a tenth", xlabel="stage k",
                        ylabel="share of the runs", xscale="log", xlim=(10, 5000), ylim=(-0.02, 1.02))
         sheet.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
@@ -187,43 +199,51 @@ def draw_players(runs: Mapping[int, Played]) -> Any:
 # -------------------------------------------------------------------------------------------------------- S1, S2, S3
 def four_players(played: Played) -> list[Check]:
     """The statements on either setting of four players."""
-    return [Check("distance goes toward 0: runs of 100 that end at most at a tenth of the distance they start from", RUNS,
-                  int((played.share[:, -1] <= 0.1).sum()), 0),
+    return [Check("distance goes toward 0: runs of 100 that end at most at a tenth of the distance they start from",
+                  RUNS, int((played.share[:, -1] <= 0.1).sum()), 0),
             Check("distance goes toward 0: runs of 100 that are nearer at the end than half-way", RUNS,
                   int((played.mean[:, -1] < played.mean[:, played.stage.size // 2]).sum()), 0),
-            Check("distance at the end, share of the first, mean over runs", 0.0, float(played.share[:, -1].mean()), 0.05),
+            Check("distance at the end, share of the first, mean over runs", 0.0, float(played.share[:, -1].mean()),
+                  0.05),
             *settled(played, 0.05, 0.1)]
 
 
 THRESHOLDS = (
-    "Thresholds. No run is at 0 after finitely many stages: \"toward 0\" is taken as a fall by an order of magnitude, still going on in "
-    "the second half. Over the last tenth of the stages β = (n + 1)^-1 alone lets no probability move by more than about .1; "
-    "\"settle\" asks for half of that on average. α = (n + 1)^-.6 averages the rewards of the last n^.6 or so visits, and these stay "
-    "random, so q-estimates keep moving by some per cent of their range: asked for is at most a tenth.")
+    "Thresholds. No run is at 0 after finitely many stages: \"toward 0\" is taken as a fall by an order of magnitude, "
+    "still going on in the second half. Over the last tenth of the stages β = (n + 1)^-1 alone lets no probability "
+    "move by more than about .1; \"settle\" asks for half of that on average. α = (n + 1)^-.6 averages the rewards of "
+    "the last n^.6 or so visits, and these stay random, so q-estimates keep moving by some per cent of their range: "
+    "asked for is at most a tenth.")
 
 
 @experiment("maheshwari-s1", title="Markov routing game, 4 players, τ = 1e-3", paper=PAPER + ", Figure 1")
 def s1() -> Outcome:
-    """Setting S1: 4 players, 2 links, K = 5 000 stages, steps (n + 1)^-.6 and (n + 1)^-1, q = 0 and uniform play at first."""
+    """Setting S1: 4 players, 2 links, K = 5 000 stages, steps (n + 1)^-.6 and (n + 1)^-1, q = 0 and uniform play at
+    first.
+    """
     played = play(4, 1e-3, 5000)
     return Outcome(
         four_players(played),
-        (Figure("run", "Figure 1. One run. Distance: every player's own policy of stage k, judged against the others' last policies.",
+        (Figure("run", "Figure 1. One run. Distance: every player's own policy of stage k, judged against the others' "
+                "last policies.",
                 lambda: draw_run(played, "S1: 4 players, τ = 1e-3, one run", 0)),
          Figure("seeds", "100 runs. Left the paper's measure, right the NE-gap of the whole profile at every stage.",
                 lambda: draw_seeds(played, "S1: 4 players, τ = 1e-3, 100 runs"))),
         (NO_NUMBERS, LAW, THRESHOLDS,
-         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies at the end, so "
-         "that only its last value speaks of an equilibrium, and its first depends on where a run ended."))
+         "The measure needs care: it compares a player's stage-k policy with a best response to the others' policies "
+         "at the end, so that only its last value speaks of an equilibrium, and its first depends on where a run "
+         "ended."))
 
 
 @experiment("maheshwari-s2", title="Markov routing game, 4 players, τ = 1e-6", paper=PAPER + ", Figure 2")
 def s2() -> Outcome:
     """Setting S2: as S1 with τ = 1e-6; and other temperatures from the same seeds."""
-    runs = {tau: play(4, tau, 5000, metrics=("policy", "q", "ne_gap") if tau == TAUS[0] else ("policy",)) for tau in TAUS}
+    runs = {tau: play(4, tau, 5000, metrics=("policy", "q", "ne_gap") if tau == TAUS[0] else ("policy",))
+            for tau in TAUS}
     played = runs[1e-6]
     tenth = {tau: reached(one, 0.1) for tau, one in runs.items()}
-    ratio = float(np.median(tenth[1e-6])) / float(np.median(tenth[1e-3]))  # NaN, which meets no check, if neither arrives
+    # NaN, which meets no check, if neither arrives
+    ratio = float(np.median(tenth[1e-6])) / float(np.median(tenth[1e-3]))
     same = int((tenth[1e-6] == tenth[1e-3]).sum())
     faster, slower = int((tenth[1e-6] < tenth[1e-3]).sum()), int((tenth[1e-6] > tenth[1e-3]).sum())
     q = split(played.game, played.result.trace["q"])
@@ -233,21 +253,23 @@ def s2() -> Outcome:
     ends = [float(runs[tau].share[:, -1].mean()) for tau in TAUS]
     return Outcome(
         [*four_players(played),
-         Check("median stage at which the distance is down to a tenth, τ = 1e-6 over τ = 1e-3 (the paper: smaller; ours: no different)",
-               1.0, ratio, 0.1),
-         Check("smaller τ ends nearer, where τ matters: neighbours among τ = .1, 1, 3 of which the smaller ends nearer, of 2", 2,
-               sum(a < b for a, b in itertools.pairwise(ends[2:])), 0)],
-        (Figure("run", "Figure 2. One run, from the seed of S1's.", lambda: draw_run(played, "S2: 4 players, τ = 1e-6, one run", 0)),
+         Check("median stage at which the distance is down to a tenth, τ = 1e-6 over τ = 1e-3 (the paper: smaller; "
+               "ours: no different)", 1.0, ratio, 0.1),
+         Check("smaller τ ends nearer, where τ matters: neighbours among τ = .1, 1, 3 of which the smaller ends "
+               "nearer, of 2", 2, sum(a < b for a, b in itertools.pairwise(ends[2:])), 0)],
+        (Figure("run", "Figure 2. One run, from the seed of S1's.",
+                lambda: draw_run(played, "S2: 4 players, τ = 1e-6, one run", 0)),
          Figure("seeds", "100 runs.", lambda: draw_seeds(played, "S2: 4 players, τ = 1e-6, 100 runs")),
-         Figure("temperature", "The paper's two temperatures (grey and dotted) cannot be told apart; a smaller one helps only where τ is "
-                "as large as differences of q.", lambda: draw_temperatures(runs))),
+         Figure("temperature", "The paper's two temperatures (grey and dotted) cannot be told apart; a smaller one "
+                "helps only where τ is as large as differences of q.", lambda: draw_temperatures(runs))),
         (NO_NUMBERS, LAW, THRESHOLDS,
-         "Not reproduced: that decreasing τ from 1e-3 to 1e-6 speeds convergence up. A player's q-estimates of the two links "
-         f"differ by less than .005 in {100 * close:.2f} % of what was recorded (median {middle:.1f}), so that softmax(q / τ) is "
-         f"all but an argmax at either temperature. From the same seeds {same} of {RUNS} runs are down to a tenth of their first "
-         f"distance at the same recorded stage, {faster} earlier at 1e-6 and {slower} later; and if one run of each is compared, "
-         f"as the paper does, the one at 1e-6 is the faster with probability {single:.2f}. The check asks that the medians agree "
-         "within a tenth, about the standard error of either.",
+         "Not reproduced: that decreasing τ from 1e-3 to 1e-6 speeds convergence up. A player's q-estimates of the two "
+         f"links differ by less than .005 in {100 * close:.2f} % of what was recorded (median {middle:.1f}), so that "
+         f"softmax(q / τ) is all but an argmax at either temperature. From the same seeds {same} of {RUNS} runs are "
+         f"down to a tenth of their first distance at the same recorded stage, {faster} earlier at 1e-6 and {slower} "
+         "later; and if one run of each is compared, as the paper does, the one at 1e-6 is the faster with "
+         f"probability {single:.2f}. The check asks that the medians agree within a tenth, about the standard error of "
+         "either.",
          "Mean distances at the end, as shares of the first: "
          + ", ".join(f"{end:.3f} at τ = {short(tau)}" for tau, end in zip(TAUS, ends, strict=True)) + "."))
 
@@ -262,13 +284,15 @@ def s3() -> Outcome:
     return Outcome(
         (Check("K = 1 000: distance goes toward 0: runs of 100 that are nearer at the end than half-way", RUNS,
                int((brief.mean[:, -1] < brief.mean[:, brief.stage.size // 2]).sum()), 5),
-         Check("K = 1 000: distance at the end, share of the first, mean over runs", 0.0, float(brief.share[:, -1].mean()), 0.25),
+         Check("K = 1 000: distance at the end, share of the first, mean over runs", 0.0,
+               float(brief.share[:, -1].mean()), 0.25),
          Check("K = 5 000: runs of 100 that are nearer at the end than half-way", RUNS,
                int((long.mean[:, -1] < long.mean[:, long.stage.size // 2]).sum()), 0),
-         Check("K = 5 000: distance at the end, share of the first, mean over runs", 0.0, float(long.share[:, -1].mean()), 0.1),
+         Check("K = 5 000: distance at the end, share of the first, mean over runs", 0.0,
+               float(long.share[:, -1].mean()), 0.1),
          *settled(long, 0.05, 0.1),
-         Check("more players are slower: share of pairs of runs in which 8 players take longer to halve the distance than 4", 1.0, slower,
-               0.05)),
+         Check("more players are slower: share of pairs of runs in which 8 players take longer to halve the distance "
+               "than 4", 1.0, slower, 0.05)),
         (Figure("run", "Figure 3 with the text's K = 1 000. One run.",
                 lambda: draw_run(brief, "S3: 8 players, τ = 1e-6, one run to K = 1 000", 3)),
          Figure("run-5000", "Figure 3 with its caption's K = 5 000.",
@@ -277,10 +301,12 @@ def s3() -> Outcome:
          Figure("players", "S2 and S3.", lambda: draw_players({4: four, 8: long}))),
         (NO_NUMBERS, LAW, THRESHOLDS,
          "The text says K = 1 000, the figure's caption 5 000. After 1 000 stages the distance is still at "
-         f"{brief.share[:, -1].mean():.2f} of the first on average (worst run {brief.share[:, -1].max():.2f}): it falls, but no more "
-         f"than that can be said; after 5 000 it is at {long.share[:, -1].mean():.3f} (worst run {long.share[:, -1].max():.2f}).",
-         f"Median stages to half and to a tenth of the first distance: {np.median(half4):.0f} and {np.median(reached(four, 0.1)):.0f} "
-         f"with 4 players, {np.median(half8):.0f} and {np.median(reached(long, 0.1)):.0f} with 8."))
+         f"{brief.share[:, -1].mean():.2f} of the first on average (worst run {brief.share[:, -1].max():.2f}): it "
+         f"falls, but no more than that can be said; after 5 000 it is at {long.share[:, -1].mean():.3f} (worst run "
+         f"{long.share[:, -1].max():.2f}).",
+         f"Median stages to half and to a tenth of the first distance: {np.median(half4):.0f} and "
+         f"{np.median(reached(four, 0.1)):.0f} with 4 players, {np.median(half8):.0f} and "
+         f"{np.median(reached(long, 0.1)):.0f} with 8."))
 
 
 # ------------------------------------------------------------------------------------------------------ the long runs
@@ -300,7 +326,8 @@ def play_long(game: Game, stages: int, seeds: int, rows: int, metrics: Sequence[
 
 def draw_long(runs: Mapping[str, Played]) -> Any:
     """NE-gap and distance of the variants, mean and range over the seeds."""
-    sheet, axes = plot.figure(1, 2, size=(9.6, 4.0), title=f"4 players, τ = {short(LONG_TAU)}, {SEEDS} seeds: mean and range")
+    sheet, axes = plot.figure(1, 2, size=(9.6, 4.0),
+                              title=f"4 players, τ = {short(LONG_TAU)}, {SEEDS} seeds: mean and range")
     with plot.style():
         for i, (name, played) in enumerate(runs.items()):
             for ax, rows in ((axes[0, 0], plot.reduced(played.result, "ne_gap")), (axes[0, 1], played.mean)):
@@ -326,38 +353,45 @@ def draw_scale(runs: Mapping[int, Played]) -> Any:
     return sheet
 
 
-@experiment("maheshwari-long", title="Markov routing game: long runs, variants, many players", paper=PAPER + ", the authors' later runs")
+@experiment("maheshwari-long", title="Markov routing game: long runs, variants, many players",
+            paper=PAPER + ", the authors' later runs")
 def long_runs() -> Outcome:
-    """K = 100 000 stages, steps n^-.5 and n^-1, 5 seeds: the paper's game, a team reward, averaged transitions; more players."""
+    """K = 100 000 stages, steps n^-.5 and n^-1, 5 seeds: the paper's game, a team reward, averaged transitions; more
+    players.
+    """
     runs = {name: play_long(routing(4, **options), STAGES, SEEDS, 121) for name, options in VARIANTS.items()}
-    crowds = {n: play_long(routing(n, form="count"), stages, seeds, rows, ("ne_gap",) if n > 100 else ("ne_gap", "policy"))
+    crowds = {n: play_long(routing(n, form="count"), stages, seeds, rows, ("ne_gap",) if n > 100
+                           else ("ne_gap", "policy"))
               for n, stages, seeds, rows in CROWDS}
     checks, ends = [], []
     for name, played in runs.items():
         gap = plot.reduced(played.result, "ne_gap")
         for what, share in (("NE-gap", gap[:, -1] / gap[:, 0]), ("distance", played.share[:, -1])):
-            checks.append(Check(f"{name}: {what} at the end, share of the first, largest over seeds", 0.0, float(share.max()), 0.02))
+            checks.append(Check(f"{name}: {what} at the end, share of the first, largest over seeds", 0.0,
+                                float(share.max()), 0.02))
         ends.append(f"{name} {gap[:, -1].mean():.4f} of {gap[:, 0].mean():.2f}")
     for n, played in list(crowds.items())[1:]:
         gap = plot.reduced(played.result, "ne_gap")
-        checks.append(Check(f"{n} players: NE-gap at stage {played.stage[-1]}, share of the first, largest over seeds", 0.0,
-                            float((gap[:, -1] / gap[:, 0]).max()), 0.05))
+        checks.append(Check(f"{n} players: NE-gap at stage {played.stage[-1]}, share of the first, largest over seeds",
+                            0.0, float((gap[:, -1] / gap[:, 0]).max()), 0.05))
     crowd = crowds[100]
     return Outcome(
         checks,
         (Figure("variants", "NE-gap and distance fall in all three.", lambda: draw_long(runs)),
-         Figure("scale", "Simulated through counts, with exact NE-gaps. Thresholds stay at T = 2, so that with many players both links are "
-                "nearly always unsafe next with probability .8.", lambda: draw_scale(crowds))),
-        ("The later runs are known by their settings, not by printed numbers, and their temperature is not known: 1e-3 here. "
-         "Thresholds: a policy is an average, with weights 1 / n, of the replies at all n visits of a state, so that what was "
-         "played wrongly in the first m visits weighs m / n for ever; with 25 000 visits a state on average, 2 % leaves room for a few"
-         " hundred. For crowds 5 % is asked for.",
+         Figure("scale", "Simulated through counts, with exact NE-gaps. Thresholds stay at T = 2, so that with many "
+                "players both links are nearly always unsafe next with probability .8.", lambda: draw_scale(crowds))),
+        ("The later runs are known by their settings, not by printed numbers, and their temperature is not known: 1e-3 "
+         "here. Thresholds: a policy is an average, with weights 1 / n, of the replies at all n visits of a state, so "
+         "that what was played wrongly in the first m visits weighs m / n for ever; with 25 000 visits a state on "
+         "average, 2 % leaves room for a few hundred. For crowds 5 % is asked for.",
          "NE-gaps at the end, mean over seeds, of those of uniform play: " + "; ".join(ends) + ".",
-         "With own rewards and transitions by counts, as in the paper's experiments, the game is no exact Markov potential game (around a "
-         "square of unilateral deviations the deviators' value changes do not cancel), so that the paper's theorem does not cover them; "
-         "the other two variants are potential games. The rule comes near equilibrium in all three, with a team reward more slowly.",
-         f"With 100 players the paper's measure says little. Near a crowd's equilibrium both links are worth nearly the same, so that "
-         f"against the others' last policies even uniform play is nearly a best response: its distance, a sum over {crowd.game.num_states} "
-         f"states, is {crowd.mean[:, 0].mean():.1f} and ends at {crowd.mean[:, -1].mean():.1f}, while the largest NE-gap falls from "
-         f"{plot.reduced(crowd.result, 'ne_gap')[:, 0].mean():.1f} to {plot.reduced(crowd.result, 'ne_gap')[:, -1].mean():.1f}. "
-         "The NE-gap is drawn there."))
+         "With own rewards and transitions by counts, as in the paper's experiments, the game is no exact Markov "
+         "potential game (around a square of unilateral deviations the deviators' value changes do not cancel), so "
+         "that the paper's theorem does not cover them; the other two variants are potential games. The rule comes "
+         "near equilibrium in all three, with a team reward more slowly.",
+         "With 100 players the paper's measure says little. Near a crowd's equilibrium both links are worth nearly "
+         "the same, so that against the others' last policies even uniform play is nearly a best response: its "
+         f"distance, a sum over {crowd.game.num_states} states, is {crowd.mean[:, 0].mean():.1f} and ends at "
+         f"{crowd.mean[:, -1].mean():.1f}, while the largest NE-gap falls from "
+         f"{plot.reduced(crowd.result, 'ne_gap')[:, 0].mean():.1f} to "
+         f"{plot.reduced(crowd.result, 'ne_gap')[:, -1].mean():.1f}. The NE-gap is drawn there."))

@@ -1,6 +1,7 @@
 """Sun et al. (2024): entropy-regularised natural gradient play; and the potential game of Sun et al. (2023).
 
-QRE-gaps and NE-gaps are the largest over the players, as in the paper's section III, but in the potential game the sum over them.
+QRE-gaps and NE-gaps are the largest over the players, as in the paper's section III, but in the potential game the sum
+over them.
 """
 
 from __future__ import annotations
@@ -71,9 +72,11 @@ def draw_counts(solved: Float, median: Float) -> Any:
     """How many draws converged, and how fast."""
     sheet, axes = plot.figure(1, 2, size=(9.6, 3.4), title=f"{SEEDS} draws at every temperature, {STEPS} iterations")
     with plot.style():
-        for ax, ours, published, x in ((axes[0, 0], solved, CONVERGED, TAUS), (axes[0, 1], median, MEDIANS, TAUS[-len(MEDIANS):])):
+        for ax, ours, published, x in ((axes[0, 0], solved, CONVERGED, TAUS),
+                                       (axes[0, 1], median, MEDIANS, TAUS[-len(MEDIANS):])):
             ax.plot(TAUS, np.where(np.isfinite(ours), ours, np.nan), ".-", label="ours")
-            ax.plot(x, published, "o", markerfacecolor="none", markersize=8, color=plot.COLOURS[1], label="published, other draws")
+            ax.plot(x, published, "o", markerfacecolor="none", markersize=8, color=plot.COLOURS[1],
+                    label="published, other draws")
             ax.set_xscale("log")
             ax.set_xlabel("temperature τ")
         axes[0, 0].legend(loc="lower right")
@@ -84,7 +87,8 @@ def draw_counts(solved: Float, median: Float) -> Any:
     return sheet
 
 
-@experiment("sun-random-3x4x5", title="Entropy-regularised natural gradient play on random rewards", paper=PAPER + ", Figure 1")
+@experiment("sun-random-3x4x5", title="Entropy-regularised natural gradient play on random rewards",
+            paper=PAPER + ", Figure 1")
 def sun_random() -> Outcome:
     """eta = .1, eight temperatures, 20 draws of game and initial policy, 20 000 iterations."""
     shown: Result | None = None
@@ -96,20 +100,22 @@ def sun_random() -> Outcome:
     solved, median = np.isfinite(hits).sum(axis=0), np.median(hits, axis=0)
     assert shown is not None
     example = shown
-    checks = [Check(f"tau {tau:g}: draws of 20 that reach 1e-10" + (" (draws differ)" if tau < 0.1 else ""), there, int(here),
-                    0 if tau >= 0.1 else 4) for tau, there, here in zip(TAUS, CONVERGED, solved, strict=True)]
-    checks += [Check(f"tau {tau:g}: median iterations to 1e-10 (draws differ, within 25 %)", there, float(here), 0.25 * there)
+    checks = [Check(f"tau {tau:g}: draws of 20 that reach 1e-10" + (" (draws differ)" if tau < 0.1 else ""), there,
+                    int(here), 0 if tau >= 0.1 else 4)
+              for tau, there, here in zip(TAUS, CONVERGED, solved, strict=True)]
+    checks += [Check(f"tau {tau:g}: median iterations to 1e-10 (draws differ, within 25 %)", there, float(here),
+                     0.25 * there)
                for tau, there, here in zip(TAUS[4:], MEDIANS, median[4:], strict=True)]
     enough = next(tau for tau, here in zip(TAUS, solved, strict=True) if here == SEEDS)
     checks.append(Check("smallest tau at which every draw converges", 0.1, enough, 0))
     return Outcome(
         checks,
-        (Figure("gap", "Figure 1: with too small a temperature the dynamics do not settle; from about τ = 0.1 on the QRE-gap falls "
-                "linearly, faster the larger τ.", lambda: draw_random(example)),
+        (Figure("gap", "Figure 1: with too small a temperature the dynamics do not settle; from about τ = 0.1 on the "
+                "QRE-gap falls linearly, faster the larger τ.", lambda: draw_random(example)),
          Figure("counts", "How often, and how fast, over 20 draws.", lambda: draw_counts(solved, median))),
-        ("Published here are counts of an earlier rerun of the paper's setting whose draws are not ours. What the paper states, that "
-         "tau of about .1 is enough, is compared exactly; the counts below .1 to 4 draws of 20 (one standard deviation of a count "
-         "of 16 is 1.8) and the medians to 25 %.",
+        ("Published here are counts of an earlier rerun of the paper's setting whose draws are not ours. What the "
+         "paper states, that tau of about .1 is enough, is compared exactly; the counts below .1 to 4 draws of 20 (one "
+         "standard deviation of a count of 16 is 1.8) and the medians to 25 %.",
          "The paper's own step size 1 / (2 (tau - 2) sum A) is negative for these temperatures; eta = .1 is used."))
 
 
@@ -136,16 +142,20 @@ def sun_ring() -> Outcome:
     late = plot.reduced(result, "qre_gap")[:, 0, -200:].mean(axis=1)
     best = int(np.argmin(hard))
     return Outcome(
-        (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8), Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8),
+        (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8),
+         Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8),
          Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8),
          Check("NE-gap at the end, temperatures above the best one at which it is larger than there, share", 1.0,
                float((np.diff(hard[best:]) > 0).mean()), 0.0),
-         Check("mean QRE-gap of the last 200 iterations above .1 at tau .005, .01 and .02, of 3", 3, int((late[:3] > 0.1).sum()), 0)),
-        (Figure("gaps", "Figure 2 (a) and (b). Little regularisation: no convergence. A moderate temperature settles at a small NE-gap; "
-                "a large one settles fastest, far from Nash equilibrium.", lambda: draw_ring(result)),),
-        ("The paper prints no numbers for this game and not its temperatures or step size; its statements are what is compared.",
-         f"Smallest NE-gap after {RING_STEPS} iterations: {hard[best]:.4f} at tau = {TAUS[best]:g}. Payoffs lie in [-2, 2] here "
-         "(two edges with entries in [-1, 1]), not rescaled to [0, 1]."))
+         Check("mean QRE-gap of the last 200 iterations above .1 at tau .005, .01 and .02, of 3", 3,
+               int((late[:3] > 0.1).sum()), 0)),
+        (Figure("gaps", "Figure 2 (a) and (b). Little regularisation: no convergence. A moderate temperature settles "
+                "at a small NE-gap; a large one settles fastest, far from Nash equilibrium.",
+                lambda: draw_ring(result)),),
+        ("The paper prints no numbers for this game and not its temperatures or step size; its statements are what is "
+         "compared.",
+         f"Smallest NE-gap after {RING_STEPS} iterations: {hard[best]:.4f} at tau = {TAUS[best]:g}. Payoffs lie in "
+         "[-2, 2] here (two edges with entries in [-1, 1]), not rescaled to [0, 1]."))
 
 
 # ------------------------------------------------------------------------------------------------------- Markov game
@@ -154,38 +164,47 @@ MARKOV_STEPS = 3000
 
 def draw_markov(result: Result) -> Any:
     """QRE-gap per temperature, log scale."""
-    sheet, axes = plot.figure(1, 1, size=(6.6, 4.0), title="random Markov game: 3 players, 5 actions, 5 states, γ = 0.9")
+    sheet, axes = plot.figure(1, 1, size=(6.6, 4.0),
+                              title="random Markov game: 3 players, 5 actions, 5 states, γ = 0.9")
     with plot.style():
         per_tau(result, "qre_gap", axes[0, 0], "y", MARKOV_STEPS)
         sheet.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
     return sheet
 
 
-@experiment("sun-markov", title="Entropy-regularised natural gradient play on a random Markov game", paper=PAPER + ", Figure 2 (c)")
+@experiment("sun-markov", title="Entropy-regularised natural gradient play on a random Markov game",
+            paper=PAPER + ", Figure 2 (c)")
 def sun_markov() -> Outcome:
-    """gamma = .9, eta = .01 (so that eta / (1 - gamma) is the matrix games' .1), eight temperatures, one draw, 3 000 iterations."""
+    """gamma = .9, eta = .01 (so that eta / (1 - gamma) is the matrix games' .1), eight temperatures, one draw, 3 000
+    iterations.
+    """
     result = sweep(random_games.random_markov(5, (5, 5, 5), 0.9, rng=0), 0.01, MARKOV_STEPS, 0)
     gap = plot.reduced(result, "qre_gap")[:, 0]
     hits = first_below(gap, SOLVED)
     return Outcome(
-        (Check("temperatures of .1 and above whose QRE-gap reaches 1e-10, of 4", 4, int(np.isfinite(hits[4:]).sum()), 0),
-         Check("of those, neighbours between which the larger temperature is the faster, of 3", 3, int((np.diff(hits[4:]) < 0).sum()), 0),
+        (Check("temperatures of .1 and above whose QRE-gap reaches 1e-10, of 4", 4, int(np.isfinite(hits[4:]).sum()),
+               0),
+         Check("of those, neighbours between which the larger temperature is the faster, of 3", 3,
+               int((np.diff(hits[4:]) < 0).sum()), 0),
          Check("QRE-gap at the end above .01 at tau .005, .01 and .02, of 3", 3, int((gap[:3, -1] > 0.01).sum()), 0)),
-        (Figure("gap", "Figure 2 (c). As in the static games: no convergence at small temperatures, linear convergence from τ = 0.1 on.",
-                lambda: draw_markov(result)),),
-        ("The paper prints no numbers for this game and not its discount, temperatures or step size; its statement that convergence "
-         "resembles the static games' is what is compared.",
+        (Figure("gap", "Figure 2 (c). As in the static games: no convergence at small temperatures, linear convergence "
+                "from τ = 0.1 on.", lambda: draw_markov(result)),),
+        ("The paper prints no numbers for this game and not its discount, temperatures or step size; its statement "
+         "that convergence resembles the static games' is what is compared.",
          "Our tau weighs the entropy in every stage payoff; the paper's update writes tau for our tau / (1 - gamma)."))
 
 
 # ------------------------------------------------------------------------------------------------- the potential game
 POTENTIAL_STEPS = 9999
 CURVES = {"projected Q-ascent": QAscent(0.1), "natural gradient play": NaturalGradientPlay(0.1),
-          "gradient play": GradientPlay(0.1), "entropy-regularised natural, τ = 0.05": EntropyNaturalGradientPlay(0.1, 0.05)}
+          "gradient play": GradientPlay(0.1),
+          "entropy-regularised natural, τ = 0.05": EntropyNaturalGradientPlay(0.1, 0.05)}
 
 
 def potential_start() -> list[Float]:
-    """The policies that follow the game's reward in the stream seeded by 10: uniform numbers, one row a player, normalised."""
+    """The policies that follow the game's reward in the stream seeded by 10: uniform numbers, one row a player,
+    normalised.
+    """
     stream = np.random.RandomState(10)  # the published stream
     stream.uniform(0, 1, (3, 4, 5))
     return [row / row.sum() for row in (stream.uniform(0, 1, n) for n in (3, 4, 5))]
@@ -207,24 +226,29 @@ def draw_potential(results: dict[str, Result], marks: list[tuple[int, int, float
     return sheet
 
 
-@experiment("sun2023-potential", title="Four rules on a random potential game", paper="Sun et al. (2023), the identical-interest example")
+@experiment("sun2023-potential", title="Four rules on a random potential game",
+            paper="Sun et al. (2023), the identical-interest example")
 def sun2023_potential() -> Outcome:
     """eta = .1, 10 000 iterations from the published random policy; NE-gaps are summed over the players."""
     game, start = matrix.sun2023_potential(), potential_start()
-    results = {name: learn(game, rule, POTENTIAL_STEPS, policy=start, record=Record(metrics=("ne_gap",))) for name, rule in CURVES.items()}
+    results = {name: learn(game, rule, POTENTIAL_STEPS, policy=start, record=Record(metrics=("ne_gap",)))
+               for name, rule in CURVES.items()}
     gaps = {name: plot.reduced(result, "ne_gap", "sum") for name, result in results.items()}
     project, natural, plain, entropy = CURVES
     checks = [printed("NE-gap summed over players @1", "0.226703", gaps[plain][0])]
     for name, level, t in ((project, 1e-6, 222), (natural, 1e-3, 586), (natural, 1e-6, 1267)):
-        checks.append(Check(f"{name}: first t with the gap below {level:g}", t, float(first_below(gaps[name], level)) + 1, 0))
+        checks.append(Check(f"{name}: first t with the gap below {level:g}", t, float(first_below(gaps[name], level))
+                            + 1, 0))
     checks += [printed(f"{plain}: gap @5000", "0.004824", gaps[plain][4999]),
                printed(f"{entropy}: gap at the end", "0.027019", gaps[entropy][-1])]
-    marks = [(0, 1, 0.226703), (0, 222, 1e-6), (1, 586, 1e-3), (1, 1267, 1e-6), (2, 5000, 0.004824), (3, 10000, 0.027019)]
+    marks = [(0, 1, 0.226703), (0, 222, 1e-6), (1, 586, 1e-3), (1, 1267, 1e-6), (2, 5000, 0.004824),
+             (3, 10000, 0.027019)]
     return Outcome(
         checks,
-        (Figure("gap", "NE-gap, summed over the players, against the iteration. Projected Q-ascent is at a pure equilibrium, with a gap of "
-                "exactly 0, from t = 222 on. The entropy-regularised rule settles at the quantal "
-                "response equilibrium, whose NE-gap is not 0.", lambda: draw_potential(results, marks)),),
-        ("t = 1 is the initial policy, so a value at t = k is the trace's step k - 1, and 10 000 iterations are 9 999 updates.",
-         "One numpy stream, seeded by 10, draws the reward U(0, 1) of shape (3, 4, 5) and then one row U(0, 1) a player in "
-         "player order, divided by its sum. \"Projected Q-ascent\" is pi <- projection(pi + .1 Qbar)."))
+        (Figure("gap", "NE-gap, summed over the players, against the iteration. Projected Q-ascent is at a pure "
+                "equilibrium, with a gap of exactly 0, from t = 222 on. The entropy-regularised rule settles at the "
+                "quantal response equilibrium, whose NE-gap is not 0.", lambda: draw_potential(results, marks)),),
+        ("t = 1 is the initial policy, so a value at t = k is the trace's step k - 1, and 10 000 iterations are 9 999 "
+         "updates.",
+         "One numpy stream, seeded by 10, draws the reward U(0, 1) of shape (3, 4, 5) and then one row U(0, 1) a "
+         "player in player order, divided by its sum. \"Projected Q-ascent\" is pi <- projection(pi + .1 Qbar)."))

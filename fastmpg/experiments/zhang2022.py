@@ -1,7 +1,8 @@
 """Zhang et al. (2022): softmax gradient play in identical-interest matrix games.
 
-The paper's t = 1 is the initial policy, step 0 of our traces, so that its value at t = k is ours at step k - 1 and a run of T
-iterations makes T - 1 updates. NE-gaps are the largest over the players. The compared numbers are the authors' data.
+The paper's t = 1 is the initial policy, step 0 of our traces, so that its value at t = k is ours at step k - 1 and a
+run of T iterations makes T - 1 updates. NE-gaps are the largest over the players. The compared numbers are the authors'
+data.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ..run.record import Record
 from ..run.result import Result
 from .experiment import ROUNDING, Check, Figure, Outcome, experiment, printed
 
-PAPER = "Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient play in MPGs"
+PAPER = ("Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient "
+         "play in MPGs")
 GP, NGP, LBGP, LBNGP = "gradient play", "natural gradient play", "log-barrier gradient play", "log-barrier natural"
 METRICS = ("ne_gap", "grad_norm", "c", "value", "policy")
 TITLES = {"ne_gap": "NE-gap", "grad_norm": "gradient norm", "c": "c(π)", "value": "value"}
@@ -33,7 +35,9 @@ TIMES = "iteration t (t = 1: initial policy)"
 
 
 class Number(NamedTuple):
-    """A number of the paper's curves: which curve, which metric, at which t, as printed; ``within`` where digits do not say."""
+    """A number of the paper's curves: which curve, which metric, at which t, as printed; ``within`` where digits do not
+    say.
+    """
 
     curve: str
     metric: str
@@ -51,7 +55,8 @@ def four(eta: float, lam: float, clip: str, eta_clipped: float | None = None) ->
 def run(game: Game, each: Mapping[str, Any], last: Mapping[str, int] | int, start: Any = None) -> dict[str, Result]:
     """Run every rule from t = 1 to its own last t, recording every step."""
     ends = last if isinstance(last, Mapping) else dict.fromkeys(each, last)
-    return {name: learn(game, rule, ends[name] - 1, policy=start, record=Record(metrics=METRICS)) for name, rule in each.items()}
+    return {name: learn(game, rule, ends[name] - 1, policy=start, record=Record(metrics=METRICS))
+            for name, rule in each.items()}
 
 
 def at(result: Result, metric: str, t: int) -> float:
@@ -74,8 +79,8 @@ def mark(ax: Any, numbers: Sequence[Number], colour: str, log: bool) -> None:
     """Published numbers as open markers; what a logarithmic axis cannot show is left out."""
     shown = [(n.t, float(n.text)) for n in numbers if float(n.text) > 0 or not log]
     if shown:
-        ax.plot(*zip(*shown, strict=True), "o", markerfacecolor="none", markersize=6, color=colour, clip_on=False, zorder=5,
-                in_layout=False)
+        ax.plot(*zip(*shown, strict=True), "o", markerfacecolor="none", markersize=6, color=colour, clip_on=False,
+                zorder=5, in_layout=False)
 
 
 def panels(results: Mapping[str, Result], numbers: Sequence[Number], title: str, last: int) -> Any:
@@ -86,7 +91,8 @@ def panels(results: Mapping[str, Result], numbers: Sequence[Number], title: str,
             log = "" if metric == "value" else "y"
             for i, (name, result) in enumerate(results.items()):
                 plot.trace(result, metric, ax, reduce="max", first=1, log=log, color=plot.COLOURS[i])
-                mark(ax, [n for n in numbers if n.curve == name and n.metric == metric and n.t <= last], plot.COLOURS[i], bool(log))
+                mark(ax, [n for n in numbers if n.curve == name and n.metric == metric and n.t <= last],
+                     plot.COLOURS[i], bool(log))
             ax.set(title=TITLES[metric], xlim=(1, last), xlabel=TIMES)
             if log:
                 top = max(plot.reduced(result, metric)[:last].max() for result in results.values())
@@ -108,12 +114,14 @@ def legend(sheet: Any, names: Mapping[str, Any] | Sequence[str], published: bool
 # ------------------------------------------------------------------------------------------------------ two players
 NUMBERS_3X2 = (
     *everyone("ne_gap", "0.38000000"), *everyone("value", "-0.22500000"), *everyone("c", "0.33333333"),
-    Number(GP, "ne_gap", 11, "0.01462194"), Number(GP, "ne_gap", 101, "0.00117753"), Number(GP, "ne_gap", 401, "0.01047869"),
-    Number(GP, "ne_gap", 1000, "0.02849272"), Number(GP, "c", 401, "0.000976"), Number(GP, "ne_gap", 20000, "1.2995e-5"),
-    Number(NGP, "ne_gap", 11, "0.00345684"), Number(NGP, "ne_gap", 101, "0.0330566"), Number(NGP, "c", 101, "7.37e-25"),
-    Number(NGP, "ne_gap", 401, "0.00094719"), Number(NGP, "ne_gap", 1000, "0.00000000"), Number(NGP, "value", 1000, "0.20000000"),
-    Number(LBGP, "ne_gap", 101, "0.00559213"), Number(LBGP, "ne_gap", 401, "0.01155259"),
-    Number(LBGP, "ne_gap", 1000, "0.00574814"), Number(LBGP, "ne_gap", 20000, "0.00574814"), Number(LBGP, "value", 20000, "0.191003"),
+    Number(GP, "ne_gap", 11, "0.01462194"), Number(GP, "ne_gap", 101, "0.00117753"),
+    Number(GP, "ne_gap", 401, "0.01047869"), Number(GP, "ne_gap", 1000, "0.02849272"), Number(GP, "c", 401, "0.000976"),
+    Number(GP, "ne_gap", 20000, "1.2995e-5"), Number(NGP, "ne_gap", 11, "0.00345684"),
+    Number(NGP, "ne_gap", 101, "0.0330566"), Number(NGP, "c", 101, "7.37e-25"),
+    Number(NGP, "ne_gap", 401, "0.00094719"), Number(NGP, "ne_gap", 1000, "0.00000000"),
+    Number(NGP, "value", 1000, "0.20000000"), Number(LBGP, "ne_gap", 101, "0.00559213"),
+    Number(LBGP, "ne_gap", 401, "0.01155259"), Number(LBGP, "ne_gap", 1000, "0.00574814"),
+    Number(LBGP, "ne_gap", 20000, "0.00574814"), Number(LBGP, "value", 20000, "0.191003"),
     Number(LBNGP, "ne_gap", 101, "0.00576532", 4e-4), Number(LBNGP, "ne_gap", 1000, "0.00575", 4e-4),
     Number(LBNGP, "ne_gap", 20000, "0.00575", 4e-4),
 )
@@ -128,7 +136,8 @@ def averaged_q(game: NormalFormGame, policies: Float) -> Float:
 
 def draw_switch(game: NormalFormGame, result: Result, last: int = 500) -> Any:
     """Averaged Q and policies of either player along natural gradient play."""
-    sheet, axes = plot.figure(2, 2, size=(9.6, 6.2), title="why natural gradient play lingers: the averaged Q-values change order")
+    sheet, axes = plot.figure(2, 2, size=(9.6, 6.2),
+                              title="why natural gradient play lingers: the averaged Q-values change order")
     table = result.trace["policy"][:last]
     q_bar = averaged_q(game, table)
     t = np.arange(1, table.shape[0] + 1)
@@ -138,8 +147,10 @@ def draw_switch(game: NormalFormGame, result: Result, last: int = 500) -> Any:
             for a, c in enumerate(columns):
                 axes[0, i].plot(t, q_bar[:, c], label=f"action {a + 1}")
                 axes[1, i].plot(t, table[:, 0, c], label=f"action {a + 1}")
-            axes[0, i].set(title=f"averaged Q of player {i + 1}", xlabel=TIMES, ylabel="averaged Q (payoff)", xlim=(1, last))
-            axes[1, i].set(title=f"policy of player {i + 1}", xlabel=TIMES, ylabel="probability", ylim=(-0.03, 1.03), xlim=(1, last))
+            axes[0, i].set(title=f"averaged Q of player {i + 1}", xlabel=TIMES, ylabel="averaged Q (payoff)",
+                           xlim=(1, last))
+            axes[1, i].set(title=f"policy of player {i + 1}", xlabel=TIMES, ylabel="probability", ylim=(-0.03, 1.03),
+                           xlim=(1, last))
         axes[0, 0].legend(loc="lower right")
         axes[0, 1].legend(loc="center left")
         axes[1, 0].legend(loc="center left")
@@ -154,8 +165,10 @@ def draw_long(results: Mapping[str, Result]) -> Any:
     with plot.style():
         for ax, metric in zip(axes[0], ("ne_gap", "value"), strict=True):
             for i, (name, result) in enumerate(results.items()):
-                plot.trace(result, metric, ax, reduce="max", first=1, log="xy" if metric == "ne_gap" else "x", color=plot.COLOURS[i])
-                mark(ax, [n for n in NUMBERS_3X2 if n.curve == name and n.metric == metric], plot.COLOURS[i], metric != "value")
+                plot.trace(result, metric, ax, reduce="max", first=1, log="xy" if metric == "ne_gap" else "x",
+                           color=plot.COLOURS[i])
+                mark(ax, [n for n in NUMBERS_3X2 if n.curve == name and n.metric == metric], plot.COLOURS[i],
+                     metric != "value")
             ax.set(title=TITLES[metric], xlim=(1, 20000), xlabel=TIMES)
         axes[0, 0].set_ylim(bottom=1e-6)
         axes[0, 1].set_ylim(0.13, 0.205)
@@ -170,16 +183,16 @@ def zhang_3x2() -> Outcome:
     results = run(game, four(5.0, 0.003, "raw"), 20000)
     return Outcome(
         compare(results, NUMBERS_3X2),
-        (Figure("panels", "Figure 1 (a)-(d). Unregularised play passes points that are no equilibrium with gradient and c near 0: "
-                "its NE-gap rises again. The log-barrier keeps a bias instead.",
+        (Figure("panels", "Figure 1 (a)-(d). Unregularised play passes points that are no equilibrium with gradient "
+                "and c near 0: its NE-gap rises again. The log-barrier keeps a bias instead.",
                 lambda: panels(results, NUMBERS_3X2, "3 x 2 game, uniform start", 1000)),
-         Figure("long", "The same runs to the end: gradient play leaves the plateau at about t = 11 000, natural gradient play at 400.",
-                lambda: draw_long(results)),
-         Figure("q", "Appendix 8: at first action 2 of player 1 looks best and takes nearly all probability; by the time action 3 "
-                "overtakes it, action 3 has almost none left.", lambda: draw_switch(game, results[NGP]))),
+         Figure("long", "The same runs to the end: gradient play leaves the plateau at about t = 11 000, natural "
+                "gradient play at 400.", lambda: draw_long(results)),
+         Figure("q", "Appendix 8: at first action 2 of player 1 looks best and takes nearly all probability; by the "
+                "time action 3 overtakes it, action 3 has almost none left.", lambda: draw_switch(game, results[NGP]))),
         ("t = 1 is the initial policy; a value at t = k is compared with the trace's step k - 1.",
-         "The clipped log-barrier natural rule runs in a small cycle under its clip that no fixed precision pins down: its "
-         "numbers are compared to 4e-4."))
+         "The clipped log-barrier natural rule runs in a small cycle under its clip that no fixed precision pins down: "
+         "its numbers are compared to 4e-4."))
 
 
 # --------------------------------------------------------------------------------------------- good and bad starts
@@ -215,7 +228,8 @@ def draw_escape(long: Result, linear: Float) -> Any:
     ax = axes[0, 0]
     with plot.style():
         plot.trace(long, "ne_gap", ax, first=1, log="x", label="logarithms kept (ours)", color=plot.COLOURS[1])
-        ax.plot(np.arange(1, linear.size + 1), linear, "--", color="black", label="plain float64 probabilities (the paper's)")
+        ax.plot(np.arange(1, linear.size + 1), linear, "--", color="black",
+                label="plain float64 probabilities (the paper's)")
         ax.set(xlabel=TIMES, ylim=(-0.002, 0.06), xlim=(1, long.steps + 1))
         ax.axvline(5000, color="0.5", linewidth=0.8, linestyle=":")
         ax.text(4700, 0.056, "end of the paper's run", ha="right", va="top", fontsize=8, color="0.35")
@@ -244,17 +258,20 @@ def zhang_3x2_starts() -> Outcome:
     ]
     return Outcome(
         checks,
-        (Figure("good", "Good start: all four rules do well.", lambda: panels(good, (), "3 x 2 game, good start", 1000)),
-         Figure("bad", "Bad start: the log-barrier rules escape; the others stay for long at a point that is no equilibrium.",
+        (Figure("good", "Good start: all four rules do well.",
+                lambda: panels(good, (), "3 x 2 game, good start", 1000)),
+         Figure("bad",
+                "Bad start: the log-barrier rules escape; the others stay for long at a point that is no equilibrium.",
                 lambda: panels(bad, (), "3 x 2 game, bad start", 5000)),
-         Figure("escape", "The bad start run on: with logarithms of probabilities kept, natural gradient play does leave.",
+         Figure("escape",
+                "The bad start run on: with logarithms of probabilities kept, natural gradient play does leave.",
                 lambda: draw_escape(long, linear))),
-        (f"The paper ran natural gradient play on plain float64 probabilities. From the bad start, player 1's third probability "
-         f"underflows to exactly 0 at t = {underflow} and can never come back: the NE-gap stays at .04 (rerun here in plain "
-         f"float64, dashed). We keep logarithms of probabilities, so ours escapes, but later than the paper's run ends: "
-         f"its NE-gap is below .01 for good from t = {settled(long)} on.",
-         f"NE-gap below .01 for good from the bad start: {left[LBGP]} iterations for log-barrier gradient play, {left[LBNGP]} for "
-         f"log-barrier natural. Gradient play dips below .01 at times within 5 000 iterations."))
+        ("The paper ran natural gradient play on plain float64 probabilities. From the bad start, player 1's third "
+         f"probability underflows to exactly 0 at t = {underflow} and can never come back: the NE-gap stays at .04 "
+         "(rerun here in plain float64, dashed). We keep logarithms of probabilities, so ours escapes, but later than "
+         f"the paper's run ends: its NE-gap is below .01 for good from t = {settled(long)} on.",
+         f"NE-gap below .01 for good from the bad start: {left[LBGP]} iterations for log-barrier gradient play, "
+         f"{left[LBNGP]} for log-barrier natural. Gradient play dips below .01 at times within 5 000 iterations."))
 
 
 # ----------------------------------------------------------------------------------------------- three and eight
@@ -266,30 +283,36 @@ def zhang_3player() -> Outcome:
     return Outcome((), (
         Figure("panels", "Figure 2. The two-player game's behaviour with a third player.",
                lambda: panels(results, (), "three players, uniform start", 1000)),
-        Figure("long", "Gradient play to t = 5 000.", lambda: panels({GP: results[GP]}, (), "three players, gradient play", 5000))),
+        Figure("long", "Gradient play to t = 5 000.",
+               lambda: panels({GP: results[GP]}, (), "three players, gradient play", 5000))),
         ("The paper prints no numbers for this game.",))
 
 
 NUMBERS_8 = (
     *everyone("ne_gap", "0.00852920256"), *everyone("value", "0.500116"),
     Number(GP, "ne_gap", 100, "0.0205207908"), Number(GP, "ne_gap", 5000, "2.73230266e-5"),
-    Number(NGP, "ne_gap", 100, "1.58805833e-5"), Number(NGP, "ne_gap", 600, "8.29561198e-10"), Number(NGP, "value", 10000, "0.974101"),
-    Number(LBGP, "ne_gap", 100, "0.01371072"), Number(LBGP, "ne_gap", 10000, "0.00199935"), Number(LBGP, "value", 10000, "0.966571"),
-    Number(LBNGP, "ne_gap", 100, "0.002951"), Number(LBNGP, "ne_gap", 600, "0.00294562"), Number(LBNGP, "ne_gap", 10000, "0.00294562"),
-    Number(LBNGP, "value", 10000, "0.959584"),
+    Number(NGP, "ne_gap", 100, "1.58805833e-5"), Number(NGP, "ne_gap", 600, "8.29561198e-10"),
+    Number(NGP, "value", 10000, "0.974101"), Number(LBGP, "ne_gap", 100, "0.01371072"),
+    Number(LBGP, "ne_gap", 10000, "0.00199935"), Number(LBGP, "value", 10000, "0.966571"),
+    Number(LBNGP, "ne_gap", 100, "0.002951"), Number(LBNGP, "ne_gap", 600, "0.00294562"),
+    Number(LBNGP, "ne_gap", 10000, "0.00294562"), Number(LBNGP, "value", 10000, "0.959584"),
 )
 
 
 @experiment("zhang-8player", title="Four softmax rules on a random game of eight players", paper=PAPER + ", Figure 3")
 def zhang_8player() -> Outcome:
-    """eta = 5 (log-barrier natural: 20, clip on the centred step), lambda = .001; gradient play 5 000 iterations, others 10 000."""
+    """eta = 5 (log-barrier natural: 20, clip on the centred step), lambda = .001; gradient play 5 000 iterations,
+    others 10 000.
+    """
     last = {GP: 5000, NGP: 10000, LBGP: 10000, LBNGP: 10000}
     results = run(matrix.zhang_8player(), four(5.0, 0.001, "centred", 20.0), last)
     return Outcome(
         compare(results, NUMBERS_8),
         (Figure("panels", "Figure 3, the first 1 000 iterations.",
                 lambda: panels(results, NUMBERS_8, "eight players, uniform start", 1000)),
-         Figure("long", "The same to t = 10 000.", lambda: panels(results, NUMBERS_8, "eight players, to the end", 10000))),
-        ("Under its clip the log-barrier natural rule ends in a cycle of two policies; the published numbers are those at even t.",
-         "Gaps are compared to half a unit in their last printed digit, but to no less than 1e-13: a gap is a difference of "
-         "payoffs of size 1, and float64 rounds those."))
+         Figure("long", "The same to t = 10 000.", lambda: panels(results, NUMBERS_8, "eight players, to the end",
+                                                                  10000))),
+        ("Under its clip the log-barrier natural rule ends in a cycle of two policies; the published numbers are those "
+         "at even t.",
+         "Gaps are compared to half a unit in their last printed digit, but to no less than 1e-13: a gap is a "
+         "difference of payoffs of size 1, and float64 rounds those."))

@@ -1,11 +1,12 @@
 """What Python asks about one policy, or a stack of them: one compiled call, whatever is asked.
 
-A *bench* is a desk with the units that answer a question about the policy on it. Setting one up takes far longer than evaluating a
-small game, so that benches are kept with their game. A question is a function ``question(desk, game) -> (units, found)``: what to run
-once a policy lies on the desk, and the array in which the answer then lies; it is asked once a bench.
+A *bench* is a desk with the units that answer a question about the policy on it. Setting one up takes far longer than
+evaluating a small game, so that benches are kept with their game. A question is a function ``question(desk, game) ->
+(units, found)``: what to run once a policy lies on the desk, and the array in which the answer then lies; it is asked
+once a bench.
 
-Policies of a stack come onto the desk one after the other, and onto one desk a thread where that pays: the same units on the same
-numbers, so that the answers have the same bits as one by one, whatever the number of threads.
+Policies of a stack come onto the desk one after the other, and onto one desk a thread where that pays: the same units
+on the same numbers, so that the answers have the same bits as one by one, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Work(NamedTuple):
 
 
 @inlined
-def place(policy, offset, given):
+def put(policy, offset, given):
     """Copy a policy onto a desk; 1 where an entry is not in [0, 1] or a player's row does not sum to 1, else 0."""
     fault = 0
     for s in range(policy.shape[0]):
@@ -63,12 +64,12 @@ def place(policy, offset, given):
 def answer(work, given, out, count, trusted):
     """Answers (count, W) at the address ``out`` about the policies (count, S, A_total) at ``given``.
 
-    Unless they are trusted, an answer stays away where work.fault[0] ends as 1, see :func:`place`.
+    Unless they are trusted, an answer stays away where work.fault[0] ends as 1, see :func:`put`.
     """
     policies = array_at(given, (count, work.policy.shape[0], work.policy.shape[1]), np.float64)
     answers = array_at(out, (count, work.found.size), np.float64)
     for r in range(count):
-        work.fault[0] = place(work.policy, work.offset, policies[r])
+        work.fault[0] = put(work.policy, work.offset, policies[r])
         if trusted != 0 or work.fault[0] == 0:
             call_each(work.units, (0,))
             for e in range(work.found.size):
@@ -88,12 +89,15 @@ class Shares(NamedTuple):
 def answer_share(frame, share, given, out, count):
     """One share of :func:`answer` about trusted policies."""
     first, last = share * count // frame.shares, (share + 1) * count // frame.shares
-    call_each(frame.benches[share:share + 1], (given + 8 * first * frame.size, out + 8 * first * frame.width, last - first, 1))
+    call_each(frame.benches[share:share + 1], (given + 8 * first * frame.size, out + 8 * first * frame.width,
+                                               last - first, 1))
 
 
 # ---------------------------------------------------------------------------------------------------------- benches
 class Task:
-    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies (W,)."""
+    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies
+    (W,).
+    """
 
     __slots__ = ("about", "found", "heat", "run")
 

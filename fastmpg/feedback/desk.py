@@ -3,11 +3,11 @@
     V_i = (I - gamma P^pi)^-1 (r_i^pi + tau H(pi_i))        d = (1 - gamma) rho^T (I - gamma P^pi)^-1
     Qbar_i(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i(t)
 
-with r_i(s, a_i) and P_i the marginal model of player i against the others (Zhang et al. 2022, section 2; with tau > 0 the
-entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself).
+with r_i(s, a_i) and P_i the marginal model of player i against the others (Zhang et al. 2022, section 2; with tau > 0
+the entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself).
 
-A *desk* is one game's workspace: the policy under evaluation, what is found of it, and scratch. What is done at a desk is a unit
-over it, compiled once a model and called by address.
+A *desk* is one game's workspace: the policy under evaluation, what is found of it, and scratch. What is done at a desk
+is a unit over it, compiled once a model and called by address.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def discounted_visits(model, desk):
 
 @inlined
 def finish(model, desk, policy):
-    """Values and marginalised Q from a contracted model; P^pi is left factored. Without a future, Qbar is the reward itself."""
+    """Values and marginalised Q from a contracted model; P^pi is left factored.
+
+    Without a future, Qbar is the reward itself.
+    """
     if desk.wants_value:
         stage_payoffs(desk.work.reward, policy, desk.offset, desk.temperature[0], desk.value)
     if model.discount > 0.0:
@@ -108,8 +111,9 @@ class Desk(NamedTuple):
     """The workspace of exact evaluation.
 
     model, work: see :mod:`..models.game`   policy (S, A_total): under evaluation   offset (N + 1,)   discount
-    value (N, S), q_bar (S, A_total), visit (S,): what is found, at ``temperature`` (1,), as far as ``wants_value``, ``wants_visit`` ask
-    shared: whether all players have the same values   fault (1,): of :func:`.bench.place`
+    value (N, S), q_bar (S, A_total), visit (S,): what is found, at ``temperature`` (1,), as far as ``wants_value``,
+    ``wants_visit`` ask
+    shared: whether all players have the same values   fault (1,): of :func:`.bench.put`
     deviation, scratch (S, A_total), best (S,), rhs (1, S), row (largest A_i,): of best responses and single chains
     """
 
@@ -137,8 +141,8 @@ class Desk(NamedTuple):
                wants_visit: bool = True, threads: int | None = None, beside: Desk | None = None) -> Desk:
         """A desk for one game; ``policy`` is the array that will be evaluated, whenever it changes.
 
-        ``threads`` defaults to as many as numba has where the game is large enough for them to pay. ``beside``: the desk of a run on
-        the same game that never moves at the same time, to be shared.
+        ``threads`` defaults to as many as numba has where the game is large enough for them to pay. ``beside``: the
+        desk of a run on the same game that never moves at the same time, to be shared.
 
         Raises
         ------
@@ -149,7 +153,8 @@ class Desk(NamedTuple):
             game.workspace()
         columns = (game.num_states, sum(game.num_actions))
         shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
-        more: dict[str, Any] = {"temperature": np.array([float(temperature)]), "wants_value": bool(wants_value or game.discount > 0.0),
+        more: dict[str, Any] = {"temperature": np.array([float(temperature)]),
+                                "wants_value": bool(wants_value or game.discount > 0.0),
                                 "wants_visit": bool(wants_visit), "shared": shared,
                                 "policy": np.zeros(columns) if policy is None else policy}
         if beside is not None:
@@ -158,15 +163,17 @@ class Desk(NamedTuple):
             threads = machine.threads() if game.work_size > PARALLEL_WORK else 1
         work = game.workspace(threads)
         return cls(model=game.held, work=work, value=np.zeros((game.num_players, game.num_states)),
-                   q_bar=work.reward if game.discount == 0.0 else np.zeros(columns), visit=np.zeros(game.num_states), offset=game.offset,
-                   discount=game.discount, fault=np.zeros(1, np.int64), deviation=np.zeros(columns), scratch=np.zeros(columns),
-                   best=np.zeros(game.num_states), rhs=np.zeros((1, game.num_states)), row=np.zeros(max(game.num_actions)), **more)
+                   q_bar=work.reward if game.discount == 0.0 else np.zeros(columns), visit=np.zeros(game.num_states),
+                   offset=game.offset, discount=game.discount, fault=np.zeros(1, np.int64), deviation=np.zeros(columns),
+                   scratch=np.zeros(columns), best=np.zeros(game.num_states), rhs=np.zeros((1, game.num_states)),
+                   row=np.zeros(max(game.num_actions)), **more)
 
     def at(self, temperature: float, game: Game) -> Desk:
         """The same work at another temperature: what is found lies apart from what was found here."""
         q_bar = self.q_bar if game.discount == 0.0 else np.zeros_like(self.q_bar)
-        return self._replace(temperature=np.array([temperature]), wants_value=True, value=np.zeros_like(self.value), q_bar=q_bar,
-                             visit=np.zeros_like(self.visit), shared=game.shares_reward and (temperature == 0.0 or game.num_players == 1))
+        return self._replace(temperature=np.array([temperature]), wants_value=True, value=np.zeros_like(self.value),
+                             q_bar=q_bar, visit=np.zeros_like(self.visit), shared=game.shares_reward
+                             and (temperature == 0.0 or game.num_players == 1))
 
     def warm(self, game: Game) -> Desk:
         """The same desk for work at a temperature above 0, to be written into ``temperature``."""

@@ -11,6 +11,7 @@ from .desk import Desk, evaluate_desk
 
 @inlined
 def _observe(oracle, state, key, k):
+    """Evaluate the policy of ``state``, into the tables that ``oracle`` shows; key and step k do not matter."""
     call(oracle.evaluation, ())
 
 
@@ -40,9 +41,11 @@ class Oracle(NamedTuple):
     evaluation: Any
 
     @classmethod
-    def create(cls, game: Game, state: Any, *, temperature: float, wants_value: bool, wants_visit: bool, threads: int | None,
-               beside: Any = None) -> tuple[Oracle, Held]:
+    def create(cls, game: Game, state: Any, *, temperature: float, wants_value: bool, wants_visit: bool,
+               threads: int | None, beside: Any = None) -> tuple[Oracle, Held]:
         """The feedback of one run, and its desk."""
-        desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value, wants_visit=wants_visit,
+        desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value,
+                                wants_visit=wants_visit,
                            threads=threads, beside=None if beside is None else beside.frame))
-        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, float(temperature), evaluate_desk.bind(desk)), desk
+        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, float(temperature),
+                   evaluate_desk.bind(desk)), desk

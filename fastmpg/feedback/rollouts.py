@@ -1,9 +1,10 @@
-"""Sampled feedback in batches: rollouts of a fixed length from the initial law under the current policy, and their returns to go.
+"""Sampled feedback in batches: rollouts of a fixed length from the initial law under the current policy, and their
+returns to go.
 
-Rollout j of iteration k is the run's rollout number n = k count + j. Its first state is drawn at step n of the stream START, its
-step t at step n length + t of the streams ACTIONS (a number for every player) and ENVIRONMENT: no number serves twice, and
-what is drawn depends on the run's key and on k alone, so that a run goes on from its policies and k. No environment state is carried
-from one iteration to the next.
+Rollout j of iteration k is the run's rollout number n = k count + j. Its first state is drawn at step n of the stream
+START, its step t at step n length + t of the streams ACTIONS (a number for every player) and ENVIRONMENT: no number
+serves twice, and what is drawn depends on the run's key and on k alone, so that a run goes on from its policies and k.
+No environment state is carried from one iteration to the next.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from ..models.game import Game
 from ..models.sampler import begin, private, row, step
 from .transition import act_by_policy, up
 
-BLOCK = 8 * LANES  # steps that are kept; longer rollouts keep the environment's state once a block and are played again from there
+# steps that are kept; longer rollouts keep the environment's state once a block and are played again from there
+BLOCK = 8 * LANES
 LONGEST = 2**20  # steps of a rollout
 
 
 @inlined
 def _observe(feedback, state, key, k):
+    """Note the key (2,) and the number k of the iteration: the rule asks for the batch itself."""
     feedback.key[0], feedback.key[1] = key[0], key[1]
     feedback.iteration[0] = k
 
 
 @inlined
 def _stay(feedback, k):
-    pass
+    """No environment goes on from one iteration to the next."""
 
 
 @attach(observe=_observe, proceed=_stay, sampled=True)
@@ -41,14 +44,16 @@ class Rollouts(NamedTuple):
     Attributes
     ----------
     visits, returns, discounted : (S, A_total)
-        Of every player's actions in the rows that the batch has seen: how often taken, the sum of the returns to go, and that
-        of gamma^t times the return to go from step t. A return to go is that of the player's own rewards up to the rollout's end.
+        Of every player's actions in the rows that the batch has seen: how often taken, the sum of the returns to go,
+        and that of gamma^t times the return to go from step t. A return to go is that of the player's own rewards up to
+        the rollout's end.
     order : (S,), found : (1,)
         ``order[:found[0]]`` are the rows that the batch has seen. What the tables hold in other rows means nothing.
     offset : (N + 1,)
         First column of every player.
     discount : float
-    key, iteration, known, to_go, resting, seen, actions, rewards, uniforms, starts, scratch, span, first, draws, sampler
+    key, iteration, known, to_go, resting, seen, actions, rewards, uniforms, starts, scratch, span, first, draws,
+    sampler
         Of the rollouts under way.
     """
 
@@ -81,11 +86,11 @@ class Rollouts(NamedTuple):
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span, rows, sampler = up(first + draws), game.num_states, private(game.sampler())
         shape = rows, sum(game.num_actions)
-        made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64), game.offset,
-                   game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_), np.zeros(game.num_players),
-                   np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.full((BLOCK, players), -1, np.int64),
-                   np.zeros((BLOCK, players)), np.zeros(LANES * span), np.arange(LANES) * span, np.zeros(LANES * LANES), span, first,
-                   draws, sampler)
+        made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64),
+                   game.offset, game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_),
+                   np.zeros(game.num_players), np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64),
+                   np.full((BLOCK, players), -1, np.int64), np.zeros((BLOCK, players)), np.zeros(LANES * span),
+                   np.arange(LANES) * span, np.zeros(LANES * LANES), span, first, draws, sampler)
         return made, None
 
 
@@ -94,8 +99,8 @@ def _first(feedback, rollout):
     """The first state of a rollout."""
     for block in range((feedback.draws + 1) // 2):
         at = feedback.first + 2 * block
-        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(feedback.key[0], feedback.key[1], np.uint64(rollout), np.uint64(block),
-                                                                np.uint64(START))
+        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(feedback.key[0], feedback.key[1], np.uint64(rollout),
+                                                                np.uint64(block), np.uint64(START))
     return begin(feedback.sampler, feedback.uniforms, feedback.first)
 
 
@@ -105,13 +110,14 @@ def _walk(feedback, state, number, now, steps):
     for t in range(steps):
         lane = t % LANES
         if lane == 0:
-            fill_steps(feedback.key, np.uint64(number + t), feedback.offset.size - 1, feedback.draws, feedback.starts, feedback.scratch,
-                       feedback.uniforms)
+            fill_steps(feedback.key, np.uint64(number + t), feedback.offset.size - 1, feedback.draws, feedback.starts,
+                       feedback.scratch, feedback.uniforms)
         at = lane * feedback.span
         s = row(feedback.sampler, now)
         feedback.seen[t] = s
         act_by_policy(state, s, feedback.offset, feedback.uniforms, at, feedback.actions[t])
-        now = step(feedback.sampler, now, feedback.actions[t], feedback.rewards[t], feedback.uniforms, at + feedback.first)
+        now = step(feedback.sampler, now, feedback.actions[t], feedback.rewards[t], feedback.uniforms,
+                   at + feedback.first)
     return now
 
 

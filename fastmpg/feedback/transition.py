@@ -25,14 +25,20 @@ def act_by_policy(state, s, offset, uniforms, at, actions):
         actions[i] = a
 
 
-act = method("act", default=act_by_policy)  # act(state, s, offset, uniforms, at, actions): every player's action in row s
+# act(state, s, offset, uniforms, at, actions): every player's action in row s
+act = method("act", default=act_by_policy)
 
 
 @inlined
 def _observe(feedback, state, key, k):
+    """Play step k of the run with this key (2,): actions, rewards (N,) and the two rows of ``feedback.state``.
+
+    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i.
+    """
     lane = k % LANES
     if feedback.filled[0] != k - lane:
-        fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts, feedback.scratch, feedback.uniforms)
+        fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts,
+                   feedback.scratch, feedback.uniforms)
         feedback.filled[0] = k - lane
     at = lane * feedback.span
     now = feedback.place[0]
@@ -45,6 +51,7 @@ def _observe(feedback, state, key, k):
 
 @inlined
 def _proceed(feedback, k):
+    """Step k is over: keep its state and actions if a trajectory is recorded, and go on from the next state."""
     if feedback.states.size > 0:
         at = k - feedback.origin[0]
         feedback.states[at] = feedback.place[0]
@@ -94,9 +101,9 @@ class Transition(NamedTuple):
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
-        made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount, one.copy(),
-                   one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws,
-                   sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+        made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount,
+                   one.copy(), one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES),
+                   one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 
@@ -110,7 +117,8 @@ def start(feedback, key):
     """Put the environment of a run in the first state of the run with this key."""
     for block in range((feedback.draws + 1) // 2):
         at = feedback.first + 2 * block
-        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block), np.uint64(START))
+        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block),
+                                                                np.uint64(START))
     feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
     feedback.filled[0] = -1
 

@@ -12,12 +12,13 @@ from ..models.counts.game import CountGame
 __all__ = ["safe_distancing"]
 
 
-def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), penalty: float = 100.0, discount: float = 0.99) -> CountGame:
+def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), penalty: float = 100.0,
+                    discount: float = 0.99) -> CountGame:
     """Players like crowded facilities, until a crowd sends everyone into a costly state of distancing.
 
     States: 0 safe, 1 distancing; either may come first. A player at facility l receives weights[l] times the number of
-    players there, less ``penalty`` while distancing. A largest load above N / 2 leads from safe to distancing; distancing
-    lasts while the largest load is above N / 4.
+    players there, less ``penalty`` while distancing. A largest load above N / 2 leads from safe to distancing;
+    distancing lasts while the largest load is above N / 4.
 
     Parameters
     ----------

@@ -34,4 +34,5 @@ def zhang_8player() -> NormalFormGame:
 
 def sun2023_potential() -> NormalFormGame:
     """One common random payoff of three players with 3, 4 and 5 actions (the potential game of Sun et al. 2023)."""
-    return NormalFormGame.identical_interest(np.random.RandomState(10).uniform(0, 1, (3, 4, 5)), name="sun2023_potential")
+    return NormalFormGame.identical_interest(np.random.RandomState(10).uniform(0, 1, (3, 4, 5)),
+                                             name="sun2023_potential")

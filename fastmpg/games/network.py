@@ -13,10 +13,10 @@ __all__ = ["ring_polymatrix"]
 def ring_polymatrix(num_players: int = 5, num_actions: int = 10, rng: Any = 0) -> PolymatrixGame:
     """A ring of players, each playing a random zero-sum matrix game with either neighbour.
 
-    Edge i joins players i and i + 1 (the last joins the last player and the first) and carries one matrix with independent
-    entries U(-1, 1), drawn in the order of the edges: the first end receives the entry at their two actions, the other end
-    minus that entry. A player's payoff is the sum over its two edges, not normalised: it lies in [-2, 2], and all payoffs
-    sum to 0.
+    Edge i joins players i and i + 1 (the last joins the last player and the first) and carries one matrix with
+    independent entries U(-1, 1), drawn in the order of the edges: the first end receives the entry at their two
+    actions, the other end minus that entry. A player's payoff is the sum over its two edges, not normalised: it lies in
+    [-2, 2], and all payoffs sum to 0.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def ring_polymatrix(num_players: int = 5, num_actions: int = 10, rng: Any = 0) -
     """
     n_players = _check.integer(num_players, "num_players", low=3)
     n_actions = _check.integer(num_actions, "num_actions", low=1)
-    _check.budget(32 * n_players * n_actions**2, f"a ring of {n_players} players with {n_actions} actions", "use fewer actions")
+    _check.budget(32 * n_players * n_actions**2, f"a ring of {n_players} players with {n_actions} actions",
+                  "use fewer actions")
     draw = _check.generator(rng)
     payoffs = {}
     for i in range(n_players):

@@ -27,19 +27,20 @@ def _rates(given: ArrayLike | None, name: str, count: int, default: Any) -> Any:
 def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arrival: ArrayLike | None = None,
              service: ArrayLike | None = None, holding: ArrayLike | None = None, penalty: float = 10.0,
              discount: float = 0.95, dtype: str = "float64") -> MarkovGame:
-    """Dispatchers route their jobs among parallel queues of finite length, and all pay for every waiting and every lost job.
+    """Dispatchers route their jobs among parallel queues of finite length, and all pay for every waiting and every lost
+    job.
 
-    A state is the vector of queue lengths x, 0 <= x_q <= capacity, numbered with queue 0 slowest: (capacity + 1)^num_queues of
-    them. Player i's action a_i is the queue to which its next job would go. In a step one event happens (the uniformised
-    continuous-time chain): a job of player i arrives with probability arrival_i / R, queue q completes a job with probability
-    service_q / R, R the sum of all rates:
+    A state is the vector of queue lengths x, 0 <= x_q <= capacity, numbered with queue 0 slowest: (capacity +
+    1)^num_queues of them. Player i's action a_i is the queue to which its next job would go. In a step one event
+    happens (the uniformised continuous-time chain): a job of player i arrives with probability arrival_i / R, queue q
+    completes a job with probability service_q / R, R the sum of all rates:
 
         x_{a_i} <- min(x_{a_i} + 1, capacity)           x_q <- max(x_q - 1, 0)
         r(x, a) = - sum_q holding_q x_q - penalty sum_i (arrival_i / R) [x_{a_i} = capacity]
 
-    Every player receives the same reward: an identical-interest game, hence an exact Markov potential game whose potential is
-    the common value. (Were every player to pay only for its own jobs, there would in general be no potential, since a player's
-    choice changes the law of the states in which the others pay.)
+    Every player receives the same reward: an identical-interest game, hence an exact Markov potential game whose
+    potential is the common value. (Were every player to pay only for its own jobs, there would in general be no
+    potential, since a player's choice changes the law of the states in which the others pay.)
 
     Parameters
     ----------
@@ -78,10 +79,11 @@ def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arriv
     joint, states = _check.power(queues, n), _check.power(most + 1, queues)
     _check.budget(8 * states * joint + 24 * (n + queues),
                   f"{_check.shown(states)} states and {_check.shown(joint)} joint actions",
-                  f"for num_players = {n}, num_queues = {queues}, capacity = {most} choose fewer queues, a smaller capacity or "
-                  "fewer players")
+                  f"for num_players = {n}, num_queues = {queues}, capacity = {most} choose fewer queues, a smaller "
+                  "capacity or fewer players")
     jobs = _rates(arrival, "arrival", n, np.ones(n))
-    done = _rates(service, "service", queues, np.linspace(0.6, 1.4, queues) * n / queues if queues > 1 else np.full(1, float(n)))
+    done = _rates(service, "service", queues, np.linspace(0.6, 1.4, queues) * n / queues if queues > 1
+                  else np.full(1, float(n)))
     cost = _rates(holding, "holding", queues, np.ones(queues))
     lost = _check.real(penalty, "penalty", 0.0)
     rate = float(jobs.sum() + done.sum())
@@ -111,5 +113,5 @@ def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arriv
                 total -= lost * jobs[i]
         out[0] = total
 
-    return MarkovGame.from_moves(states, (queues,) * n, moves, reward, discount, width=n + queues, shared=True, name="queueing",
-                                 dtype=dtype)
+    return MarkovGame.from_moves(states, (queues,) * n, moves, reward, discount, width=n + queues, shared=True,
+                                 name="queueing", dtype=dtype)

@@ -16,8 +16,8 @@ from ..models.normal_form import NormalFormGame
 __all__ = ["random_markov", "random_normal_form"]
 
 
-def random_markov(num_states: int, num_actions: Sequence[int], discount: float = 0.9, rng: Any = 0, identical_interest: bool = False,
-                  sparse: int | None = None) -> MarkovGame:
+def random_markov(num_states: int, num_actions: Sequence[int], discount: float = 0.9, rng: Any = 0,
+                  identical_interest: bool = False, sparse: int | None = None) -> MarkovGame:
     """A Markov game with independent rewards U(0, 1) and random transitions.
 
     Parameters
@@ -62,8 +62,8 @@ def random_markov(num_states: int, num_actions: Sequence[int], discount: float =
         weights /= weights.sum(axis=1, keepdims=True)
         start = draw.integers(0, n_states, n_states * joint)[:, None]
         step = draw.integers(1, max(2, n_states // width + 1), n_states * joint)[:, None]
-        columns = (start + step * np.arange(width)) % n_states if n_states >= width else None
-        moves = sp.csr_array((weights.ravel(), columns.ravel(), np.arange(0, weights.size + 1, width)),  # type: ignore[union-attr]
+        columns = (start + step * np.arange(width)) % n_states
+        moves = sp.csr_array((weights.ravel(), columns.ravel(), np.arange(0, weights.size + 1, width)),
                              shape=(n_states * joint, n_states))
     rewards = draw.random((n_states, *actions) if identical_interest else (planes, n_states, *actions))
     return build(rewards, moves, gamma, name="random_markov")

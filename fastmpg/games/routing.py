@@ -37,7 +37,7 @@ def _per_link(value: ArrayLike | None, name: str, default: tuple[float, ...], n_
     return np.broadcast_to(row, n_links)
 
 
-def _spread(counts: Any, n_players: int, n_links: int) -> Float:
+def _multinomial(counts: Any, n_players: int, n_links: int) -> Float:
     """Probabilities of count vectors when every player picks a link uniformly, exactly rounded."""
     total = n_links**n_players
     ways = []
@@ -75,24 +75,26 @@ def _simulator(n_players: int, n_links: int, discount: float, payoff: Float, uns
             after += uniforms[0] >= cumulative[t]
         return int(after)
 
-    return SimulatorGame(reset, step, (n_links,) * n_players, n_states, discount, draws=n_links, name="routing", recipe=recipe)
+    return SimulatorGame(reset, step, (n_links,) * n_players, n_states, discount, draws=n_links, name="routing",
+                         recipe=recipe)
 
 
-def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", reward: str = "own", transitions: str = "counts", *,
-            thresholds: ArrayLike | None = None, slopes: ArrayLike | None = None, intercepts: ArrayLike | None = None,
-            discount: float = 0.5, lambda1: float = 0.8, lambda2: float = 0.2) -> Game:
+def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", reward: str = "own",
+            transitions: str = "counts", *, thresholds: ArrayLike | None = None, slopes: ArrayLike | None = None,
+            intercepts: ArrayLike | None = None, discount: float = 0.5, lambda1: float = 0.8,
+            lambda2: float = 0.2) -> Game:
     """Players choose links; a link costs more the more players take it, and twice the slope when unsafe.
 
-    The state tells of every link whether it is safe (0) or unsafe (1), link 0 the slowest digit. A player on link l receives
-    b_l - m_l (1 + s_l) n_l, with n_l players on it. A link is unsafe next with probability ``lambda1`` when at least T_l
-    players are on it and ``lambda2`` otherwise, whatever it was, independently of the other links.
+    The state tells of every link whether it is safe (0) or unsafe (1), link 0 the slowest digit. A player on link l
+    receives b_l - m_l (1 + s_l) n_l, with n_l players on it. A link is unsafe next with probability ``lambda1`` when at
+    least T_l players are on it and ``lambda2`` otherwise, whatever it was, independently of the other links.
 
     Parameters
     ----------
     num_players, num_links : int
     form : "dense", "count" or "simulator"
-        Tables over joint actions (:class:`fastmpg.MarkovGame`), laws of counts (:class:`fastmpg.CountGame`) for many players, or
-        compiled code alone (:class:`fastmpg.SimulatorGame`), which is played but not evaluated.
+        Tables over joint actions (:class:`fastmpg.MarkovGame`), laws of counts (:class:`fastmpg.CountGame`) for many
+        players, or compiled code alone (:class:`fastmpg.SimulatorGame`), which is played but not evaluated.
     reward : "own" or "team"
         Every player its own, or all the sum over the players.
     transitions : "counts" or "averaged"
@@ -129,7 +131,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     Maheshwari et al. (2022), with N = 4 or 8, L = 2 and T = 2. With own rewards and transitions by counts it is no
     Markov potential game; with ``reward="team"`` or ``transitions="averaged"`` it is.
     """
-    n_players, n_links = _check.integer(num_players, "num_players", low=1), _check.integer(num_links, "num_links", low=1)
+    n_players = _check.integer(num_players, "num_players", low=1)
+    n_links = _check.integer(num_links, "num_links", low=1)
     if n_links > 62 or n_players > 2**31:
         raise MemoryError(f"a routing game of num_players = {n_players} on num_links = {n_links} fits no machine; "
                           "use fewer of both")
@@ -137,7 +140,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     team = _one_of(reward, "reward", ("own", "team")) == "team"
     averaged = _one_of(transitions, "transitions", ("counts", "averaged")) == "averaged"
     bar = _per_link(thresholds, "thresholds", (2.0,), n_links)
-    slope, height = _per_link(slopes, "slopes", (2.0, 4.0), n_links), _per_link(intercepts, "intercepts", (9.0, 16.0), n_links)
+    slope = _per_link(slopes, "slopes", (2.0, 4.0), n_links)
+    height = _per_link(intercepts, "intercepts", (9.0, 16.0), n_links)
     danger, calm = _check.real(lambda1, "lambda1", 0.0, 1.0), _check.real(lambda2, "lambda2", 0.0, 1.0)
     n_states = 2**n_links
     vectors = math.comb(n_players + n_links - 1, n_links - 1)
@@ -155,14 +159,17 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     if averaged or team:
         counts = count_vectors(n_players, n_links)
     if averaged:
-        weight = _spread(counts, n_players, n_links)
-        row = np.array([(weight * np.prod([local[l, counts[:, l], t[l]] for l in range(n_links)], axis=0)).sum() for t in state])
+        weight = _multinomial(counts, n_players, n_links)
+        row = np.array([(weight * np.prod([local[l, counts[:, l], t[l]] for l in range(n_links)], axis=0)).sum()
+                        for t in state])
         fixed = np.tile(row / row.sum(), (n_states, 1))
 
     if form == "simulator":
         chance = row / row.sum() if averaged else np.zeros(0)  # of every next state, when nobody influences it
-        recipe = {"num_players": n_players, "num_links": n_links, "form": form, "reward": reward, "transitions": transitions,
-                  "thresholds": bar.tolist(), "slopes": slope.tolist(), "intercepts": height.tolist(), "discount": discount,
+        recipe = {"num_players": n_players, "num_links": n_links, "form": form, "reward": reward,
+                  "transitions": transitions,
+                  "thresholds": bar.tolist(), "slopes": slope.tolist(), "intercepts": height.tolist(),
+                  "discount": discount,
                   "lambda1": danger, "lambda2": calm}
         return _simulator(n_players, n_links, discount, payoff, unsafe, chance, team, recipe)
     if form == "count":
@@ -170,7 +177,8 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
         if not team:
             return CountGame(payoff, moves, discount, name="routing")
         total = sum(counts[:, l] * payoff[:, l, counts[:, l]] for l in range(n_links))
-        return CountGame.identical_interest(total, moves, discount, num_players=n_players, num_actions=n_links, name="routing")
+        return CountGame.identical_interest(total, moves, discount, num_players=n_players, num_actions=n_links,
+                                            name="routing")
 
     actions = (n_links,) * n_players
     choice = np.indices(actions).reshape(n_players, -1)

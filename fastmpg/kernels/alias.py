@@ -1,4 +1,6 @@
-"""Draws from probability rows by alias tables: one comparison a draw, however many outcomes (Walker 1977, Vose 1991)."""
+"""Draws from probability rows by alias tables: one comparison a draw, however many outcomes (Walker 1977, Vose
+1991).
+"""
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from ..machine.vectors import gather, select
 
 @kernel
 def alias_tables(pointer, probability, small, large, threshold, other):
-    """Fill the tables of CSR rows: outcome c of n is kept with probability threshold[c], else replaced by other[c] of its row.
+    """Fill the tables of CSR rows: outcome c of n is kept with probability threshold[c], else replaced by other[c] of
+    its row.
 
     pointer (rows + 1,)   probability, threshold, other (nnz,)   small, large: scratch of the longest row's length
     """
@@ -47,5 +50,6 @@ def draw(u, start, n, threshold, other):
     """The outcome among 0..n-1 that a uniform number in [0, 1) selects."""
     x = u * n
     c = np.int64(x)
-    kept, replaced = gather(threshold, start + c), np.int64(gather(other, start + c))  # both: a branch would be guessed wrong
+    # both: a branch would be guessed wrong
+    kept, replaced = gather(threshold, start + c), np.int64(gather(other, start + c))
     return select(x - c < kept, c, replaced)

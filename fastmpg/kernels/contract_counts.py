@@ -1,16 +1,19 @@
 """The contraction of anonymous games: every player's marginal rewards and transitions from laws of counts.
 
 All columns that depend on the whole count vector, transitions and what rewards share its table, go through one
-:func:`.count_laws.expectations` a state. Payoffs by a player's own count need a law over two actions only, "this one" and "any
-other", one action after the other; at two actions they are columns of the same table.
+:func:`.count_laws.expectations` a state. Payoffs by a player's own count need a law over two actions only, "this one"
+and "any other", one action after the other; at two actions they are columns of the same table.
 """
 
 
 from ..machine import inlined, kernel
-from .count_laws import DEPTH, PAD, expectations, group_players, next_run, own_payoffs
+from .count_groups import group_players
+from .count_laws import DEPTH, PAD, expectations, next_run, own_payoffs
 
-OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3  # payoffs: by own count for all, for each player; by count vector and action; for all
-FACTORED, TABLE, FIXED = 0, 1, 2  # transitions: product over facilities, table over count vectors, the same for all actions
+# payoffs: by own count for all, for each player; by count vector and action; for all
+OWN, EACH, VECTOR, SHARED = 0, 1, 2, 3
+# transitions: product over facilities, table over count vectors, the same for all actions
+FACTORED, TABLE, FIXED = 0, 1, 2
 FLOATS, INTS = 9, 11  # how many arrays the two scratch rows hold
 
 
@@ -49,8 +52,8 @@ def scratch_layout(n_players, n_actions, columns, payoff_kind):
     laws = (DEPTH + 1) * (n_players + 1 + 2 * PAD) if payoff_kind == EACH else 0
     floats = [arena, max(rows * columns, n_players + 1), law, law, n_players * n_actions, 2 * n_players,
               (n_players * n_actions + 2) * max(columns, 1), n_actions * max(columns, 1) + 2 * n_players, laws]
-    ints = [n_players, 2 * n_players + 1, n_players, n_players, n_players, n_players, n_players, n_players + 2, n_players + 1,
-            4 * DEPTH + 2 * n_actions + 2, n_actions + 2]
+    ints = [n_players, 2 * n_players + 1, n_players, n_players, n_players, n_players, n_players, n_players + 2,
+            n_players + 1, 4 * DEPTH + 2 * n_actions + 2, n_actions + 2]
     assert (len(floats), len(ints)) == (FLOATS, INTS)
     return [sum(floats[:e]) for e in range(FLOATS + 1)] + [sum(ints[:e]) for e in range(INTS + 1)]
 
@@ -65,24 +68,24 @@ def extend(row, done, law):
 
 
 @kernel
-def fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions, columns, width, u, few, table):
+def fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions, columns, width, u, mixed, table):
     """The table of state s over all players' count vectors: next states, then rewards.
 
-    few (2 S,): scratch   table (C width,) flat
+    mixed (2 S,): scratch   table (C width,) flat
     """
     size = transitions.shape[1]  # of a facility's states
-    front, back = few[:columns], few[columns:2 * columns]
+    front, back = mixed[:columns], mixed[columns:2 * columns]
     for d in range(n_actions + 1):
         u[d] = 0
     position, more = 0, True
     while more:
         length = u[2] + 1 if n_actions > 2 else (n_players + 1 if n_actions == 2 else 1)
-        fixed, place, rest = 1, s, columns
+        fixed, code, rest = 1, s, columns
         if kind == FACTORED:  # along a run only the counts of facilities 0 and 1 change
             back[0] = 1.0
             for d in range(n_actions):
                 rest //= size
-                x, place = place // rest, place % rest
+                x, code = code // rest, code % rest
                 if d >= 2:
                     until = n_players if d == n_actions - 1 else u[d + 1]
                     fixed = extend(back, fixed, transitions[d, x, until - u[d]])
@@ -114,8 +117,8 @@ def fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions,
 
 
 @kernel
-def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_players, n_actions, s, part, floats, ints,
-                   reward, p_bar, chain):
+def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_players, n_actions, s, part,
+                   floats, ints, reward, p_bar, chain):
     """Contract one state, or with ``part`` 0 or 1 its share: for every player either the one or the other does it.
 
     rewards (1 or N, S, L, N + 1) or (1, S, C, L or 1)   transitions (L, m, N + 1, m), (1, S, C, S) or (1, 1, S, S)
@@ -123,8 +126,9 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
     """
     f, g = layout, layout[FLOATS + 1:]
     arena, aside, law, spare = floats[f[0]:f[1]], floats[f[1]:f[2]], floats[f[2]:f[3]], floats[f[3]:f[4]]
-    prob, pairs, out, few = floats[f[4]:f[5]], floats[f[5]:f[6]], floats[f[6]:f[7]], floats[f[7]:f[8]]
-    slots, slot_group, member, after, head = ints[g[0]:g[1]], ints[g[1]:g[2]], ints[g[2]:g[3]], ints[g[3]:g[4]], ints[g[4]:g[5]]
+    prob, pairs, out, pairs_out = floats[f[4]:f[5]], floats[f[5]:f[6]], floats[f[6]:f[7]], floats[f[7]:f[8]]
+    slots, slot_group, member = ints[g[0]:g[1]], ints[g[1]:g[2]], ints[g[2]:g[3]]
+    after, head = ints[g[3]:g[4]], ints[g[4]:g[5]]
     weight, order, tally, players = ints[g[5]:g[6]], ints[g[6]:g[7]], ints[g[7]:g[8]], ints[g[8]:g[9]]
     tree, u = ints[g[9]:g[10]], ints[g[10]:g[11]]
     n_states, key = chain.size, choose.shape[1]
@@ -134,7 +138,8 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
         width += n_actions
     elif payoff_kind == SHARED:
         width += 1
-    count = group_players(policy, n_actions, slots, slot_group, member, after, head, weight, order, tally, players, prob)
+    count = group_players(policy, n_actions, slots, slot_group, member, after, head, weight, order, tally, players,
+                          prob)
     if kind == FIXED and part <= 0:
         for t in range(n_states):
             chain[t] = transitions[0, 0, s, t]
@@ -144,13 +149,15 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
     low, high = 0, 0
     if width > 0:
         fill_table(kind, payoff_kind, rewards, transitions, s, n_players, n_actions, columns, width, u, out, arena)
-        asked = expectations(arena, players, prob, weight, 0, count, n_actions, choose, width, tree, law, spare, aside, part, out)
+        asked = expectations(arena, players, prob, weight, 0, count, n_actions, choose, width, tree, law, spare, aside,
+                             part, out)
         low, high = asked // key, asked % key
         for i in range(n_players):
             if member[i] < low or member[i] >= high:
                 continue
             for a in range(n_actions):
-                c, found = i * n_actions + a, out[(member[i] * n_actions + a) * width:(member[i] * n_actions + a + 1) * width]
+                c, row = i * n_actions + a, member[i] * n_actions + a
+                found = out[row * width:(row + 1) * width]
                 for t in range(columns):
                     p_bar[c, t] = found[t]
                 if width > columns:
@@ -171,15 +178,17 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
             if payoff_kind == EACH:
                 if part <= 0:
                     laws = floats[f[8]:f[9]].reshape((DEPTH + 1, n_players + 1 + 2 * PAD))
-                    own_payoffs(rewards, s, a, head, after, players, pairs, weight, count, tree, laws, law, spare, n_actions == 2, reward)
+                    own_payoffs(rewards, s, a, head, after, players, pairs, weight, count, tree, laws, law, spare,
+                                n_actions == 2, reward)
                 continue
             for k in range(n_players + 1):
                 arena[k] = rewards[0, s, a, k]
-            asked = expectations(arena, players, pairs, weight, 0, count, 2, choose, 1, tree, law, spare, aside, part, few)
+            asked = expectations(arena, players, pairs, weight, 0, count, 2, choose, 1, tree, law, spare, aside, part,
+                                 pairs_out)
             low, high = asked // key, asked % key
             for i in range(n_players):
                 if member[i] >= low and member[i] < high:
-                    reward[i * n_actions + a] = few[2 * member[i]]
+                    reward[i * n_actions + a] = pairs_out[2 * member[i]]
 
 
 @kernel
@@ -201,8 +210,8 @@ def contract_lone(kind, payoff_kind, rewards, transitions, policy, n_players, s,
 
 
 @kernel
-def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, parts, low, high, floats, ints, reward,
-                   p_bar, chain):
+def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, parts, low, high, floats,
+                   ints, reward, p_bar, chain):
     """Contract units low..high-1 with one share's scratch: states, or halves of states with ``parts`` 2."""
     n_players = policy.shape[1] // n_actions
     for unit in range(low, high):
@@ -210,8 +219,9 @@ def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, poli
         part = -1 if parts == 1 else unit % 2
         if n_actions == 1:
             if part <= 0:
-                contract_lone(kind, payoff_kind, rewards, transitions, policy[s], n_players, s, ints, floats, reward[s], p_bar[s], chain[s])
+                contract_lone(kind, payoff_kind, rewards, transitions, policy[s], n_players, s, ints, floats, reward[s],
+                              p_bar[s], chain[s])
         else:
-            contract_state(kind, payoff_kind, rewards, transitions, choose, layout, policy[s], n_players, n_actions, s, part, floats, ints,
-                           reward[s], p_bar[s], chain[s])
+            contract_state(kind, payoff_kind, rewards, transitions, choose, layout, policy[s], n_players, n_actions, s,
+                           part, floats, ints, reward[s], p_bar[s], chain[s])
 

@@ -5,12 +5,15 @@
 
 A plane with rows j = l U + u (lead group l, tail group u, see :mod:`.joint`) is read once and summed both ways,
 x[l] = sum_u w_tail(u) row_j and y[u] = sum_l w_lead(l) row_j. Reducing x one player after the other gives the lead
-players' marginals, reducing y the tail players', and both are small: two multiply-adds an element, however many players.
+players' marginals, reducing y the tail players', and both are small: two multiply-adds an element, however many
+players.
 
-Own rewards are stored with the player's own action first (:func:`.joint.own_action_first`): its marginal is a dot product
-with the joint probabilities of the others for each of its actions. Shared rewards go through the same cut as transitions.
+Own rewards are stored with the player's own action first (:func:`.joint.own_action_first`): its marginal is a dot
+product with the joint probabilities of the others for each of its actions. Shared rewards go through the same cut as
+transitions.
 
-Scalars that a loop needs are read before it: a load that might alias what the loop writes would stop it from vectorising.
+Scalars that a loop needs are read before it: a load that might alias what the loop writes would stop it from
+vectorising.
 """
 
 from ..machine import inlined, kernel
@@ -24,10 +27,13 @@ LONG = 200  # numbers in a row from which eight rows a pass stream better from m
 def add_eight(rows, width, weight, out):
     """out += sum_u weight[u] rows[u, :] for eight rows at once."""
     r0, r1, r2, r3 = rows[:width], rows[width:2 * width], rows[2 * width:3 * width], rows[3 * width:4 * width]
-    r4, r5, r6, r7 = rows[4 * width:5 * width], rows[5 * width:6 * width], rows[6 * width:7 * width], rows[7 * width:8 * width]
-    w0, w1, w2, w3, w4, w5, w6, w7 = weight[0], weight[1], weight[2], weight[3], weight[4], weight[5], weight[6], weight[7]
+    r4, r5 = rows[4 * width:5 * width], rows[5 * width:6 * width]
+    r6, r7 = rows[6 * width:7 * width], rows[7 * width:8 * width]
+    w0, w1, w2, w3 = weight[0], weight[1], weight[2], weight[3]
+    w4, w5, w6, w7 = weight[4], weight[5], weight[6], weight[7]
     for t in range(width):
-        out[t] += (w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t]) + (w4 * r4[t] + w5 * r5[t] + w6 * r6[t] + w7 * r7[t])
+        out[t] += ((w0 * r0[t] + w1 * r1[t] + w2 * r2[t] + w3 * r3[t])
+                   + (w4 * r4[t] + w5 * r5[t] + w6 * r6[t] + w7 * r7[t]))
 
 
 @inlined
@@ -51,7 +57,8 @@ def add_rows(rows, width, weight, out):
 
 @inlined
 def sum_both(plane, width, lead_weight, tail_weight, x, y):
-    """x[l, :] = sum_u tail_weight[u] plane[l, u, :] and y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a time.
+    """x[l, :] = sum_u tail_weight[u] plane[l, u, :] and y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a
+    time.
 
     plane (L U width,) flat   x (L width,) flat   y (U width,) flat
     """
@@ -134,15 +141,17 @@ def contract_shared(plane, row, n_actions, offset, cut, lead, lead_top, tail, ta
 
 @inlined
 def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, tail, x, y, others, out):
-    """r_i(s, a_i) of every player in one state s of rewards (N, S, J), own action first, or (1, S, J); out (A_total,)."""
+    """r_i(s, a_i) of every player in one state s of rewards (N, S, J), own action first, or (1, S, J); out
+    (A_total,).
+    """
     if rewards.shape[0] == n_actions.size:
         for i in range(n_actions.size):
             contract_own(rewards[i, s], i, row, n_actions, offset, others, out)
     else:
         lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
         tail_top = suffix_weights(row, n_actions, offset, cut, n_actions.size, -1, tail)
-        contract_shared(rewards[0, s], row, n_actions, offset, cut, lead, lead_top, tail, tail_top, x[:lead.size - lead_top],
-                        y[:tail.size - tail_top], out)
+        contract_shared(rewards[0, s], row, n_actions, offset, cut, lead, lead_top, tail, tail_top,
+                        x[:lead.size - lead_top], y[:tail.size - tail_top], out)
 
 
 @inlined
@@ -162,8 +171,8 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, tail, 
 
 
 @kernel
-def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, reward, p_bar,
-                    chain):
+def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, reward,
+                    p_bar, chain):
     """Contract states low..high-1 with one share's scratch.
 
     rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)

@@ -1,8 +1,9 @@
 """The contraction of sparse transitions, and what a player sees of the future, state by state.
 
-Entry k of P(. | s, j), for k in pointer[s J + j]..pointer[s J + j + 1], leads to the state at place slot[k] of the union of all
-next states of s, chain_index[chain_pointer[s]..]. Where that union is short, as with local moves, every player's marginal
-transitions over it are kept (``p_bar``) and P is read once an evaluation; else rows are read again for each value function.
+Entry k of P(. | s, j), for k in pointer[s J + j]..pointer[s J + j + 1], leads to the state at place slot[k] of the
+union of all next states of s, chain_index[chain_pointer[s]..]. Where that union is short, as with local moves, every
+player's marginal transitions over it are kept (``p_bar``) and P is read once an evaluation; else rows are read again
+for each value function.
 """
 
 import numpy as np
@@ -48,8 +49,8 @@ def sum_state(pointer, probability, slot, row, width, lead_weight, tail_weight, 
 
 
 @kernel
-def contract_states(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, low, high, lead, tail, x, y,
-                    others, reward, p_bar, chain):
+def contract_states(what, rewards, pointer, probability, slot, chain_pointer, policy, n_actions, offset, cut, low, high,
+                    lead, tail, x, y, others, reward, p_bar, chain):
     """Contract states low..high-1 with one share's scratch.
 
     rewards (N or 1, S, J)   policy, reward (S, A_total)   chain (pattern,)
@@ -77,8 +78,8 @@ def contract_states(what, rewards, pointer, probability, slot, chain_pointer, po
 
 
 @kernel
-def look_states(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, low, high, plane, others,
-                near, reward, p_bar, value, q):
+def look_states(i, pointer, probability, slot, chain_pointer, chain_index, discount, policy, n_actions, offset, low,
+                high, plane, others, near, reward, p_bar, value, q):
     """q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t) for player i's columns c in states low..high-1.
 
     plane (J,), near (widest union,), others: one share's scratch
@@ -102,7 +103,8 @@ def look_states(i, pointer, probability, slot, chain_pointer, chain_index, disco
         for l in range(size // after):
             for a in range(n):
                 for u in range(after):
-                    plane[a * size + l * after + u] = gather_dot(probability, slot, pointer[row], pointer[row + 1], ahead)
+                    plane[a * size + l * after + u] = gather_dot(probability, slot, pointer[row], pointer[row + 1],
+                                                                 ahead)
                     row += 1
         contract_own(plane, i, policy[s], n_actions, offset, others, q[s])
         for c in range(offset[i], offset[i + 1]):

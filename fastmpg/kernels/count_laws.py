@@ -1,25 +1,26 @@
 """Laws of counts: what a player can expect when only the numbers of players on each action matter.
 
-A count vector (n_1, .., n_L) of m players is stored at k = sum_d C(u_d + d - 1, d), d = 1..L-1, u_d = n_1 + .. + n_d. One
-player more on action a adds 1 to u_a, .., u_{L-1}, and the vectors of fewer players are a prefix of those of more: one more
-on the last action changes no index. Vectors that differ in u_1 alone lie side by side, a *run*.
+A count vector (n_1, .., n_L) of m players is stored at k = sum_d C(u_d + d - 1, d), d = 1..L-1, u_d = n_1 + .. + n_d.
+One player more on action a adds 1 to u_a, .., u_{L-1}, and the vectors of fewer players are a prefix of those of more:
+one more on the last action changes no index. Vectors that differ in u_1 alone lie side by side, a *run*.
 
-Expectations over the others come from divide and conquer over the players, on the side of the tables. A *view* of a set of
-m players is the table f summed over everyone outside the set,
+Expectations over the others come from divide and conquer over the players, on the side of the tables. A *view* of a set
+of m players is the table f summed over everyone outside the set,
 
     view(n) = E f(n + counts of the players outside),      n over the count vectors of the m players,
 
-so that the view of one player alone, L entries, is what it expects from each of its actions. The view of half a set comes
-from the set's own by summing out the other half: one player at a time, view'(n) = sum_a p(a) view(n + e_a), or for two
-actions all of them at once by their law, which is the cheaper then. All N players cost about N^2 sums a column at two
-actions, without the log N of growing every player's law of the others. Players with equal rows are one *group* and asked
-once; sets of few groups go by the law of the others itself. Only sums of products of probabilities are formed.
+so that the view of one player alone, L entries, is what it expects from each of its actions. The view of half a set
+comes from the set's own by summing out the other half: one player at a time, view'(n) = sum_a p(a) view(n + e_a), or
+for two actions all of them at once by their law, which is the cheaper then. All N players cost about N^2 sums a column
+at two actions, without the log N of growing every player's law of the others. Players with equal rows are one *group*
+and asked once; sets of few groups go by the law of the others itself. Only sums of products of probabilities are
+formed.
 """
 
-import numpy as np
 
 from ..machine import inlined, kernel
 from .contract_dense import add_rows
+from .count_groups import middle
 from .vector import dot
 
 PAD = 4  # zeros on either side of a law over two actions: four players are added at a time
@@ -33,87 +34,11 @@ def add_slow(weight, source, out):
         out[e] += weight * source[e]
 
 
-# ---------------------------------------------------------------------------------------------------------- groups
-@kernel
-def group_players(row, n_actions, slots, slot_group, member, after, head, weight, order, tally, players, prob):
-    """Groups of players with equal rows, the largest first; returns how many.
-
-    row (N L,)   slots (N,) and slot_group (2 N + 1,), order (N,), tally (N + 2,): scratch
-    member (N,): the group of a player   head (N,): its first player   after (N,): the next player of the same group or -1
-    players (N + 1,): players in the groups before   prob (N L,): the groups' rows   weight (N,): players in a group
-    """
-    n_players, n_slots, count = member.size, slot_group.size, 0
-    for e in range(n_slots):
-        slot_group[e] = -1
-    for i in range(n_players):
-        own = row[i * n_actions:(i + 1) * n_actions]
-        mixed = 0.0
-        for a in range(n_actions):
-            mixed = mixed * 0.6180339887498949 + own[a] * 1048583.7654321
-        mixed -= np.floor(mixed)
-        e = int(mixed * n_slots) if mixed >= 0.0 and mixed < 1.0 else 0  # a diverged policy holds NaN
-        while True:
-            g = slot_group[e]
-            if g < 0:
-                slot_group[e] = count
-                slots[count], weight[count] = i, 1
-                member[i] = count
-                count += 1
-                break
-            other, same = slots[g] * n_actions, True
-            for a in range(n_actions):
-                same = same and own[a] == row[other + a]
-            if same:
-                member[i] = g
-                weight[g] += 1
-                break
-            e = e + 1 if e + 1 < n_slots else 0
-    for w in range(n_players + 2):  # by falling weight, in order of appearance where equal
-        tally[w] = 0
-    for g in range(count):
-        tally[n_players - weight[g] + 1] += 1
-    for w in range(1, n_players + 2):
-        tally[w] += tally[w - 1]
-    for g in range(count):
-        w = n_players - weight[g]
-        order[g] = tally[w]
-        tally[w] += 1
-    for g in range(count):
-        players[order[g] + 1] = weight[g]
-        for a in range(n_actions):
-            prob[order[g] * n_actions + a] = row[slots[g] * n_actions + a]
-        head[order[g]] = -1
-    players[0] = 0
-    for g in range(count):
-        weight[g] = players[g + 1]
-        players[g + 1] += players[g]
-    for i in range(n_players - 1, -1, -1):
-        g = order[member[i]]
-        member[i] = g
-        after[i] = head[g]
-        head[g] = i
-    return count
-
-
-@kernel
-def middle(players, low, high):
-    """Where groups low..high-1, at least two, fall into two sets whose larger one has fewest players."""
-    first, last = low + 1, high - 1
-    while first < last:
-        mid = (first + last) // 2
-        if 2 * players[mid] >= players[low] + players[high]:
-            last = mid
-        else:
-            first = mid + 1
-    if first > low + 1 and players[high] - players[first - 1] <= players[first] - players[low]:
-        first -= 1
-    return first
-
-
 # ------------------------------------------------------------------------------------------------------------ laws
 @kernel
 def grow_pairs(law, m, prob, weight, low, high, skip, spare):
-    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a law.
+    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a
+    law.
 
     law, spare (N + 1 + 2 PAD,): the law of m players at [PAD], zeros around it; the sum ends in ``law``.
     prob (G, 2) flat   weight (G,)   Returns the number of players.
@@ -153,7 +78,7 @@ def grow_pairs(law, m, prob, weight, low, high, skip, spare):
 
 
 @inlined
-def nobody(law):
+def law_of_none(law):
     """The law of the counts of no player, with zeros around it."""
     for k in range(2 * PAD + 1):
         law[k] = 0.0
@@ -216,7 +141,7 @@ def grow(law, m, prob, weight, low, high, skip, n_actions, choose, u, at, spare)
 @kernel
 def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, spare):
     """Law of groups low..high-1 without one player of ``skip``, from index PAD on; returns the number of players."""
-    nobody(law)
+    law_of_none(law)
     if n_actions == 2:
         return grow_pairs(law, 0, prob, weight, low, high, skip, spare)
     return grow(law, 0, prob, weight, low, high, skip, n_actions, choose, u, at, spare)
@@ -225,7 +150,9 @@ def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, 
 # ----------------------------------------------------------------------------------------------------------- views
 @kernel
 def sum_out_law(view, law, m, width, out):
-    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of ``width``."""
+    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of
+    ``width``.
+    """
     size = out.size
     for e in range(size):
         out[e] = 0.0
@@ -233,9 +160,11 @@ def sum_out_law(view, law, m, width, out):
     while j + 8 <= m + 1:
         s0, s1, s2, s3 = view[j * width:], view[(j + 1) * width:], view[(j + 2) * width:], view[(j + 3) * width:]
         s4, s5, s6, s7 = view[(j + 4) * width:], view[(j + 5) * width:], view[(j + 6) * width:], view[(j + 7) * width:]
-        w0, w1, w2, w3, w4, w5, w6, w7 = law[j], law[j + 1], law[j + 2], law[j + 3], law[j + 4], law[j + 5], law[j + 6], law[j + 7]
+        w0, w1, w2, w3 = law[j], law[j + 1], law[j + 2], law[j + 3]
+        w4, w5, w6, w7 = law[j + 4], law[j + 5], law[j + 6], law[j + 7]
         for e in range(size):
-            out[e] += (w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e]) + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e] + w7 * s7[e])
+            out[e] += ((w0 * s0[e] + w1 * s1[e] + w2 * s2[e] + w3 * s3[e])
+                       + (w4 * s4[e] + w5 * s5[e] + w6 * s6[e] + w7 * s7[e]))
         j += 8
     while j <= m:
         add_slow(law[j], view[j * width:j * width + size], out)
@@ -331,7 +260,8 @@ def by_laws(players, low, mid, high, n_actions, choose, width):
 
 
 @kernel
-def expectations(arena, players, prob, weight, first, last, n_actions, choose, width, ints, law, spare, aside, part, out):
+def expectations(arena, players, prob, weight, first, last, n_actions, choose, width, ints, law, spare, aside, part,
+                 out):
     """What every group expects from each of its actions, for every column of a table over the counts of all players.
 
     arena (arena_size rows of ``width``,) flat: the table of all players first, views of smaller sets after it
@@ -340,7 +270,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
     out (G, L, width) flat
     Returns the groups that were asked: low * (N + 1) + high.
     """
-    n_low, n_high, n_base, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high = ints[:DEPTH], ints[DEPTH:2 * DEPTH]
+    n_base, n_stage = ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     u, at = ints[4 * DEPTH:4 * DEPTH + n_actions + 1], ints[4 * DEPTH + n_actions + 1:]
     key, step, block = choose.shape[1], choose[n_actions - 1], n_actions * width
     asked_low, asked_high = first, last
@@ -363,7 +294,8 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
                 from_, to = (low, half) if part == 0 else (half, high)
                 asked_low, asked_high = from_, to
             for g in range(from_, to):
-                ask_group(view, prob, weight, low, high, g, n_actions, choose, u, at, width, law, spare, out[g * block:(g + 1) * block])
+                ask_group(view, prob, weight, low, high, g, n_actions, choose, u, at, width, law, spare,
+                          out[g * block:(g + 1) * block])
             depth -= 1
             continue
         if depth == 0 and part >= 0:
@@ -374,28 +306,31 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
             n_stage[depth] = stage + 1
         below = base + step[n + 1]
         if stage == 0:
-            sum_out_groups(view, players[mid] - players[low], prob, weight, mid, high, n_actions, choose, u, at, width, law, spare, aside,
-                           arena[below * width:])
+            sum_out_groups(view, players[mid] - players[low], prob, weight, mid, high, n_actions, choose, u, at, width,
+                           law, spare, aside, arena[below * width:])
         else:
-            sum_out_groups(view, players[high] - players[mid], prob, weight, low, mid, n_actions, choose, u, at, width, law, spare, aside,
-                           arena[below * width:])
+            sum_out_groups(view, players[high] - players[mid], prob, weight, low, mid, n_actions, choose, u, at, width,
+                           law, spare, aside, arena[below * width:])
         depth += 1
-        n_low[depth], n_high[depth], n_base[depth], n_stage[depth] = (low if stage == 0 else mid), (mid if stage == 0 else high), below, 0
+        n_low[depth], n_high[depth] = (low if stage == 0 else mid), (mid if stage == 0 else high)
+        n_base[depth], n_stage[depth] = below, 0
     return asked_low * key + asked_high
 
 
 # ------------------------------------------------------------------------- payoffs of every player's own, two actions
 @kernel
 def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, ints, laws, law, spare, both, out):
-    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at once.
+    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at
+    once.
 
     payoffs (N, S, L, N + 1)   prob (G, 2) flat: probability of the action and of all the others
     laws (DEPTH + 1, N + 1 + 2 PAD)   both: two actions, serve action 1 from the same law too   out (N L,)
     """
-    n_low, n_high, n_size, n_stage = ints[:DEPTH], ints[DEPTH:2 * DEPTH], ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
+    n_low, n_high = ints[:DEPTH], ints[DEPTH:2 * DEPTH]
+    n_size, n_stage = ints[2 * DEPTH:3 * DEPTH], ints[3 * DEPTH:4 * DEPTH]
     n_actions, n_players, depth = payoffs.shape[2], payoffs.shape[0], 0
     n_low[0], n_high[0], n_size[0], n_stage[0] = 0, count, 0, 0
-    nobody(laws[0])
+    law_of_none(laws[0])
     while depth >= 0:
         low, high, m, stage = n_low[depth], n_high[depth], n_size[depth], n_stage[depth]
         if stage == 2:

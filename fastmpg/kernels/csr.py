@@ -148,21 +148,22 @@ def merge(columns, chances, count, order, into, values):
 
 @kernel
 def product_row(row, tables, starts, bounds, index, probability, sizes, columns, values):
-    """Row ``row`` of a product of local transitions into columns, values; returns its length. See models/markov/moves.py.
+    """Row ``row`` of a product of local transitions into columns, values; returns its length. See
+    models/markov/moves.py.
 
     tables (L, J): local joint action   starts (L,): first row of every factor   bounds: its rows' pointer
     sizes (L, 2): states, joint actions
     """
     n_joint, n_factors = tables.shape[1], tables.shape[0]
     s, j = row // n_joint, row % n_joint
-    place = 1
+    stride = 1
     for l in range(n_factors):
-        place *= sizes[l, 0]
+        stride *= sizes[l, 0]
     columns[0], values[0] = 0, 1.0
     done = 1
     for l in range(n_factors):
-        place //= sizes[l, 0]
-        local = starts[l] + (s // place % sizes[l, 0]) * sizes[l, 1] + tables[l, j]
+        stride //= sizes[l, 0]
+        local = starts[l] + (s // stride % sizes[l, 0]) * sizes[l, 1] + tables[l, j]
         first, count = bounds[local], bounds[local + 1] - bounds[local]
         for e in range(done - 1, -1, -1):  # backwards: what is written lies behind what is still to be read
             for k in range(count - 1, -1, -1):
@@ -180,10 +181,10 @@ def product_counts(tables, starts, bounds, sizes, pointer):
         whole *= sizes[l, 0]
     pointer[0] = 0
     for row in range(pointer.size - 1):
-        s, j, place, count = row // n_joint, row % n_joint, whole, 1
+        s, j, stride, count = row // n_joint, row % n_joint, whole, 1
         for l in range(n_factors):
-            place //= sizes[l, 0]
-            local = starts[l] + (s // place % sizes[l, 0]) * sizes[l, 1] + tables[l, j]
+            stride //= sizes[l, 0]
+            local = starts[l] + (s // stride % sizes[l, 0]) * sizes[l, 1] + tables[l, j]
             count *= bounds[local + 1] - bounds[local]
         pointer[row + 1] = pointer[row] + count
 

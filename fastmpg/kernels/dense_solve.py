@@ -1,8 +1,8 @@
 """Dense linear systems of one induced chain: (I - gamma P) V = r for values, its transpose for visitation.
 
 I - gamma P is strictly diagonally dominant by rows, so elimination needs no pivoting (growth at most 2). Small systems
-are solved by our own elimination inside the compiled loop, larger ones by scipy's LAPACK called from it by address; large sparse
-chains are those of :mod:`.sparse_solve`.
+are solved by our own elimination inside the compiled loop, larger ones by scipy's LAPACK called from it by address;
+large sparse chains are those of :mod:`.sparse_solve`.
 """
 
 import numpy as np
@@ -68,8 +68,8 @@ def solve(lu, pivot, routines, scalars, rhs, transposed):
         scalars[0], scalars[1], scalars[2] = n, 0, rhs.shape[0]
         scalars[3] = 0x4E4E4E4E if transposed else 0x54545454  # LAPACK sees our rows as columns: 'N' and 'T' swap
         size, info, count = scalars.ctypes.data, scalars[1:].ctypes.data, scalars[2:].ctypes.data
-        call_address(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data, rhs.ctypes.data, size,
-                                   info))
+        call_address(routines[1], (scalars[3:].ctypes.data, size, count, lu.ctypes.data, size, pivot.ctypes.data,
+                                   rhs.ctypes.data, size, info))
         return
     for i in range(rhs.shape[0]):
         x = rhs[i]

@@ -16,10 +16,11 @@ TINY = 2.2250738585072014e-308  # smallest normal number
 
 
 LN2_HIGH, LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # ln 2 in two pieces: k times the first is exact
-_EXP = constants(SMALLEST, 1.4426950408889634, ROUND, -LN2_HIGH, -LN2_LOW, 0.5, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040, 1 / 40320,
-                 1 / 362880, 1 / 3628800, 1 / 39916800, 1 / 479001600, 1 / 6227020800, 1.0)
+_EXP = constants(SMALLEST, 1.4426950408889634, ROUND, -LN2_HIGH, -LN2_LOW, 0.5, 1 / 6, 1 / 24, 1 / 120, 1 / 720,
+                 1 / 5040, 1 / 40320, 1 / 362880, 1 / 3628800, 1 / 39916800, 1 / 479001600, 1 / 6227020800, 1.0)
 _LOG = constants(ROUND, LN2_HIGH, LN2_LOW, 1.531383769920937332e-01, 2.222219843214978396e-01, 3.999999999940941908e-01,
-                 1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01, 6.666666666666735130e-01, 0.5, 1.0, 2.0)
+                 1.479819860511658591e-01, 1.818357216161805012e-01, 2.857142874366239149e-01, 6.666666666666735130e-01,
+                 0.5, 1.0, 2.0)
 
 
 @precise
@@ -33,7 +34,8 @@ def exp(x):
     r = fma(k, constant(c, 4), fma(k, constant(c, 3), y))
     r2 = r * r
     r4 = r2 * r2
-    low = fma(r2, fma(r, constant(c, 6), constant(c, 5)), r + constant(c, 17))  # Taylor to r^13 / 13!, by pairs: short chains
+    # Taylor to r^13 / 13!, by pairs: short chains
+    low = fma(r2, fma(r, constant(c, 6), constant(c, 5)), r + constant(c, 17))
     mid = fma(r2, fma(r, constant(c, 10), constant(c, 9)), fma(r, constant(c, 8), constant(c, 7)))
     high = fma(r2, fma(r, constant(c, 14), constant(c, 13)), fma(r, constant(c, 12), constant(c, 11)))
     tail = fma(r, constant(c, 16), constant(c, 15))
@@ -45,8 +47,8 @@ def exp(x):
 def log(x):
     """Natural logarithm to 3e-16 for normal x > 0; what it gives for other x means nothing.
 
-    x = 2^k m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(s) for s = f / (2 + f), f = m - 1; the polynomial in s^2 is that
-    of FreeBSD's msun (e_log.c).
+    x = 2^k m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(s) for s = f / (2 + f), f = m - 1; the polynomial in s^2
+    is that of FreeBSD's msun (e_log.c).
     """
     c = _LOG()
     above = bits(x) - HALF_ROOT

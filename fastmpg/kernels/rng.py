@@ -1,13 +1,14 @@
-"""Randomness by counting: Philox4x32-10 of Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
+"""Randomness by counting: Philox4x32-10 of Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as
+1, 2, 3".
 
-A draw is a function of (key of the run, step, index, stream): the same whatever the threads, the chunks or the order in which
-it is asked for. Keys come from numpy's SeedSequence. A block of four words makes two uniform numbers of 52 bits.
+A draw is a function of (key of the run, step, index, stream): the same whatever the threads, the chunks or the order in
+which it is asked for. Keys come from numpy's SeedSequence. A block of four words makes two uniform numbers of 52 bits.
 """
 
 import numpy as np
 
 from ..machine import inlined, precise
-from ..machine.vectors import LANES, columns_out, load, number, spread, store, whole
+from ..machine.vectors import LANES, broadcast, columns_out, load, number, store, whole
 
 ACTIONS, ENVIRONMENT, START = 0, 1, 2  # streams
 WORD = np.uint64(0xFFFFFFFF)
@@ -18,7 +19,9 @@ SHIFT, DROP, EXPONENT = np.uint64(32), np.uint64(12), np.uint64(0x3FF00000000000
 
 @precise
 def philox(c0, c1, c2, c3, k0, k1):
-    """Ten rounds on a counter and a key of 32-bit words, each in a uint64 or in a vector of them; only low halves of the result count."""
+    """Ten rounds on a counter and a key of 32-bit words, each in a uint64 or in a vector of them; only low halves of
+    the result count.
+    """
     for _ in range(10):
         first, second = (c0 & WORD) * MULTIPLY[0], (c2 & WORD) * MULTIPLY[1]
         c0, c1, c2, c3 = (second >> SHIFT) ^ c1 ^ k0, second, (first >> SHIFT) ^ c3 ^ k1, first
@@ -44,17 +47,18 @@ STEPS = np.arange(LANES, dtype=np.uint64)
 
 @inlined
 def fill_steps(key, step, players, draws, starts, scratch, out):
-    """What LANES steps from ``step`` on need: out[starts[b] + i] for player i, out[starts[b] + 2 ceil(players / 2) + d] for draw d.
+    """What LANES steps from ``step`` on need: out[starts[b] + i] for player i, out[starts[b] + 2 ceil(players / 2) + d]
+    for draw d.
 
     starts (LANES,)   scratch (LANES^2,)   Rows of ``out`` are rounded up to LANES numbers.
     """
-    lanes, key0, key1 = load(STEPS, 0) + step, spread(key[0]), spread(key[1])
+    lanes, key0, key1 = load(STEPS, 0) + step, broadcast(key[0]), broadcast(key[1])
     acting = (players + 1) // 2
     blocks = acting + (draws + 1) // 2
     for b in range(0, blocks, LANES // 2):
         for c in range(min(LANES // 2, blocks - b)):
             block, stream = (b + c, ACTIONS) if b + c < acting else (b + c - acting, ENVIRONMENT)
-            u, v = pair(key0, key1, lanes, spread(np.uint64(block)), spread(np.uint64(stream)))
+            u, v = pair(key0, key1, lanes, broadcast(np.uint64(block)), broadcast(np.uint64(stream)))
             store(scratch, 2 * LANES * c, u)
             store(scratch, 2 * LANES * c + LANES, v)
         columns_out(out, starts, 2 * b, scratch, 0)

@@ -75,8 +75,8 @@ def divergence(row, other):
 def check_policy_rows(policy, offset, fault, k):
     """Note the first row that is no probability row, and nothing once there is a note.
 
-    policy (S, A_total)   offset (N + 1,)   fault (5,): k, or -1 as long as all is well; state; player; action, or -1 where the entries are
-    fine and their sum is not 1; the entry, or the sum
+    policy (S, A_total)   offset (N + 1,)   fault (5,): k, or -1 as long as all is well; state; player; action,
+    or -1 where the entries are fine and their sum is not 1; the entry, or the sum
     """
     if fault[0] >= 0.0:
         return

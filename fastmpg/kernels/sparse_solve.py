@@ -1,9 +1,9 @@
 """Large sparse chains: (I - gamma P) x = b, or its transpose, by preconditioned BiCGSTAB inside iterative refinement.
 
-I - gamma P is an M-matrix, so that an incomplete factorisation without fill exists and is stable (Meijerink and van der Vorst
-1977). Where most states have one likely successor, states are eliminated after it: chains that are nearly deterministic, which
-defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped to the diagonal halves the
-iterations on regular grids, and multiplies them by eight on random chains.)
+I - gamma P is an M-matrix, so that an incomplete factorisation without fill exists and is stable (Meijerink and van der
+Vorst 1977). Where most states have one likely successor, states are eliminated after it: chains that are nearly
+deterministic, which defeat every Krylov method in a random order, are then nearly triangular. (Adding what is dropped
+to the diagonal halves the iterations on regular grids, and multiplies them by eight on random chains.)
 
 Every solution ends with a residual that is computed afresh, and is corrected until that is rounding. What it returns
 bounds the true residual, rounding of its own included (:func:`certificate`), so that for rows that sum to 1
@@ -59,10 +59,10 @@ def pack(pointer, index, chain, packed, column):
 
 
 @kernel
-def order_states(pointer, index, chain, order, place, stack):
+def order_states(pointer, index, chain, order, rank, stack):
     """The order of elimination: by likeliest successors first where these decide, else as the states are numbered.
 
-    order, place (S,) int32, inverse to each other   stack (S,) int32
+    order, rank (S,) int32, inverse to each other   stack (S,) int32
     """
     n, mass = order.size, 0.0
     for s in range(n):
@@ -72,35 +72,35 @@ def order_states(pointer, index, chain, order, place, stack):
                 best, where = chain[k], np.int64(index[k])
         mass += best
         order[s] = where
-        place[s] = -1
+        rank[s] = -1
     if mass < LIKELY * n:
         for s in range(n):
             order[s] = s
-            place[s] = s
+            rank[s] = s
         return
     count = 0
     for first in range(n):
         depth, s = 0, first
-        while place[s] == -1:
-            place[s] = -2
+        while rank[s] == -1:
+            rank[s] = -2
             stack[depth] = s
             depth += 1
             s = order[s]
         while depth > 0:
             depth -= 1
-            place[stack[depth]] = count
+            rank[stack[depth]] = count
             count += 1
     for s in range(n):
-        order[place[s]] = s
+        order[rank[s]] = s
 
 
 @kernel
 def factor(pointer, index, chain, gamma, factors):
     """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
-    order, place, here, start = factors.order, factors.place, factors.here, factors.start
+    order, rank, here, start = factors.order, factors.rank, factors.here, factors.start
     middle, column, value = factors.middle, factors.column, factors.value
     n = order.size
-    order_states(pointer, index, chain, order, place, here)
+    order_states(pointer, index, chain, order, rank, here)
     for s in range(n):
         here[s] = -1
     end = 0
@@ -117,7 +117,7 @@ def factor(pointer, index, chain, gamma, factors):
             if t == s:
                 own -= gamma * p
             elif p > low:
-                c, at = place[t], end
+                c, at = rank[t], end
                 while at > start[i] and column[at - 1] > c:
                     column[at], value[at] = column[at - 1], value[at - 1]
                     at -= 1
@@ -174,7 +174,8 @@ def precondition(factors, r, transposed, z, out):
 
 @kernel
 def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, scratch):
-    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the iterations.
+    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the
+    iterations.
 
     Right-preconditioned, so that the residual that it watches is that of the system itself.
     """
@@ -246,8 +247,8 @@ def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch
     """Solve in place for one right-hand side, to rounding, or to a residual of ``share`` times rhs's own norm.
 
     rhs (S,)   scratch (VECTORS, S)
-    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the largest
-    entry.
+    Returns the norm of the residual, computed afresh, with a bound on its rounding: 1-norm if transposed, else the
+    largest entry.
     """
     left = _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch)
     return certificate(pointer, index, gamma, scratch[0], rhs, transposed, left, scratch[2])
@@ -326,6 +327,10 @@ def sparse_apply(pointer, index, chain, gamma, x, transposed, out):
 
 @kernel
 def _residual(pointer, index, chain, gamma, b, x, transposed, r):
+    """r (S,) = b - (I - gamma P) x, or of the transpose, with P in CSR rows.
+
+    pointer (S + 1,), index, chain (pattern,)   b, x (S,)
+    """
     sparse_apply(pointer, index, chain, gamma, x, transposed, r)
     for s in range(x.size):
         r[s] = b[s] - r[s]
@@ -333,7 +338,8 @@ def _residual(pointer, index, chain, gamma, b, x, transposed, r):
 
 @kernel
 def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
-    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is kept.
+    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is
+    kept.
 
     Returns how far x[s] moved.
     """
@@ -358,7 +364,8 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
 
 @kernel
 def gauss_seidel(pointer, index, chain, gamma, b, x, r, target, transposed):
-    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep, always.
+    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep,
+    always.
 
     b, x, r (S,): x is where to start, and ends as the solution; r is scratch   Returns the residual's norm.
     """

@@ -28,7 +28,9 @@ def add(factor, a, out):
 
 @precise
 def gather_dot(a, index, first, last, x):
-    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are two to four times slower."""
+    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are two to four times
+    slower.
+    """
     t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
     k = first
     while k + 4 <= last:

@@ -1,12 +1,13 @@
 """Compiled code on disk: object code alone, keyed by all that decides it, in a folder that nobody else can write to.
 
-An entry is the machine code of one unit (see :mod:`.units`): no pickle, so that reading one runs nothing. Its name hashes the unit's
-name, the types it was compiled for, the processor, the versions, and the sources of the *import closure* of the modules that
-its kernel and the classes among its types come from: editing a file compiles again what imports it, and nothing else. What was
-edited after this process began is not kept: nobody knows which of the two texts its code was made of.
+An entry is the machine code of one unit (see :mod:`.units`): no pickle, so that reading one runs nothing. Its name
+hashes the unit's name, the types it was compiled for, the processor, the versions, and the sources of the *import
+closure* of the modules that its kernel and the classes among its types come from: editing a file compiles again what
+imports it, and nothing else. What was edited after this process began is not kept: nobody knows which of the two texts
+its code was made of.
 
-A folder or an entry that belongs to somebody else, or that others may write to, is not used. Nothing that is found in the cache
-can do more than be compiled again.
+A folder or an entry that belongs to somebody else, or that others may write to, is not used. Nothing that is found in
+the cache can do more than be compiled again.
 """
 
 from __future__ import annotations
@@ -131,7 +132,9 @@ def _stamp(modules: frozenset[str]) -> str:
 
 
 def stamp(modules: Iterable[str]) -> str:
-    """Hash of the sources that code made of these modules depends on, by their full names; OSError where they are not known."""
+    """Hash of the sources that code made of these modules depends on, by their full names; OSError where they are not
+    known.
+    """
     return _stamp(frozenset(module.partition(".")[2] for module in modules))
 
 
@@ -170,7 +173,8 @@ def usable(folder: Path) -> bool:
                 _warn(f"{each} is no folder: {advice}")
                 return False
             if not _mine(os.stat(each)):
-                whose = "others may write to it" if os.stat(each).st_uid == os.getuid() else "it belongs to somebody else"
+                own = os.stat(each).st_uid == os.getuid()
+                whose = "others may write to it" if own else "it belongs to somebody else"
                 _warn(f"{each} is not used, as {whose}: {advice}, or take their right away (chmod go-w)")
                 return False
         if not os.access(folder, os.W_OK):
@@ -182,9 +186,13 @@ def usable(folder: Path) -> bool:
 
 
 def key(kernel: Any, kinds: str, modules: Iterable[str], machine: Iterable[Any]) -> str:
-    """The name of an entry: readable, and a hash of all that decides what the code does; OSError where the sources are not known."""
-    parts = [kernel.__module__, kernel.__qualname__, kinds, stamp(modules), *map(repr, machine), *versions().values(), sys.byteorder]
-    return f"{kernel.__qualname__.replace('<locals>.', '')}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+    """The name of an entry: readable, and a hash of all that decides what the code does; OSError where the sources are
+    not known.
+    """
+    parts = [kernel.__module__, kernel.__qualname__, kinds, stamp(modules), *map(repr, machine), *versions().values(),
+             sys.byteorder]
+    digest = hashlib.sha256(chr(0).join(parts).encode()).hexdigest()
+    return f"{kernel.__qualname__.replace('<locals>.', '')}-{digest[:32]}"
 
 
 def load(name: str) -> tuple[dict[str, Any], bytes] | None:
@@ -208,7 +216,8 @@ def load(name: str) -> tuple[dict[str, Any], bytes] | None:
             return None
         facts, _, code = body.partition(b"\n")
         read = json.loads(facts)
-        return (read, code) if isinstance(read, dict) and read.get("name") == name and isinstance(read.get("symbol"), str) else None
+        fits = isinstance(read, dict) and read.get("name") == name and isinstance(read.get("symbol"), str)
+        return (read, code) if fits else None
     except (OSError, ValueError):
         return None
 

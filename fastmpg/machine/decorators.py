@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
 from .._check import shown
-from .frames import Entry
+from .calls import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler
 
@@ -25,7 +25,8 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
     _entry: Any = None
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        return super().get_call_template(tuple(types.int64 if isinstance(each, types.IntegerLiteral) else each for each in args), kws)
+        return super().get_call_template(tuple(types.int64 if isinstance(each, types.IntegerLiteral) else each
+                                               for each in args), kws)
 
     def __call__(self, *args: Any) -> Any:
         if self._entry is None:
@@ -36,7 +37,8 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
 def _compile(function: F, **options: Any) -> F:
     if UNCOMPILED:
         return function
-    chosen = {**OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "pipeline_class": InnerCompiler, **options}
+    chosen = {**OPTIONS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True, "pipeline_class": InnerCompiler,
+              **options}
     dispatcher = njit(**chosen)(function)
     dispatcher.__class__ = _Kernel
     return dispatcher  # type: ignore[no-any-return]
@@ -48,20 +50,24 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """As :func:`kernel`, always inlined: for what runs at every step of a small game, where handing arrays over shows."""
+    """As :func:`kernel`, always inlined: for what runs at every step of a small game, where handing arrays over
+    shows.
+    """
     return _compile(function, forceinline=True)
 
 
 def precise(function: F) -> F:
-    """As :func:`inlined` for arithmetic that rounds as it is written: the same bits wherever it is inlined or vectorised."""
+    """As :func:`inlined` for arithmetic that rounds as it is written: the same bits wherever it is inlined or
+    vectorised.
+    """
     return _compile(function, fastmath=False, forceinline=True)
 
 
 def user_kernel(function: F) -> F:
     """Compile the ``update`` of a rule of your own (or any kernel) on its first call.
 
-    It takes arrays, scalars and NamedTuples of them, may allocate, and runs inside the same compiled loop as the rules of
-    the package. It is compiled in every process: what a user's function calls cannot be stamped.
+    It takes arrays, scalars and NamedTuples of them, may allocate, and runs inside the same compiled loop as the rules
+    of the package. It is compiled in every process: what a user's function calls cannot be stamped.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Functions that mean something else for every NamedTuple class: found at compile time, by the name of a static kernel."""
+"""Functions that mean something else for every NamedTuple class, found at compile time by a static kernel's name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global
 
 from .decorators import user_kernel
+from .frames import Held
 
 T = TypeVar("T")
 _compiled: dict[Any, Any] = {}  # users' plain functions
@@ -19,12 +20,13 @@ _compiled: dict[Any, Any] = {}  # users' plain functions
 def method(name: str, default: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """A generic function that runs the static kernel ``name`` of the NamedTuple class of its first argument.
 
-    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``default`` is the kernel
-    of classes that have none.
+    Compiled code finds the kernel at compile time; uncompiled code (``NUMBA_DISABLE_JIT=1``) at run time. ``default``
+    is the kernel of classes that have none.
     """
 
     def generic(obj: Any, *args: Any) -> Any:
-        return getattr(type(obj), name, default)(obj, *args)  # type: ignore[misc]
+        kind = type(obj.frame if isinstance(obj, Held) else obj)
+        return getattr(kind, name, default)(obj, *args)  # type: ignore[misc]
 
     generic.__name__ = generic.__qualname__ = name
 

@@ -15,12 +15,13 @@ from numba.extending import get_cython_function_address
 from numba.np.ufunc import parallel
 
 from .._check import integer
-from .frames import Bound, Unit, call
+from .calls import Unit, call
+from .frames import Bound
 from .options import UNCOMPILED
 
 _lock = threading.RLock()
-# 1 in a child of a process whose pool of threads had started: the pool is not there in the child, and OpenMP ends a process
-# that enters it all the same. Shares are then done one after the other: the same bits.
+# 1 in a child of a process whose pool of threads had started: the pool is not there in the child, and OpenMP ends a
+# process that enters it all the same. Shares are then done one after the other: the same bits.
 _forked = np.zeros(1, np.int64)
 
 
@@ -66,7 +67,9 @@ class Fan(NamedTuple):
 
 
 def _fan(frame: Any, share: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    """Shares 0 .. shares - 1 of a unit, ``unit(share, a, b, c, d)``, by as many threads as there are; in a forked child by one."""
+    """Shares 0 .. shares - 1 of a unit, ``unit(share, a, b, c, d)``, by as many threads as there are; in a forked child
+    by one.
+    """
     target, shares = frame.target, frame.shares
     if frame.forked[0] != 0:
         for each in range(shares):
@@ -80,7 +83,8 @@ _FAN = Unit(_fan, parallel=True, _nrt=True)
 
 
 def fanned(bound: Bound, shares: int) -> Bound:
-    """A unit ``unit(frame, share, a, b, c, d)`` as one that does all its shares at once, called as (0, a, b, c, d) like the unit itself.
+    """A unit ``unit(frame, share, a, b, c, d)`` as one that does all its shares at once, called as (0, a, b, c, d) like
+    the unit itself.
 
     Of a heavy unit no second version, for threads, is compiled; of one share nothing is made.
     """
@@ -96,7 +100,7 @@ _addresses: dict[str, int] = {}
 
 
 def lapack(name: str) -> int:
-    """Address of one of scipy's LAPACK routines, for :func:`.frames.call_address`."""
+    """Address of one of scipy's LAPACK routines, for :func:`.calls.call_address`."""
     if name not in _addresses:
         _addresses[name] = int(get_cython_function_address("scipy.linalg.cython_lapack", name))
     return _addresses[name]

@@ -1,11 +1,12 @@
 """Units: what is compiled, optimised, emitted and cached as one.
 
-Numba optimises and emits every function by itself, once more in each function that it is linked into, and lets the process
-choose which of the copies runs: compilation takes several times as long, and the last bits depend on what was compiled before. Here
+Numba optimises and emits every function by itself, once more in each function that it is linked into, and lets the
+process choose which of the copies runs: compilation takes several times as long, and the last bits depend on what was
+compiled before. Here
 
 - a kernel that only kernels call is an *inner* library: it is linked, and neither optimised as a module nor emitted;
-- a *unit*, the function that is called by address, is linked with all that it calls, everything in it is made private, and the
-  whole is optimised and emitted once.
+- a *unit*, the function that is called by address, is linked with all that it calls, everything in it is made private,
+  and the whole is optimised and emitted once.
 
 So one source has one machine code: it does not matter what was compiled before, in which process or in which order.
 """
@@ -119,7 +120,8 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
 
     library: type[_Inner] = _Inner
 
-    def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any) -> None:
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any,
+                 locals: Any) -> None:
         made = self.library(targetctx.codegen(), "kernel") if library is None else library
         super().__init__(typingctx, targetctx, made, args, return_type, flags, locals)
 
@@ -153,7 +155,9 @@ BURST = 10.0  # seconds without compilation after which it is told again
 
 
 class _Notice:
-    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: one for all that is compiled close together."""
+    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: one for all that is compiled close
+    together.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -164,7 +168,8 @@ class _Notice:
             if self.told:
                 return
             self.told = True
-        where = f"kept in {cache.cache_folder()} for later processes" if kept else "not kept: it is not the package's own"
+        where = (f"kept in {cache.cache_folder()} for later processes" if kept
+                 else "not kept: it is not the package's own")
         with contextlib.suppress(Exception):
             sys.stderr.write(f"fastmpg: compiling {what} ... ({where})\n")
             sys.stderr.flush()
@@ -198,7 +203,9 @@ _notice = _Notice()
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Compilation makes hundreds of thousands of objects that all live to its end: looking for garbage takes an eighth of it."""
+    """Compilation makes hundreds of thousands of objects that all live to its end: looking for garbage takes an eighth
+    of it.
+    """
     active = gc.isenabled()
     gc.disable()
     try:
@@ -210,7 +217,9 @@ def _no_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as always."""
+    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as
+    always.
+    """
     before = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
     if before is None or before == signal.SIG_IGN:
         yield
@@ -270,7 +279,8 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
         began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
         with _no_collection():
-            made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=OuterCompiler).compile(kinds, types.void)
+            made = _CFuncCompiler(function, cpu_target, chosen, {},
+                                  pipeline_class=OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
         if name:

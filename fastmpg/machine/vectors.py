@@ -1,10 +1,8 @@
 """Eight numbers at a time: vectors that compiled code computes with as with numbers, and that round as numbers do.
 
-A function written with +, -, *, /, comparisons, :func:`select` and :func:`fma` runs unchanged on floats and on vectors of
-LANES floats, and gives the same bits on both: nothing is left to the compiler's own vectoriser, and no product and sum are
-fused unless :func:`fma` says so. Uncompiled, vectors are NumPy arrays of length LANES.
-
-This and what lies beside it is all that knows numba.
+A function written with +, -, *, /, comparisons, :func:`select` and :func:`fma` runs unchanged on floats and on vectors
+of LANES floats, and gives the same bits on both: nothing is left to the compiler's own vectoriser, and no product and
+sum are fused unless :func:`fma` says so. Uncompiled, vectors are NumPy arrays of length LANES.
 """
 
 from __future__ import annotations
@@ -21,12 +19,11 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, models, register_model
 
-from .options import UNCOMPILED
+from .options import LANES, UNCOMPILED
 
-__all__ = ["LANES", "aligned", "any_lane", "bits", "columns_out", "constant", "constants", "fma", "gather", "lane_sum", "load",
-           "load_halves", "number", "select", "spread", "spread_halves", "store", "store_halves", "whole"]
+__all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
+           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves", "whole"]
 
-LANES = 8
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
 
 
@@ -47,7 +44,8 @@ class Vector(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Vector({dtype}, {LANES})")
 
 
-KINDS = {types.float64: ir.DoubleType(), types.uint64: ir.IntType(64), types.int64: ir.IntType(64), types.boolean: ir.IntType(1)}
+KINDS = {types.float64: ir.DoubleType(), types.uint64: ir.IntType(64), types.int64: ir.IntType(64),
+         types.boolean: ir.IntType(1)}
 VECTORS = {kind: Vector(kind) for kind in KINDS}
 MASK = VECTORS[types.boolean]
 INDEX = ir.IntType(32)
@@ -100,12 +98,14 @@ def _compare(sign: str) -> Callable[..., Any]:
     return lambda b, kind, x, y: b.fcmp_ordered(sign, x, y) if kind is types.float64 else b.icmp_signed(sign, x, y)
 
 
-for _symbol, _float, _whole in ((operator.add, "fadd", "add"), (operator.sub, "fsub", "sub"), (operator.mul, "fmul", "mul"),
-                                (operator.truediv, "fdiv", ""), (operator.and_, "", "and_"), (operator.or_, "", "or_"),
-                                (operator.xor, "", "xor"), (operator.lshift, "", "shl")):
+for _symbol, _float, _whole in ((operator.add, "fadd", "add"), (operator.sub, "fsub", "sub"),
+                                (operator.mul, "fmul", "mul"), (operator.truediv, "fdiv", ""),
+                                (operator.and_, "", "and_"), (operator.or_, "", "or_"), (operator.xor, "", "xor"),
+                                (operator.lshift, "", "shl")):
     _install(_symbol, lambda b, kind, x, y, f=_float, w=_whole: getattr(b, f if kind is types.float64 else w)(x, y))
 _install(operator.rshift, lambda b, kind, x, y: b.lshr(x, y) if kind is types.uint64 else b.ashr(x, y))
-for _symbol, _sign in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">="), (operator.eq, "==")):
+for _symbol, _sign in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">="),
+                       (operator.eq, "==")):
     _install(_symbol, _compare(_sign), MASK)
 
 
@@ -117,9 +117,11 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pairs = zip(args, signature.args, strict=True)
-        terms = [_widen(context, builder, x, t, vector) if vector else context.cast(builder, x, t, types.float64) for x, t in pairs]
+        terms = [_widen(context, builder, x, t, vector) if vector else context.cast(builder, x, t, types.float64)
+                 for x, t in pairs]
         kind = terms[0].type
-        return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name), terms)
+        return builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name),
+                            terms)
 
     return result(a, b, c), codegen
 
@@ -190,7 +192,7 @@ def lane_sum(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
-def spread(typingctx: Any, value: Any) -> Any:
+def broadcast(typingctx: Any, value: Any) -> Any:
     """A vector with a number in every lane."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -202,8 +204,9 @@ def spread(typingctx: Any, value: Any) -> Any:
 def constants(*values: float) -> Any:
     """A function that returns the address of a table of numbers, for :func:`constant`.
 
-    Compiled code reaches each constant written into it by a 64-bit address of its own, an instruction longer than an operand
-    at an offset from one register; the empty assembly keeps the compiler from seeing that the table never changes.
+    Compiled code reaches each constant written into it by a 64-bit address of its own, an instruction longer than an
+    operand at an offset from one register; the empty assembly keeps the compiler from seeing that the table never
+    changes.
     """
     if UNCOMPILED:
         return lambda: values
@@ -213,8 +216,8 @@ def constants(*values: float) -> Any:
     def address(typingctx: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             table = cgutils.global_constant(builder.module, "constants", ir.Constant(kind, list(values)))
-            place = builder.ptrtoint(table, ir.IntType(64))
-            return builder.asm(ir.FunctionType(ir.IntType(64), [ir.IntType(64)]), "", "=r,0", [place], False)
+            where = builder.ptrtoint(table, ir.IntType(64))
+            return builder.asm(ir.FunctionType(ir.IntType(64), [ir.IntType(64)]), "", "=r,0", [where], False)
 
         return types.intp(), codegen
 
@@ -282,7 +285,10 @@ def _join(builder: Any, first: Any, second: Any) -> Any:
 
 @intrinsic
 def load_halves(typingctx: Any, array: Any, first: Any, other: Any, second: Any) -> Any:
-    """LANES / 2 entries from ``array[first]`` on, and as many from ``other[second]`` on; zeros where ``other`` is of booleans: nobody."""
+    """LANES / 2 entries from ``array[first]`` on and as many from ``other[second]`` on.
+
+    Zeros for the latter where ``other`` is of booleans: there is no second array.
+    """
     kind = ir.VectorType(KINDS[array.dtype], LANES // 2)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -301,19 +307,21 @@ def store_halves(typingctx: Any, array: Any, first: Any, other: Any, second: Any
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         for n in (0, 2):
             if signature.args[n].dtype == array.dtype:
-                _store(builder, _half(builder, args[4], n == 2), _address(context, builder, signature.args[n], args[n], args[n + 1], kind))
+                pointer = _address(context, builder, signature.args[n], args[n], args[n + 1], kind)
+                _store(builder, _half(builder, args[4], n == 2), pointer)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, other, types.intp, value), codegen
 
 
 @intrinsic
-def spread_halves(typingctx: Any, first: Any, second: Any) -> Any:
+def broadcast_halves(typingctx: Any, first: Any, second: Any) -> Any:
     """One number in the first LANES / 2 lanes, another in the others."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         picks = [0] * (LANES // 2) + [LANES] * (LANES // 2)
-        return builder.shuffle_vector(*(_splat(builder, value) for value in args), ir.Constant(ir.VectorType(INDEX, LANES), picks))
+        return builder.shuffle_vector(*(_splat(builder, value) for value in args),
+                                      ir.Constant(ir.VectorType(INDEX, LANES), picks))
 
     return VECTORS[first](first, first), codegen
 
@@ -324,7 +332,8 @@ def gather(typingctx: Any, array: Any, index: Any) -> Any:
     if not isinstance(index, Vector):
 
         def at(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.load(builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]]))
+            return builder.load(builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data,
+                                            [args[1]]))
 
         return array.dtype(array, types.intp), at
 
@@ -333,7 +342,9 @@ def gather(typingctx: Any, array: Any, index: Any) -> Any:
         value = ir.Constant(ir.VectorType(KINDS[array.dtype], LANES), ir.Undefined)
         for r in range(LANES):
             lane = ir.Constant(INDEX, r)
-            value = builder.insert_element(value, builder.load(builder.gep(data, [builder.extract_element(args[1], lane)])), lane)
+            value = builder.insert_element(value,
+                                           builder.load(builder.gep(data, [builder.extract_element(args[1], lane)])),
+                                           lane)
         return value
 
     return VECTORS[array.dtype](array, VECTORS[types.int64]), codegen
@@ -348,7 +359,8 @@ def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
         out = list(rows)
         for r in range(LANES):
             if not r & distance:
-                out[r], out[r + distance] = (builder.shuffle_vector(rows[r], rows[r + distance], mask) for mask in masks)
+                out[r], out[r + distance] = (builder.shuffle_vector(rows[r], rows[r + distance], mask)
+                                             for mask in masks)
         rows, distance = out, distance // 2
     return rows
 
@@ -368,68 +380,15 @@ def columns_out(typingctx: Any, array: Any, starts: Any, first: Any, source: Any
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         columns = [_load(builder, _address(context, builder, signature.args[3], args[3],
-                                           builder.add(args[4], ir.Constant(ir.IntType(64), LANES * c)), kind)) for c in range(LANES)]
-        for value, pointer in zip(_transpose(builder, columns), _rows(context, builder, signature, args, kind), strict=True):
+                                           builder.add(args[4], ir.Constant(ir.IntType(64), LANES * c)), kind))
+                   for c in range(LANES)]
+        for value, pointer in zip(_transpose(builder, columns), _rows(context, builder, signature, args, kind),
+                                  strict=True):
             _store(builder, value, pointer)
         return context.get_dummy_value()
 
     return types.void(array, starts, types.intp, source, types.intp), codegen
 
 
-# ------------------------------------------------------------------------------------------------------- uncompiled
 if UNCOMPILED:
-
-    def fma(a, b, c):
-        return a * b + c  # rounded twice: the last bit may differ
-
-    def select(condition, a, b):
-        return np.where(condition, a, b) if isinstance(condition, np.ndarray) else (a if condition else b)
-
-    def _viewed(value, source, target):
-        return value.view(target) if isinstance(value, np.ndarray) else source(value).view(target)
-
-    def bits(value):
-        return _viewed(value, np.float64, np.int64)
-
-    def number(value):
-        return _viewed(value, np.int64, np.float64)
-
-    def whole(value):
-        return _viewed(value, np.uint64, np.int64)
-
-    def constant(table, index):
-        return table[index]
-
-    def any_lane(mask):
-        return bool(np.any(mask))
-
-    def lane_sum(value):
-        return int(value.sum())
-
-    def spread(value):
-        return np.full(LANES, value)
-
-    def load(array, first):
-        return array[first:first + LANES].copy()
-
-    def store(array, first, value):
-        array[first:first + LANES] = value
-
-    def gather(array, index):
-        return array[index]
-
-    def columns_out(array, starts, first, source, at):
-        for c in range(LANES):
-            array[starts + (first + c)] = source[at + LANES * c:at + LANES * (c + 1)]
-
-    def load_halves(array, first, other, second):
-        half = other[second:second + LANES // 2] if other.dtype == array.dtype else np.zeros(LANES // 2, array.dtype)
-        return np.concatenate([array[first:first + LANES // 2], half])
-
-    def store_halves(array, first, other, second, value):
-        array[first:first + LANES // 2] = value[:LANES // 2]
-        if other.dtype == array.dtype:
-            other[second:second + LANES // 2] = value[LANES // 2:]
-
-    def spread_halves(first, second):
-        return np.repeat([first, second], LANES // 2)
+    from .lanes import *  # noqa: F403

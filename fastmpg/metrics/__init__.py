@@ -6,8 +6,8 @@
     grad_norm = 2-norm over all players and states of dV_i(rho)/dtheta_i = d(s) pi_i(a | s) Abar_i(s, a) / (1 - gamma)
     distance_i = sum_s |V_i(s; pi_i^k, pi_-i^K) - max_{pi_i'} V_i(s; pi_i', pi_-i^K)|, K the last snapshot
 
-Every gap is a vector over players; the papers' scalars are named reductions of it (Zhang et al. and Ding et al. take the
-maximum, one line of follow-up work the sum).
+Every gap is a vector over players; the papers' scalars are named reductions of it (Zhang et al. and Ding et al. take
+the maximum, one line of follow-up work the sum).
 
 One file a metric, found here by itself: adding one touches no list.
 """

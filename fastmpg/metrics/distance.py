@@ -21,29 +21,29 @@ __all__ = ["distance_to_nash"]
 
 
 @kernel
-def distances(model, oracle, policy, snapshots, out):
+def distances(model, desk, policy, snapshots, out):
     """out[k, i] = sum_s |value of i when it alone plays snapshots[k] - its best one|; needs a contracted model.
 
     policy (S, A_total)   snapshots (K, S, A_total)   out (K, N). P^pi is overwritten.
     """
-    value = oracle.rhs
-    profile(oracle, policy, 0, policy.shape[1])
+    value = desk.rhs
+    profile(desk, policy, 0, policy.shape[1])
     for i in range(out.shape[1]):
-        respond(model, oracle, policy, i, 0.0, oracle.value[i])
-        low, high = oracle.offset[i], oracle.offset[i + 1]
+        respond(model, desk, policy, i, 0.0, desk.value[i])
+        low, high = desk.offset[i], desk.offset[i + 1]
         for k in range(out.shape[0]):
-            profile(oracle, snapshots[k], low, high)
-            for s in range(oracle.best.size):
+            profile(desk, snapshots[k], low, high)
+            for s in range(desk.best.size):
                 value[0, s] = 0.0
                 for c in range(low, high):
-                    value[0, s] += snapshots[k, s, c] * oracle.work.reward[s, c]
+                    value[0, s] += snapshots[k, s, c] * desk.work.reward[s, c]
             if model.discount > 0.0:
-                deviate(model, oracle.work, oracle.deviation, i)
-                solve(model, oracle.work, value, False)
+                deviate(model, desk.work, desk.deviation, i)
+                solve(model, desk.work, value, False)
             out[k, i] = 0.0
-            for s in range(oracle.best.size):
-                out[k, i] += abs(oracle.best[s] - value[0, s])
-        profile(oracle, policy, low, high)
+            for s in range(desk.best.size):
+                out[k, i] += abs(desk.best[s] - value[0, s])
+        profile(desk, policy, low, high)
 
 
 def _snapshots(game: Game, policies: ArrayLike) -> Float:
@@ -52,7 +52,8 @@ def _snapshots(game: Game, policies: ArrayLike) -> Float:
     table, single, _ = _check.law_table(policies, "policies")
     size = (game.num_states, sum(game.num_actions))
     if table.ndim < 3 or table.shape[-2:] != size or 0 in table.shape:
-        raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found {table.shape}; "
+        raise ValueError(f"policies must have shape (..., K, S, A_total) with K >= 1 and (S, A_total) = {size}, found "
+                         f"{table.shape}; "
                          'record them with Record(metrics=("policy",))')
     return settle(game, table, [single] * game.num_players, "policies", "snapshot")
 
@@ -93,8 +94,8 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     Notes
     -----
     Maheshwari et al. (2022), section 4, whose figures draw it. Earlier snapshots are judged against the others' *last*
-    policies, so that this is not the NE-gap along the run; and a distance that falls to 0 says of the last snapshot alone
-    that it is an equilibrium.
+    policies, so that this is not the NE-gap along the run; and a distance that falls to 0 says of the last snapshot
+    alone that it is an equilibrium.
     """
     table = _snapshots(game, policies)
     lead, size = table.shape[:-3], table.shape[-2:]
@@ -103,12 +104,13 @@ def distance_to_nash(game: Game, policies: ArrayLike, last: ArrayLike | None = N
     else:
         given, single, _ = _check.law_table(last, "last")
         if given.shape not in (size, (*lead, *size)):
-            raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found {given.shape}")
+            raise ValueError(f"last must have shape (S, A_total) = {size}, or one a run, {(*lead, *size)}, found "
+                             f"{given.shape}")
         ends = np.broadcast_to(settle(game, given, [single] * game.num_players, "last", "run"), (*lead, *size))
     out, (game, _) = np.zeros((*table.shape[:-2], game.num_players)), centred(game)
     for run in np.ndindex(lead):
         end = check_policy(game, ends[run], "last")
-        oracle = evaluated(game, end, wants_visit=False)
+        desk = evaluated(game, end, wants_visit=False)
         with machine.parallel_region(game.work_size > PARALLEL_WORK):
-            distances(game.model, oracle, end, table[run], out[run])
+            distances(game.model, desk, end, table[run], out[run])
     return out

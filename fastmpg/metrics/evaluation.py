@@ -41,7 +41,9 @@ def certify(m, q_bar, policy, offset, value, tau, sums, adv):
 
 
 class CertifyFrame(NamedTuple):
-    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where what is found goes: all of ``found``."""
+    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where what is found goes: all of
+    ``found``.
+    """
 
     desk: Any
     magnitudes: Any
@@ -57,8 +59,8 @@ class CertifyFrame(NamedTuple):
 def certify_desk(frame):
     """What the desk has found, with advantages and the certified bound."""
     desk = frame.desk
-    frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature[0], frame.sums,
-                             frame.advantage)
+    frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature[0],
+                             frame.sums, frame.advantage)
     for s in range(desk.visit.size):
         frame.visit[s] = desk.visit[s]
         for i in range(desk.value.shape[0]):
@@ -97,8 +99,8 @@ class Evaluation(NamedTuple):
         many = f"{' x '.join(map(str, lead))} policies, " if lead else ""
         if self.value.size == 0:
             return f"<Evaluation: {many}{players} players, {states} states>"
-        return (f"<Evaluation: {many}{players} players, {states} states, values in [{self.value.min():.6g}, {self.value.max():.6g}], "
-                f"error at most {np.max(self.error_bound):.1e}>")
+        return (f"<Evaluation: {many}{players} players, {states} states, values in [{self.value.min():.6g}, "
+                f"{self.value.max():.6g}], error at most {np.max(self.error_bound):.1e}>")
 
 
 def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
@@ -108,8 +110,8 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     ----------
     game : Game
     policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
-        Such as ``ensemble`` returns, or a list of (..., S, A_i): every policy is evaluated, in one compiled call, in parallel where
-        that pays, with the same bits as one by one.
+        Such as ``ensemble`` returns, or a list of (..., S, A_i): every policy is evaluated, in one compiled call, in
+        parallel where that pays, with the same bits as one by one.
     tau : float
         Weight of the entropy in the stage payoffs, >= 0.
 
@@ -133,7 +135,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     -----
     Zhang et al. (2022), section 2.
     """
-    weight = 0.0 if tau == 0.0 and type(tau) is float else real(tau, "tau", 0.0)
+    weight = 0.0 if type(tau) is float and tau == 0.0 else real(tau, "tau", 0.0)
     found = ask(game, policy, _question, weight)
     value, q_bar, advantage, visit = _parts(found, game)
     if found.ndim == 1:

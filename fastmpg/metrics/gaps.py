@@ -17,18 +17,18 @@ from .rounding import UNIT, error_bound, larger, largest, policy_excess, roundin
 
 
 @kernel
-def gaps(model, oracle, policy, tau, value, out):
+def gaps(model, desk, policy, tau, value, out):
     """out[i] = rho . (best response's value - value_i), never below 0.
 
     ``value`` (N, S) must be the values at the same tau. P^pi is overwritten: compute everything else first.
     """
-    profile(oracle, policy, 0, policy.shape[1])
+    profile(desk, policy, 0, policy.shape[1])
     for i in range(out.size):
-        respond(model, oracle, policy, i, tau, value[i])
-        profile(oracle, policy, oracle.offset[i], oracle.offset[i + 1])
+        respond(model, desk, policy, i, tau, value[i])
+        profile(desk, policy, desk.offset[i], desk.offset[i + 1])
         gap = 0.0
         for s in range(value.shape[1]):
-            gap += model.initial[s] * (oracle.best[s] - value[i, s])
+            gap += model.initial[s] * (desk.best[s] - value[i, s])
         out[i] = gap if not gap <= 0.0 else 0.0
 
 
@@ -59,28 +59,28 @@ def gain_error(m, i, sums, pure, tau, actions, residual, value, reached, best):
 
 
 @kernel
-def gap_errors(model, oracle, policy, tau, m, sums, out):
-    """out[i]: bound on the error of :func:`gaps` at the oracle's own tau, which is ``tau``. P^pi is overwritten."""
-    pure = policy_excess(policy, oracle.offset, sums)
-    profile(oracle, policy, 0, policy.shape[1])
+def gap_errors(model, desk, policy, tau, m, sums, out):
+    """out[i]: bound on the error of :func:`gaps` at the desk's own temperature ``tau``. P^pi is overwritten."""
+    pure = policy_excess(policy, desk.offset, sums)
+    profile(desk, policy, 0, policy.shape[1])
     for i in range(out.size):
-        low, high = oracle.offset[i], oracle.offset[i + 1]
-        residual = value_residual(oracle.q_bar, policy, oracle.offset, i, tau, oracle.value[i])
-        reached = respond(model, oracle, policy, i, tau, oracle.value[i])
-        profile(oracle, policy, low, high)
-        error = gain_error(m, i, sums, pure, tau, high - low, residual, oracle.value[i], reached, oracle.best)
+        low, high = desk.offset[i], desk.offset[i + 1]
+        residual = value_residual(desk.q_bar, policy, desk.offset, i, tau, desk.value[i])
+        reached = respond(model, desk, policy, i, tau, desk.value[i])
+        profile(desk, policy, low, high)
+        error = gain_error(m, i, sums, pure, tau, high - low, residual, desk.value[i], reached, desk.best)
         apart, mass = 0.0, 0.0
-        for s in range(oracle.best.size):
-            apart = larger(apart, abs(oracle.best[s] - oracle.value[i, s]))
+        for s in range(desk.best.size):
+            apart = larger(apart, abs(desk.best[s] - desk.value[i, s]))
             mass += model.initial[s]
-        error = error * mass * (1.0 + 1e-12) + (oracle.best.size + 3) * UNIT * 1.01 * mass * apart
+        error = error * mass * (1.0 + 1e-12) + (desk.best.size + 3) * UNIT * 1.01 * mass * apart
         out[i] = error if error < math.inf else math.inf
 
 
 @kernel
-def values_at(model, oracle, policy, tau, out):
+def values_at(model, desk, policy, tau, out):
     """Values at another temperature from a model that is contracted already.    out (N, S)"""
-    stage_payoffs(oracle.work.reward, policy, oracle.offset, tau, out)
+    stage_payoffs(desk.work.reward, policy, desk.offset, tau, out)
     if model.discount > 0.0:
-        factor(model, oracle.work)
-        solve(model, oracle.work, out, False)
+        factor(model, desk.work)
+        solve(model, desk.work, out, False)

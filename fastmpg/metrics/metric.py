@@ -1,7 +1,8 @@
 """What a recorded metric is. One file of this folder defines one, and is found by itself.
 
-A module that records something holds ``METRIC = Metric(...)``: the trace, the command line, plots and tests follow from that. Its
-public functions, if it has any, are those that it lists in ``__all__``; :func:`as_recorded` asks about policies what a run records.
+A module that records something holds ``METRIC = Metric(...)``: the trace, the command line, plots and tests follow from
+that. Its public functions, if it has any, are those that it lists in ``__all__``; :func:`as_recorded` asks about
+policies what a run records.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ..models.game import Game
 class Recorded(NamedTuple):
     """What the unit of an exact metric is bound to.
 
-    desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)   out (K, ...): the trace, a row a recorded step
+    desk: the policy, evaluated at temperature 0 (see :class:`..feedback.desk.Desk`)
+    out (K, ...): the trace, a row a recorded step
     tau (1,): the temperature that the metric is asked for   scratch: of the shape that the metric names
     """
 
@@ -60,17 +62,18 @@ class Metric(NamedTuple):
     label : str
         For plots.
     write : Unit or None
-        ``write(recorded, row)`` fills row ``row`` of ``recorded.out``. None: the table of this name in the rule's state is copied.
+        ``write(recorded, row)`` fills row ``row`` of ``recorded.out``. None: the table of this name in the rule's state
+        is copied.
     early : Unit or None
-        ``early(recorded)``, run before the ``write`` of any metric, while the chain of the policy is as its evaluation left it:
-        best responses overwrite it.
+        ``early(recorded)``, run before the ``write`` of any metric, while the chain of the policy is as its evaluation
+        left it: best responses overwrite it.
     visits : bool
         Whether the visitation is needed.
     scratch : tuple of str
         Axes of ``recorded.scratch``.
     differences : bool
-        Whether it is about differences of a player's payoffs alone: where their level drowns these, the desk is that of the game
-        with payoffs counted from their middle (see :mod:`.origin`).
+        Whether it is about differences of a player's payoffs alone: where their level drowns these, the desk is that of
+        the game with payoffs counted from their middle (see :mod:`.origin`).
     """
 
     name: str
@@ -99,7 +102,9 @@ class Metric(NamedTuple):
 
 
 def as_recorded(metric: Metric) -> Question:
-    """The question whose answer is what a run records of a policy, for :func:`..feedback.bench.ask`; at temperature 0."""
+    """The question whose answer is what a run records of a policy, for :func:`..feedback.bench.ask`; at temperature
+    0.
+    """
 
     def question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
         out = np.zeros((1, *metric.shape(metric.axes, game)))

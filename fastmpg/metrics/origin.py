@@ -1,10 +1,10 @@
 """Payoffs counted from a player's own middle, where their level would drown their differences.
 
 Adding c to all payoffs of a player adds c / (1 - gamma) to its values and changes nothing that anybody prefers, but
-values carry rounding relative to their level. Where the level exceeds the spread by more than FAR, best responses, gaps
-and ties are those of the same game with every such player's payoffs counted from the middle of their range. The
-differences are exact (Sterbenz 1974: both numbers lie within a factor of 2), so that nothing depends on the origin any
-more. Other games are left as they are, bit for bit.
+values carry rounding relative to their level. Where the level exceeds the payoffs' width by more than FAR, best
+responses, gaps and ties are those of the same game with every such player's payoffs counted from the middle of their
+range. The differences are exact (Sterbenz 1974: both numbers lie within a factor of 2), so that nothing depends on the
+origin any more. Other games are left as they are, bit for bit.
 
 The middle is the player's, not the state's: rows of transitions are distributions, whatever the last bit of their sum
 is.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
-from ..models.game import BUILT, Game
+from ..models.game import BUILT, Game, check_game
 from ..models.polymatrix import PolymatrixModel
 
 FAR = 16.0
@@ -26,9 +26,9 @@ FAR = 16.0
 def _middle(low: Float, high: Float) -> Float:
     """What to subtract: the middle of every range that is narrow beside its level, else 0."""
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = high - low
-        middle = low + 0.5 * spread
-        return np.where(np.abs(middle) > FAR * spread, middle, 0.0)
+        width = high - low
+        middle = low + 0.5 * width
+        return np.where(np.abs(middle) > FAR * width, middle, 0.0)
 
 
 def _moved(game: Game) -> tuple[Any, Float, Float]:
@@ -61,8 +61,9 @@ def centred(game: Game) -> tuple[Game, Float]:
 
     Its rewards are a copy, made once; everything else is shared.
     """
-    found = game.__dict__.get("_centred")
+    found = getattr(game, "_centred", None)
     if found is None:
+        check_game(game)
         found = (None, np.zeros(game.num_players))
         if game.exact:
             model, shift, moved = _moved(game)

@@ -31,7 +31,8 @@ from .origin import centred
 from .rounding import larger
 
 ROUNDS = 200  # policy iteration needs a handful; a run of this length means that rounding keeps swapping ties
-ROUNDED = 1e-10  # of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
+# of the values' size: below, a residual that no longer falls is rounding; above, Newton's method is still on its way
+ROUNDED = 1e-10
 SHARE = 1e-2  # of the Bellman residual that an inexact round may leave
 TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
 
@@ -58,37 +59,37 @@ def soft_maximum(row, tau, weights):
 
 
 @kernel
-def profile(oracle, policy, first, last):
-    """Columns first..last-1 of the policy into oracle.deviation, which :func:`respond` starts from."""
+def profile(desk, policy, first, last):
+    """Columns first..last-1 of the policy into desk.deviation, which :func:`respond` starts from."""
     for s in range(policy.shape[0]):
         for c in range(first, last):
-            oracle.deviation[s, c] = policy[s, c]
+            desk.deviation[s, c] = policy[s, c]
 
 
 @kernel
-def respond(model, oracle, policy, i, tau, start):
+def respond(model, desk, policy, i, tau, start):
     """Player i's best response to ``policy``; needs a contracted model, and leaves P^pi overwritten.
 
     start (S,)   any value function to begin from
-    oracle.deviation must hold ``policy`` but for i's columns, see :func:`profile`; these are filled with the response.
-    Fills oracle.best (S,) with its value.
+    desk.deviation must hold ``policy`` but for i's columns, see :func:`profile`; these are filled with the response.
+    Fills desk.best (S,) with its value.
     Returns the largest Bellman residual |TV - V| of that value, as computed: what :func:`.rounding.error_bound` takes.
     """
-    low, high = oracle.offset[i], oracle.offset[i + 1]
-    deviation, q, best = oracle.deviation, oracle.scratch, oracle.best
+    low, high = desk.offset[i], desk.offset[i + 1]
+    deviation, q, best = desk.deviation, desk.scratch, desk.best
     n_states = best.size
     for s in range(n_states):
         best[s] = start[s]
-    lookahead(model, oracle.work, policy, i, best, q)
+    lookahead(model, desk.work, policy, i, best, q)
     if model.discount == 0.0:
         for s in range(n_states):
             best[s] = soft_maximum(q[s, low:high], tau, deviation[s, low:high])
         return 0.0
     residual, exact = math.inf, False
-    weights = oracle.rhs[0]  # one number a state: the index of the present action, or unused
+    weights = desk.rhs[0]  # one number a state: the index of the present action, or unused
     for s in range(n_states):
         weights[s] = -1.0
-    fresh = oracle.row[:high - low]
+    fresh = desk.row[:high - low]
     for round_ in range(ROUNDS):
         changed, size, worst = False, 0.0, 0.0
         for s in range(n_states):
@@ -115,10 +116,10 @@ def respond(model, oracle, policy, i, tau, start):
                 return worst
             residual = worst
         if changed or tau > 0.0 or round_ == 0:
-            deviate(model, oracle.work, deviation, i)
+            deviate(model, desk.work, deviation, i)
         share = 0.0 if not changed and tau == 0.0 else SHARE * (1.0 if tau > 0.0 else 0.5**round_)
-        exact = improve(model, oracle.work, deviation, i, tau, q, best, share)
-        lookahead(model, oracle.work, policy, i, best, q)
+        exact = improve(model, desk.work, deviation, i, tau, q, best, share)
+        lookahead(model, desk.work, policy, i, best, q)
     residual = 0.0  # of the last round's values, not of those before
     for s in range(n_states):
         residual = larger(residual, abs(soft_maximum(q[s, low:high], tau, fresh) - best[s]))

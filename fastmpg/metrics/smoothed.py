@@ -69,8 +69,8 @@ def smoothed_q(game: Game, policy: Any, tau: float) -> Float:
 
     Notes
     -----
-    Maheshwari et al. (2022), eq. (8): the mean of the update is 0 there. The softmax of Qtilde / tau is that of Qbar / tau,
-    since players add the same number to all their actions.
+    Maheshwari et al. (2022), eq. (8): the mean of the update is 0 there. The softmax of Qtilde / tau is that of Qbar /
+    tau, since players add the same number to all their actions.
     """
     out = ask(game, policy, _smoothed, _check.real(tau, "tau", 0.0))
     return out.reshape(*out.shape[:-1], game.num_states, sum(game.num_actions))

@@ -1,7 +1,7 @@
 """What models share whose contraction leaves every player's marginal model behind: kernels on the induced chain.
 
-``model`` needs discount and offset, ``work`` reward (S, A_total), p_bar (S, A_total, S), chain (S, S) and the solver's lu,
-pivot, routines, scalars.
+``model`` needs discount and offset, ``work`` reward (S, A_total), p_bar (S, A_total, S), chain (S, S) and the solver's
+lu, pivot, routines, scalars.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from ..machine import kernel
 
 @kernel
 def _factor(model, work):
+    """LU factors of I - gamma P^pi, from work.chain (S, S), by partial pivoting."""
     dense_solve.system(work.chain, model.discount, work.lu)
     dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
 
 
 @kernel
 def _deviate(model, work, policy, i):
+    """LU factors of I - gamma P, P (S, S) the chain when player i plays its columns of ``policy`` (S, A_total).
+
+    P(t | s) = sum_c policy[s, c] p_bar[s, c, t], c the columns of player i; p_bar (S, A_total, S)
+    """
     n_states = work.chain.shape[0]
     for s in range(n_states):
         row = work.lu[s]
@@ -34,11 +39,16 @@ def _deviate(model, work, policy, i):
 
 @kernel
 def _solve(model, work, rhs, transposed):
+    """rhs (R, S) <- (I - gamma P)^-1 rhs row by row, or by the transpose, P the chain factored last."""
     dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel
 def _lookahead(model, work, policy, i, value, q):
+    """q[s, c] = reward[s, c] + gamma sum_t p_bar[s, c, t] value[t] in the columns c of player i.
+
+    value (S,)   q (S, A_total)
+    """
     n_states = value.size
     for s in range(n_states):
         for c in range(model.offset[i], model.offset[i + 1]):

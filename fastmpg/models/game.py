@@ -2,14 +2,17 @@
 
 A model is a NamedTuple of arrays whose class carries these static kernels, found at compile time by their names:
 
-    contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what follows need
+    contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what the
+                                                     other kernels read
     factor(model, work)                              ready P^pi, the chain of the contracted policy, for solving
     deviate(model, work, policy, i)                  the same with player i's columns of ``policy`` in place of its own
     solve(model, work, rhs, transposed)              rhs (R, S) <- (I - gamma P)^-1 rhs, or its transpose
-    lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t), i's columns c
+    lookahead(model, work, policy, i, value, q)      q[s, c] = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) value(t),
+                                                     c the columns of player i
     improve(model, work, policy, i, tau, q, value, share)
-                                                     value <- that of the deviation, given q, its lookahead; only so far, if the
-                                                     model likes, that ``share`` of its Bellman residual is left; whether it is exact
+                                                     value <- that of the deviation, given q, its lookahead; only so
+                                                     far, if the model likes, that ``share`` of its Bellman residual is
+                                                     left; whether it is exact
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ solve, lookahead = method("solve"), method("lookahead")
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
+    """value (S,) <- that of player i's deviation ``policy`` (S, A_total), by solving the chain of :func:`deviate`.
+
+    (I - gamma P) value = sum_c policy[s, c] reward[s, c] + tau H(policy_i(s)). True: it is exact.
+    """
     for s in range(value.size):
         total = 0.0
         for c in range(model.offset[i], model.offset[i + 1]):
@@ -48,7 +55,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
 
 
 class Game(ABC):
@@ -73,9 +80,10 @@ class Game(ABC):
 
     Notes
     -----
-    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32 sum
-    of so many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become 0. Rows
-    with such entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
+    Rows of probabilities may miss a sum of 1 by 1e-8, or, if they come from float32, by what rounding does to a float32
+    sum of so many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become
+    0. Rows with such entries, and rows from float32, are divided by their sum in float64; all others stay as they are,
+    bit for bit.
     """
 
     num_players: int
@@ -134,7 +142,8 @@ class Game(ABC):
     def payoff_range(self) -> Float:
         """Smallest and largest reward of every player: (N, 2)."""
 
-    recipe: dict[str, Any] | None = None  # arguments of the function of fastmpg.games that builds it, where there are no tables
+    # arguments of the function of fastmpg.games that builds it, where there are no tables
+    recipe: dict[str, Any] | None = None
     builder: str | None = None  # that function's name
     exact = True  # whether values and gaps can be computed
     draws = 1  # uniform numbers that the environment takes for one step
@@ -168,7 +177,13 @@ class Game(ABC):
     @property
     def offset(self) -> NDArray[np.int64]:
         """First column of every player in a policy (S, A_total), and A_total last."""
-        return np.concatenate([[0], np.cumsum(self.num_actions)]).astype(np.int64)
+        if self._offset is None:
+            edges = np.concatenate([[0], np.cumsum(self.num_actions)]).astype(np.int64)
+            edges.flags.writeable = False
+            object.__setattr__(self, "_offset", edges)
+        return self._offset  # type: ignore[no-any-return]
+
+    _offset: Any = None
 
     @property
     def work_size(self) -> int:
@@ -210,9 +225,10 @@ class Game(ABC):
         if len(counts) <= 10:
             actions = f"actions {counts}"
         else:
-            actions = f"{counts[0]} actions each" if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)} actions"
-        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, {actions}, "
-                f"discount {self.discount:g}, {shared}>")
+            least, most = min(counts), max(counts)
+            actions = f"{least} actions each" if least == most else f"{least} to {most} actions"
+        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
+                f"{actions}, discount {self.discount:g}, {shared}>")
 
 
 def check_game(game: Any) -> None:

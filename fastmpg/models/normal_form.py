@@ -1,4 +1,7 @@
-"""Normal-form games: one state, discount 0, Q the marginal reward itself. Every rule and metric of Markov games runs on them unchanged."""
+"""Normal-form games: one state, discount 0, Q the marginal reward itself.
+
+Every rule and metric of Markov games runs on them unchanged.
+"""
 
 from __future__ import annotations
 
@@ -29,27 +32,29 @@ class StageWork(NamedTuple):
 
 @inlined
 def _contract(model, work, policy):
-    contract_rewards(model.rewards, 0, policy[0], model.n_actions, model.offset, model.cut, work.lead, work.tail, work.x, work.y,
-                     work.others, work.reward[0])
+    """work.reward (1, A_total): every player's expected payoffs against the others' policies (1, A_total)."""
+    contract_rewards(model.rewards, 0, policy[0], model.n_actions, model.offset, model.cut, work.lead, work.tail,
+                     work.x, work.y, work.others, work.reward[0])
 
 
 @inlined
 def _factor(model, work):
-    pass
+    """No future: nothing to solve."""
 
 
 @inlined
 def _deviate(model, work, policy, i):
-    pass
+    """No future: nothing to solve."""
 
 
 @inlined
 def _solve(model, work, rhs, transposed):
-    pass
+    """No future: the solution is the right-hand side."""
 
 
 @inlined
 def _lookahead(model, work, policy, i, value, q):
+    """q (1, A_total) = work.reward in the columns of player i; there is no next state."""
     for c in range(model.offset[i], model.offset[i + 1]):
         q[0, c] = work.reward[0, c]
 
@@ -168,7 +173,8 @@ class NormalFormGame(Game):
         return cls(payoffs) if payoffs.shape[0] == payoffs.ndim - 1 > 1 else cls.identical_interest(payoffs[0])
 
     def _build_sampler(self) -> DenseSampler:
-        return DenseSampler(*joint_rewards(self), np.zeros(0), np.zeros(0, np.int32), self._model.initial, self._model.n_actions)
+        return DenseSampler(*joint_rewards(self), np.zeros(0), np.zeros(0, np.int32), self._model.initial,
+                            self._model.n_actions)
 
     @property
     def nbytes(self) -> int:

@@ -34,6 +34,10 @@ class PolymatrixWork(NamedTuple):
 
 @kernel
 def _contract(model, work, policy):
+    """reward[s, c] = solo[s, c] + sum over player i's edges of its table times the neighbour's policy.
+
+    policy, reward (S, A_total)   payoffs[start + (s A_i + a) A_k + b]: what i gets for (a, b) on this edge
+    """
     for s in range(policy.shape[0]):
         for i in range(model.n_actions.size):
             low, n = model.offset[i], model.n_actions[i]
@@ -52,6 +56,7 @@ def _contract(model, work, policy):
 
 @kernel
 def _factor(model, work):
+    """LU factors of I - gamma P; P (S, S) depends on nobody's actions."""
     if work.lu.shape[0] > 0:
         dense_solve.system(model.transitions, model.discount, work.lu)
         dense_solve.factor(work.lu, work.pivot, work.routines, work.scalars)
@@ -59,17 +64,19 @@ def _factor(model, work):
 
 @inlined
 def _deviate(model, work, policy, i):
-    pass
+    """Deviating changes no transition: the factors stay."""
 
 
 @kernel
 def _solve(model, work, rhs, transposed):
+    """rhs (R, S) <- (I - gamma P)^-1 rhs, or by the transpose."""
     if work.lu.shape[0] > 0:
         dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
 
 
 @kernel
 def _lookahead(model, work, policy, i, value, q):
+    """q[s, c] = reward[s, c] + gamma sum_t P(t | s) value(t) in the columns of player i; q (S, A_total)."""
     for s in range(value.size):
         total = 0.0
         if model.discount > 0.0:
@@ -83,7 +90,8 @@ def _lookahead(model, work, policy, i, value, q):
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
-    other, start (edges,): the neighbour and where the table begins   solo (S, A_total)   transitions (S, S)   discount   initial
+    other, start (edges,): the neighbour and where the table begins   solo (S, A_total)
+    transitions (S, S)   discount   initial
     """
 
     payoffs: Any
@@ -100,6 +108,7 @@ class PolymatrixModel(NamedTuple):
 
 @inlined
 def _step(sampler, state, actions, rewards, uniforms, at):
+    """The next state, which no action changes; rewards (N,) of actions (N,): own part and one entry an edge."""
     m = sampler.model
     for i in range(m.n_actions.size):
         total = m.solo[state, m.offset[i] + actions[i]]
@@ -127,7 +136,8 @@ class PolymatrixGame(Game):
     Parameters
     ----------
     payoffs : mapping of (int, int) to array_like (A_i, A_k) or (S, A_i, A_k)
-        payoffs[i, k]: what player i receives from the pair's actions, its own first. Pairs that are not named give nothing.
+        payoffs[i, k]: what player i receives from the pair's actions, its own first. Pairs that are not named give
+        nothing.
     num_actions : sequence of int
         One number a player.
     transitions : array_like (S, S), optional
@@ -156,11 +166,13 @@ class PolymatrixGame(Game):
     array([1., 0., 0.])
     """
 
-    def __init__(self, payoffs: Mapping[tuple[int, int], ArrayLike], num_actions: Any, transitions: ArrayLike | None = None,
-                 discount: float = 0.0, initial: ArrayLike | None = None, *, solo: Any = None, name: str = "polymatrix game") -> None:
+    def __init__(self, payoffs: Mapping[tuple[int, int], ArrayLike], num_actions: Any,
+                 transitions: ArrayLike | None = None, discount: float = 0.0, initial: ArrayLike | None = None, *,
+                 solo: Any = None, name: str = "polymatrix game") -> None:
         actions = _check.num_actions(num_actions)
         if not isinstance(payoffs, Mapping):
-            raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write {{(0, 1): table, ...}}")
+            raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write "
+                            f"{{(0, 1): table, ...}}")
         if solo is not None:
             solo = _check.sequence(solo, "solo", "tables, one per player")
         moves, single, _ = _check.law_table([[1.0]] if transitions is None else transitions, "transitions")
@@ -184,8 +196,8 @@ class PolymatrixGame(Game):
             table = _check.array(payoffs[i, k], f"payoffs[{i}, {k}]", copy=False, advice=_check.FORBIDDEN)
             full = (n_states, actions[i], actions[k])
             if table.shape not in (full, full[1:]):
-                raise ValueError(f"payoffs[{i}, {k}] must have shape (A_{i}, A_{k}) = {full[1:]}, or with states in front {full}, "
-                                 f"found {table.shape}")
+                raise ValueError(f"payoffs[{i}, {k}] must have shape (A_{i}, A_{k}) = {full[1:]}, or with states in "
+                                 f"front {full}, found {table.shape}")
             start[e] = at
             flat[at:at + math.prod(full)] = np.broadcast_to(table, full).ravel()
             at += math.prod(full)
@@ -198,12 +210,14 @@ class PolymatrixGame(Game):
             for i, (low, high) in enumerate(zip(self.offset[:-1], self.offset[1:], strict=True)):
                 row = _check.array(solo[i], f"solo[{i}]", advice=_check.FORBIDDEN)
                 if row.shape not in ((high - low,), (n_states, high - low)):
-                    raise ValueError(f"solo[{i}] must have shape ({high - low},) or {(n_states, int(high - low))}, found {row.shape}")
+                    raise ValueError(f"solo[{i}] must have shape ({high - low},) or {(n_states, int(high - low))}, "
+                                     f"found {row.shape}")
                 alone[:, low:high] = row
         rho, moved = _check.initial(initial, n_states)
         owners = np.array([i for i, _ in pairs], np.int64)
         edges, others = np.searchsorted(owners, np.arange(n_players + 1)), np.array([k for _, k in pairs], np.int64)
-        self._model = PolymatrixModel(flat, edges, others, start, alone, moves, gamma, rho, np.array(actions, np.int64), self.offset)
+        self._model = PolymatrixModel(flat, edges, others, start, alone, moves, gamma, rho, np.array(actions, np.int64),
+                                      self.offset)
         self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
@@ -251,7 +265,8 @@ class PolymatrixGame(Game):
     def tables(self) -> dict[str, NDArray[Any]]:
         m = self._model
         pairs = np.array([(i, k) for i, k in self.payoffs], np.int64).reshape(-1, 2)
-        return {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions, "discount": np.array(m.discount),
+        return {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions,
+                "discount": np.array(m.discount),
                 "initial": m.initial, "num_actions": m.n_actions}
 
     @classmethod
@@ -280,7 +295,8 @@ class PolymatrixGame(Game):
             If they would not fit, with their size.
         """
         actions, n_states = self.num_actions, self.num_states
-        _check.budget(2 * dense_bytes(n_states, actions, self.num_players), f"the dense form of {self!r}", "keep the polymatrix form")
+        _check.budget(2 * dense_bytes(n_states, actions, self.num_players), f"the dense form of {self!r}",
+                      "keep the polymatrix form")
         rewards = np.zeros((self.num_players, n_states, *actions))
         for i in range(self.num_players):
             shape = [n_states] + [1] * self.num_players
@@ -290,5 +306,6 @@ class PolymatrixGame(Game):
             shape = [n_states] + [1] * self.num_players
             shape[1 + i], shape[1 + k] = actions[i], actions[k]
             rewards[i] += (table if i < k else table.transpose(0, 2, 1)).reshape(shape)
-        moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states), (n_states, *actions, n_states))
+        moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states),
+                                (n_states, *actions, n_states))
         return MarkovGame(rewards, moves, self.discount, self.initial, name=self.name)

@@ -5,7 +5,8 @@
                                                        the next state; fills rewards[:N]
     row(sampler, state)                                the row of the learners' tables for a state: what players observe
 
-and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by all runs.
+and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by
+all runs.
 
 actions, rewards: N entries, rounded up to whole vectors   uniforms[at + d]: draw d of this step, in [0, 1)
 """
@@ -47,6 +48,7 @@ begin, step, row = method("begin"), method("step"), method("row")
 
 @inlined
 def begin_by_law(sampler, uniforms, at):
+    """The first state: inversion of sampler.initial (S,) at uniforms[at]."""
     total, last = 0.0, 0
     for s in range(sampler.initial.size):
         if sampler.initial[s] > 0.0:
@@ -58,6 +60,7 @@ def begin_by_law(sampler, uniforms, at):
 
 @inlined
 def row_is_state(sampler, state):
+    """Players observe the state itself."""
     return state
 
 

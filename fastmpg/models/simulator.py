@@ -43,8 +43,9 @@ class _ByName:
         for name in getattr(self.function, "__qualname__", "").split("."):
             found = getattr(found, name, None)
         if found is not self.function and not hasattr(self.function, "py_func"):  # numba's own functions go by value
-            raise pickle.PicklingError(f"{self.what} is {self.function!r}, which no other process can find by its name: define it at the "
-                                       "top of a module, not inside a function or as a lambda, or build the game where it is needed")
+            raise pickle.PicklingError(f"{self.what} is {self.function!r}, which no other process can find by its "
+                                       "name: define it at the top of a module, not inside a function or as a lambda, "
+                                       "or build the game where it is needed")
         return _ByName, (self.function, self.what)
 
 
@@ -54,11 +55,11 @@ def _named(builder: str, recipe: dict[str, Any], name: str) -> Game:
     game.name = name
     return game
 class _Elsewhere(ValueError):
-    """A state that is seen as no row."""
+    """The row observed in a state is outside of the tables."""
 
 
 class NoModel(NamedTuple):
-    """In the place of a model."""
+    """The model of a game without tables: all that is known is the discount."""
 
     discount: float
 
@@ -71,10 +72,10 @@ class SimulatorGame(Game):
     reset : callable
         ``reset(uniforms) -> state``.
     step : callable
-        ``step(state, actions, uniforms, rewards) -> next state``; fills ``rewards`` (N,). ``actions`` (N,) are integers,
-        ``uniforms`` (draws,) independent numbers in [0, 1), the only randomness there is. Compiled by numba: plain functions of
-        numbers and arrays. Arrays that they close over are frozen at the first run. Integers are 64 bits wide and wrap
-        around.
+        ``step(state, actions, uniforms, rewards) -> next state``; fills ``rewards`` (N,). ``actions`` (N,) are
+        integers, ``uniforms`` (draws,) independent numbers in [0, 1), the only randomness there is. Compiled by numba:
+        plain functions of numbers and arrays. Arrays that they close over are frozen at the first run. Integers are 64
+        bits wide and wrap around.
     num_actions : sequence of int
         One number a player.
     num_observations : int
@@ -82,8 +83,8 @@ class SimulatorGame(Game):
     discount : float
         In [0, 1).
     observe : callable, "hash" or None
-        ``observe(state) -> row`` in [0, num_observations): what players see of a state. None: the state itself. "hash": rows
-        shared at random by the states, for state spaces too large for any table.
+        ``observe(state) -> row`` in [0, num_observations): what players see of a state. None: the state itself. "hash":
+        rows shared at random by the states, for state spaces too large for any table.
     draws : int
         Uniform numbers that a reset and a step take.
     name : str
@@ -93,8 +94,9 @@ class SimulatorGame(Game):
     Raises
     ------
     ValueError, TypeError
-        If an argument does not fit, or the functions fail, or return no integer, when they are tried once: uncompiled, or,
-        where Python's integers outgrow 64 bits, compiled. At the first run, with their line, if they cannot be compiled.
+        If an argument does not fit, or the functions fail, or return no integer, when they are tried once: uncompiled,
+        or, where Python's integers outgrow 64 bits, compiled. At the first run, with their line, if they cannot be
+        compiled.
 
     Examples
     --------
@@ -105,16 +107,17 @@ class SimulatorGame(Game):
     ...     rewards[:] = 1.0 if actions[0] == actions[1] else 0.0
     ...     return (state + actions[0]) % 3
     >>> game = fm.SimulatorGame(reset, step, (2, 2), num_observations=3, discount=0.5)
-    >>> result = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 1000, rng=0, record=fm.Record(every=1000, metrics=("policy",)))
+    >>> record = fm.Record(every=1000, metrics=("policy",))
+    >>> result = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 1000, rng=0, record=record)
     >>> result.policy.shape
     (3, 4)
     """
 
     exact = False
 
-    def __init__(self, reset: Callable[..., Any], step: Callable[..., Any], num_actions: Sequence[int], num_observations: int,
-                 discount: float, *, observe: Callable[..., Any] | str | None = None, draws: int = 1, name: str = "simulator",
-                 recipe: dict[str, Any] | None = None) -> None:
+    def __init__(self, reset: Callable[..., Any], step: Callable[..., Any], num_actions: Sequence[int],
+                 num_observations: int, discount: float, *, observe: Callable[..., Any] | str | None = None,
+                 draws: int = 1, name: str = "simulator", recipe: dict[str, Any] | None = None) -> None:
         self.num_actions = _check.num_actions(num_actions)
         self.num_players = len(self.num_actions)
         self.num_states = _check.integer(num_observations, "num_observations", low=1, high=MOST_ROWS)
@@ -138,8 +141,9 @@ class SimulatorGame(Game):
     def _try(self) -> None:
         """One reset and one step, uncompiled, so that mistakes come with a Python traceback and not from compiled code.
 
-        States are numpy integers, which wrap around as compiled ones do. Python's own, such as a hash that a function begins
-        by itself, do not: where these outgrow 64 bits, or lead to a row that is none, the compiled functions decide.
+        States are numpy integers, which wrap around as compiled ones do. Python's own, such as a hash that a function
+        begins by itself, do not: where these outgrow 64 bits, or lead to a row that is none, the compiled functions
+        decide.
         """
         plain = [getattr(each, "py_func", each) for each in self._functions]
         try:
@@ -170,19 +174,21 @@ class SimulatorGame(Game):
             after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
         if not np.isfinite(rewards).all():
             raise ValueError(f"step must fill rewards with finite numbers, found {_check.shown(rewards)}")
-        for place in (state, after):
+        for current in (state, after):
             with explaining(observe, "observe"):
-                seen = place if observe is None else 0
+                seen = current if observe is None else 0
                 if callable(observe):
-                    seen = checked("observe", observe(place))
+                    seen = checked("observe", observe(current))
             if not 0 <= seen < self.num_states:
-                raise _Elsewhere(f"state {place} is seen as row {seen}, outside of the {self.num_states} observations; "
+                raise _Elsewhere(f"state {current} is seen as row {seen}, outside of the {self.num_states} "
+                                 "observations; "
                                  'give observe=, or observe="hash"')
 
     def _compile(self) -> None:
-        """Compiled functions in the place of plain ones."""
+        """Compile the functions that are plain Python."""
         plain = [callable(each) and not hasattr(each, "py_func") for each in self._functions]
-        functions = (user_kernel(each) if is_plain else each for each, is_plain in zip(self._functions, plain, strict=True))
+        functions = (user_kernel(each) if is_plain else each
+                     for each, is_plain in zip(self._functions, plain, strict=True))
         object.__setattr__(self, "_functions", tuple(functions))
 
     def _build_sampler(self) -> Any:
@@ -248,7 +254,8 @@ class SimulatorGame(Game):
         return kept
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state | {"_functions": tuple(getattr(each, "function", each) for each in state["_functions"])})
+        super().__setstate__(state | {"_functions": tuple(getattr(each, "function", each)
+                                                          for each in state["_functions"])})
 
     def check(self) -> None:
         """Raise what compiled code could only note down.
@@ -261,7 +268,8 @@ class SimulatorGame(Game):
         fault = self.sampler().fault
         if fault[0]:
             fault[0] = 0
-            raise ValueError(f"state {fault[1]} was seen as row {fault[2]}, outside of the {self.num_states} observations; "
+            raise ValueError(f"state {fault[1]} was seen as row {fault[2]}, outside of the {self.num_states} "
+                             "observations; "
                              'give observe=, or observe="hash"')
 
     @property
@@ -269,7 +277,8 @@ class SimulatorGame(Game):
         return NoModel(self.discount)
 
     def workspace(self, threads: int = 1) -> Any:
-        raise TypeError(f"{self.name!r} is a simulator: it has no exact evaluation; build a game from tables, or from counts")
+        raise TypeError(f"{self.name!r} is a simulator: it has no exact evaluation; build a game from tables, or from "
+                        "counts")
 
     def workspace_bytes(self, threads: int = 1) -> int:
         return 0
@@ -289,4 +298,5 @@ class SimulatorGame(Game):
 
     def __repr__(self) -> str:
         return (f"<SimulatorGame {self.name!r}: {self.num_players} players, {self.num_states} observations, actions "
-                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}, discount {self.discount:g}>")
+                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}, discount "
+                f"{self.discount:g}>")

@@ -34,6 +34,10 @@ exponent = inlined(_exponent)
 
 @inlined
 def _update(rule, state, feedback, k):
+    """theta <- (1 - eta tau / (1 - gamma)) theta + eta Qbar^tau / (1 - gamma): Sun et al. (2024), (2).
+
+    theta (S, A_total), log pi up to a constant a player and state   q_bar (S, A_total) at temperature tau
+    """
     theta = state.theta
     gain = rule.eta / (1.0 - feedback.discount)
     keep = exponent(rule.eta, rule.tau, feedback.discount)
@@ -57,8 +61,8 @@ class EntropyNaturalGradientPlay(NamedTuple):
 
     Notes
     -----
-    The first policy must be positive everywhere unless tau is 0 (what is 0 stays 0, as in :class:`NaturalGradientPlay`) or
-    eta tau = 1 - gamma (it does not matter): a probability of 0 would stay so, and the equilibria have none.
+    The first policy must be positive everywhere unless tau is 0 (what is 0 stays 0, as in :class:`NaturalGradientPlay`)
+    or eta tau = 1 - gamma (it does not matter): a probability of 0 would stay so, and the equilibria have none.
 
     Sun et al. (2024), eq. (2). Provable steps: :func:`fastmpg.theory.entropy_natural_step`.
     """
@@ -73,16 +77,17 @@ class EntropyNaturalGradientPlay(NamedTuple):
 
     def checked(self) -> EntropyNaturalGradientPlay:
         """The rule with its parameters checked."""
-        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.tau, "tau", 0.0))
+        return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
+                                          _check.real(self.tau, "tau", 0.0))
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a step that overshoots for this game's discount, and a first policy that could not move."""
         left = 1.0 - game.discount
         keep = _exponent(self.eta, self.tau, game.discount)
         if keep < 0.0:
-            raise ValueError(f"eta must be in (0, (1 - discount) / tau] = (0, {left / self.tau:.17g}] for this game, found "
-                             f"{self.eta!r}: the old policy would have the negative exponent 1 - eta tau / (1 - discount) = "
-                             f"{keep:.6g}")
+            raise ValueError(f"eta must be in (0, (1 - discount) / tau] = (0, {left / self.tau:.17g}] for this game, "
+                             f"found {self.eta!r}: the old policy would have the negative exponent 1 - eta tau / (1 - "
+                             f"discount) = {keep:.6g}")
         if self.tau > 0.0 and keep != 0.0:
             refuse_zeros(game, policy, "entropy-regularised play",
                          "; move it inside, or take eta = (1 - discount) / tau")

@@ -20,6 +20,10 @@ from .state import SoftmaxState, refuse_zeros
 
 @inlined
 def _update(rule, state, feedback, k):
+    """theta += eta [d pi Abar / (1 - gamma) + lam - lam A_i pi]: Zhang et al. (2022), (8), (15).
+
+    theta, policy, q_bar (S, A_total)   value (N, S)   visit (S,)
+    """
     policy, theta, offset = state.policy, state.theta, feedback.offset
     for s in range(policy.shape[0]):
         weight = feedback.visit[s] / (1.0 - feedback.discount)

@@ -42,6 +42,10 @@ def _q_step(policy, s, first, last, feedback, eta):
 
 @inlined
 def _update(rule, state, feedback, k):
+    """Play the batch of iteration k, then one ascent step and a projection in every row that it has seen.
+
+    policy (S, A_total)   Ding et al. (2022); the projection keeps every probability at exploration / A_i or more
+    """
     play(feedback, state, rule.rollouts, rule.length)
     for r in range(feedback.found[0]):
         s = feedback.order[r]

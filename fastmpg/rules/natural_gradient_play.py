@@ -23,6 +23,10 @@ TINY = 1e-290  # a probability or visitation that underflowed still divides
 
 @inlined
 def _update(rule, state, feedback, k):
+    """theta += eta [Abar / (1 - gamma) + lam / (d pi) - lam A_i / d], the step clipped as ``rule.clip`` says.
+
+    Zhang et al. (2022), (9), (10), (17).   theta, policy, q_bar (S, A_total)   value (N, S)   visit (S,)
+    """
     policy, theta, offset = state.policy, state.theta, feedback.offset
     scale = 1.0 / (1.0 - feedback.discount)
     for s in range(policy.shape[0]):
@@ -85,7 +89,8 @@ class NaturalGradientPlay(NamedTuple):
             raise ValueError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
         if not isinstance(self.clip, str | None):
             raise TypeError(f'clip must be None, "raw" or "centred", found {_check.shown(self.clip)}')
-        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0), self.clip)
+        return NaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True), _check.real(self.lam, "lam", 0.0),
+                                   self.clip)
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a first policy on the boundary, where the log-barrier is infinite."""

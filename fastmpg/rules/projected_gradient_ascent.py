@@ -27,6 +27,10 @@ def ascend(policy, q_bar, offset, s, step):
 
 @inlined
 def _update(rule, state, feedback, k):
+    """pi <- P(pi + eta d Qbar / (1 - gamma)), P onto the simplex: Ding et al. (2022).
+
+    policy, q_bar (S, A_total)   visit (S,)
+    """
     for s in range(state.policy.shape[0]):
         step = rule.eta * feedback.visit[s] / (1.0 - feedback.discount)
         ascend(state.policy, feedback.q_bar, feedback.offset, s, step)

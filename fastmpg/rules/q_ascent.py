@@ -18,6 +18,7 @@ from .state import TableState
 
 @inlined
 def _update(rule, state, feedback, k):
+    """pi <- P(pi + eta Qbar), P onto the simplex: Ding et al. (2022).   policy, q_bar (S, A_total)"""
     for s in range(state.policy.shape[0]):
         ascend(state.policy, feedback.q_bar, feedback.offset, s, rule.eta)
 

@@ -170,13 +170,15 @@ def contract_of(rule: Any) -> Contract:
     if isinstance(rule, type):
         raise TypeError(f"rule must be an instance, found the class {rule.__name__}; write {rule.__name__}(...)")
     if not (isinstance(rule, tuple) and hasattr(rule, "_fields")):
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}; see fastmpg.rules")
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}; see "
+                        "fastmpg.rules")
     try:
         return contract(type(rule))
     except TypeError as error:
         if hasattr(type(rule), "update"):
             raise
-        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}: {error}") from None
+        raise TypeError(f"rule must be a NamedTuple with a static kernel `update`, found {shown(rule)}: "
+                        f"{error}") from None
 
 
 def examples(kind: type) -> list[Any]:
@@ -189,5 +191,6 @@ def _checked_rule(rule: Any) -> Any:
 
 
 def _label(rule: Any) -> str:
-    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in rule._asdict().items())
+    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else f"{k}={v!r}"
+                      for k, v in rule._asdict().items())
     return f"{type(rule).__name__}({parts})"

@@ -95,5 +95,5 @@ def refuse_zeros(game: Game, policy: Float, why: str, instead: str = "") -> None
     if (policy <= 0.0).any():
         s, c = (int(x) for x in np.argwhere(policy <= 0.0)[0])
         i = int(np.searchsorted(game.offset, c, side="right")) - 1
-        raise ValueError(f"{why} needs every initial probability above 0 in policy, found {policy[s, c]} for player {i}, "
-                         f"action {c - int(game.offset[i])} in state {s}{instead}")
+        raise ValueError(f"{why} needs every initial probability above 0 in policy, found {policy[s, c]} for player "
+                         f"{i}, action {c - int(game.offset[i])} in state {s}{instead}")

@@ -34,13 +34,13 @@ from ..machine.vectors import (
     aligned,
     any_lane,
     bits,
+    broadcast,
+    broadcast_halves,
     fma,
     gather,
     load,
     load_halves,
     select,
-    spread,
-    spread_halves,
     store,
     store_halves,
 )
@@ -100,19 +100,20 @@ def _act(state, s, offset, uniforms, at, actions):
 
 
 @precise
-def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
+def learn_from(rule, other_rule, state, other, feedback, other_feedback, shared):
     """One stage. Second halves of vectors belong to the same run's next players, or (shared) to another run."""
-    t, o = mine.tables, other.tables
+    t, o = state.tables, other.tables
     depth, width = len(t.depths) or t.depth, HALF * len(t.halves) or t.width
-    s, next_s, s2, next_s2 = seen.state[0], seen.state[1], other_seen.state[0], other_seen.state[1]
-    mine.visits[s] += 1
-    beta = step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(mine.visits[s]))
+    s, next_s, s2, next_s2 = feedback.state[0], feedback.state[1], other_feedback.state[0], other_feedback.state[1]
+    state.visits[s] += 1
+    beta = step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(state.visits[s]))
     if shared:
         other.visits[s2] += other.moving
-        betas = spread_halves(beta, step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(other.visits[s2])))
+        betas = broadcast_halves(beta, step_size(rule.beta, rule.beta_exponent, rule.beta_shift,
+                                                 float(other.visits[s2])))
     else:
-        betas = spread(beta)
-    tau, inverse = spread_halves(rule.tau, other_rule.tau), spread_halves(rule.inverse, other_rule.inverse)
+        betas = broadcast(beta)
+    tau, inverse = broadcast_halves(rule.tau, other_rule.tau), broadcast_halves(rule.inverse, other_rule.inverse)
     counts, q_table, nu_row, value_row = 2 * depth * width, depth * width, 3 * depth * width, (3 * depth + 1) * width
     for i in range(0, width, LANES):
         at, at2 = s * t.span + i, s2 * t.span + (0 if shared else i + HALF)
@@ -120,15 +121,15 @@ def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
         for a in range(1, depth):
             q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
             top = select(q > top, q, top)
-        total = spread(0.0)
+        total = broadcast(0.0)
         for a in range(depth):
             q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
             e = boltzmann((q - top) * inverse)
             store(t.scratch, LANES * a, e)
             total = total + e
-        scale, mass, n = 1.0 / total, spread(0.0), spread(0.0)
+        scale, mass, n = 1.0 / total, broadcast(0.0), broadcast(0.0)
         k2 = 0 if shared else i + HALF
-        chosen = load_halves(seen.actions, i, other_seen.actions, k2)
+        chosen = load_halves(feedback.actions, i, other_feedback.actions, k2)
         for a in range(depth):
             p = load_halves(t.numbers, at + a * width, o.numbers, at2 + a * width)
             p = toward(p, load(t.scratch, LANES * a) * scale, betas)
@@ -141,9 +142,9 @@ def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
         alpha = step_size(rule.alpha, rule.alpha_exponent, rule.alpha_shift, n)
         nu = load_halves(t.numbers, at + nu_row, o.numbers, at2 + nu_row)
         future = load_halves(t.numbers, next_s * t.span + i + value_row, o.numbers, next_s2 * t.span + k2 + value_row)
-        aim = fma(future, seen.discount, load_halves(seen.rewards, i, other_seen.rewards, k2) - nu * tau)
+        aim = fma(future, feedback.discount, load_halves(feedback.rewards, i, other_feedback.rewards, k2) - nu * tau)
         mass = 2.0 - mass  # 1 / mass to second order: rows do not drift from a sum of 1
-        nu, value = spread(0.0), spread(0.0)
+        nu, value = broadcast(0.0), broadcast(0.0)
         for a in range(depth):
             p = load(t.scratch, LANES * (depth + a)) * mass
             q = load_halves(t.numbers, at + q_table + a * width, o.numbers, at2 + q_table + a * width)
@@ -157,19 +158,25 @@ def learn_from(rule, other_rule, mine, other, seen, other_seen, shared):
 
 @precise
 def _update(rule, state, feedback, k):
+    """One step of all players, Maheshwari et al. (2022), Algorithm 1; few players leave half of a vector empty."""
     if len(state.tables.halves) == 1:
-        learn_from(rule, rule, state, state.nobody, feedback, state.nobody, True)
+        learn_from(rule, rule, state, state.no_run, feedback, state.no_run, True)
     else:
         learn_from(rule, rule, state, state, feedback, feedback, False)
 
 
 @precise
 def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
+    """One step of two runs of few players, side by side in the two halves of a vector: the same numbers as alone."""
     learn_from(rule, other_rule, state, other, feedback, other_feedback, True)
 
 
 @kernel
 def _publish(state):
+    """Write policy, q, counts (S, A_total) from the tables that keep players side by side.
+
+    numbers[s span + a width + i]: the policy; q and counts ``depth * width`` and twice that behind it
+    """
     t = state.tables
     for s in range(state.policy.shape[0]):
         c = 0
@@ -222,9 +229,10 @@ class Tables(NamedTuple):
                    (0,) * (width // HALF) if width <= LANES else (), depth, width, span)
 
 
-class Nobody(NamedTuple):
-    """Stands for the run in the second halves when a run of at most HALF players is alone: arrays of booleans, which
-    hold nothing.
+class NoRun(NamedTuple):
+    """The second run of a pair when there is none: a run of at most HALF players leaves half of a vector empty.
+
+    Its arrays are empty and of booleans, from which ``load_halves`` makes zeros.
     """
 
     tables: Any
@@ -236,7 +244,7 @@ class Nobody(NamedTuple):
 
 
 class NoTables(NamedTuple):
-    """In the place of tables."""
+    """The tables of :class:`NoRun`: none."""
 
     numbers: Any
 
@@ -252,7 +260,7 @@ class QState(NamedTuple):
         n(s), the visits of every state.
     counts (S, A_total)
         n_i(s, a_i), how often each player took each action there.
-    tables, nobody, moving
+    tables, no_run, moving
         The same tables as kernels keep them.
     """
 
@@ -261,17 +269,17 @@ class QState(NamedTuple):
     visits: Any
     counts: Any
     tables: Any
-    nobody: Any
+    no_run: Any
     moving: int = 1
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> QState:
         """No visits yet, q = 0."""
         none = np.zeros(0, np.bool_)
-        nobody = Nobody(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
+        no_run = NoRun(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
         return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts,
-                   Tables.start(game, policy), nobody)
+                   Tables.start(game, policy), no_run)
 
 
 @attach(update=_update, update_pair=_update_pair)

@@ -1,8 +1,8 @@
 """Checkpoints: all that a run needs to go on, in one sealed file, with the one before it kept beside.
 
 A checkpoint is written to a temporary file, flushed to the disk and renamed, after the previous one has been named
-``NAME.previous`` too: whenever the process dies, the newest one is whole. Its seal is a SHA-256 over every byte (storage.py),
-so a damaged one is never read; the previous one is then used, with a warning.
+``NAME.previous`` too: whenever the process dies, the newest one is whole. Its seal is a SHA-256 over every byte
+(storage.py), so a damaged one is never read; the previous one is then used, with a warning.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Keeper:
                             "game_digest": digest(tables) if tables else None, "recipe": game.recipe,
                             "builder": game.builder}
         if tables and sum(each.nbytes for each in tables.values()) > LARGE:
-            storage.write_atomically(game_file(self.path), storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False))
+            packed = storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False)
+            storage.write_atomically(game_file(self.path), packed)
         elif tables:
             self.fixed |= {f"game/{name}": value for name, value in tables.items()}
         self.due, self.cost = 0.0, 0.0
@@ -85,8 +86,8 @@ def _refuse_others(path: Path) -> None:
     for each, kind in ((path, "checkpoint"), (previous(path), "checkpoint"), (game_file(path), "game")):
         if os.path.lexists(each) and not (each.is_file() and storage.kind_of(each) == kind):
             what = "checkpoint" if kind == "checkpoint" else "game of a checkpoint"
-            raise ValueError(f"{each} exists and is no {what}, or a damaged one: nothing was touched; name another file, "
-                             "or delete it")
+            raise ValueError(f"{each} exists and is no {what}, or a damaged one: nothing was touched; name another "
+                             "file, or delete it")
 
 
 def digest(tables: dict[str, Any]) -> str:
@@ -127,7 +128,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
         arrays, meta = _read(older)
     except (ValueError, FileNotFoundError):
         raise ValueError(f"{problem}, and so is the one before it, {older}") from None
-    said = f"{problem if isinstance(problem, ValueError) else f'{newest} is missing'}; went on from the one before it, at step {meta['k']}"
+    what = problem if isinstance(problem, ValueError) else f"{newest} is missing"
+    said = f"{what}; went on from the one before it, at step {meta['k']}"
     warnings.warn(said, CheckpointWarning, stacklevel=3)
     return arrays, meta, said
 
@@ -152,7 +154,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
         named.name = meta["game"]
         return named
     if meta["game_digest"] is None:
-        raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, game=...)")
+        raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, "
+                         "game=...)")
     tables = {name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("game/")}
     if not tables:
         try:
@@ -170,7 +173,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
 def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """A rule and a record as JSON and arrays."""
     fields = rule._asdict()
-    arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items() if isinstance(value, np.ndarray | list)}
+    arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items()
+              if isinstance(value, np.ndarray | list)}
     plain = {name: value for name, value in fields.items() if f"rule/{name}" not in arrays}
     kind = type(rule)
     return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}, "record": record.options(),
@@ -188,7 +192,8 @@ def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
         return given
     kind = getattr(importlib.import_module(told["module"]), told["name"])
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
-    rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("rule/")})
+    rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items()
+                             if name.startswith("rule/")})
     if given is not None and _label(given) != _label(rule):
         raise ValueError(f"the rule of this checkpoint is {_label(rule)}, found {_label(given)}")
     return rule

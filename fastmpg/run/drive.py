@@ -81,11 +81,12 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
     if faults:
         status = "diverged"
     of = "" if shape is None else f" of {len(job.runs)} runs"
-    message = {"done": f"all {job.steps} steps{of} were made", "stopped": f"the callback ended the run after step {job.made}",
+    message = {"done": f"all {job.steps} steps{of} were made",
+               "stopped": f"the callback ended the run after step {job.made}",
                "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
                "diverged": _told(job, faults, shape is None)}[status]
-    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made, SimpleNamespace(**state),
-                    label, job.game.name, trajectory)
+    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made,
+                    SimpleNamespace(**state), label, job.game.name, trajectory)
     if throw and status in ("interrupted", "diverged"):
         error: Interrupted | Diverged = (Interrupted if status == "interrupted" else Diverged)(result.message)
         error.result = result
@@ -109,7 +110,8 @@ def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
             "probabilities")
 
 
-def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool, label: str) -> str:
+def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool,
+           label: str) -> str:
     """Run a job to its end, or until it is told to stop; its status."""
     status = "done"
 

@@ -10,7 +10,7 @@ from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from .checkpoint import Keeper, _described
 from .drive import _check_inputs, _check_manner, _drive, _finish, _initial
-from .grid import _spread
+from .grid import expanded
 from .job import Job
 from .record import Record
 from .result import Result
@@ -18,8 +18,8 @@ from .run import run_key
 
 
 def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
-             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,
-             threads: int | None = None) -> Result:
+             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False,
+             throw: bool = True, threads: int | None = None) -> Result:
     """Run a rule many times side by side, over seeds and over a grid of its parameters.
 
     Parameters
@@ -30,7 +30,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     runs : int, optional
         Length of the run axis, the last of the leading axes; without it the parameters' own shape is used.
     policy : as for :func:`learn`, or array_like (runs, S, A_total)
-        "random" draws one initial policy per place on the run axis, the same for every parameter.
+        "random" draws one initial policy per index of the run axis, the same for every parameter.
     rng : None, int, SeedSequence or Generator
         Place r on the run axis is seeded by the r-th child of its seed sequence.
     threads : int, optional
@@ -53,7 +53,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     if runs is not None:
         runs = _check.integer(runs, "runs", low=1)
     contract_of(rule)
-    rules, shape = _spread(rule, () if runs is None else (runs,))
+    rules, shape = expanded(rule, () if runs is None else (runs,))
     count, places = len(rules), int(shape[-1]) if shape else 1
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
@@ -68,7 +68,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
         contract_of(one[0]).check_start(one[0], game, starts[r % places])
     keys = [run_key(seed) for seed in seeds]
     order = [r % places for r in range(count)]
-    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order], threads, single=False)
+    job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order],
+              threads, single=False)
     keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape), game)
     status = _drive(job, keeper, None, progress, f"{count} runs")
     return _finish(job, shape, _label(rule), status, throw)

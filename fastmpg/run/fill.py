@@ -34,14 +34,17 @@ from .learn import learn
 from .record import Record
 
 EVERY_MODEL = ("zhang_3x2", "random_markov", "queueing", "routing", "ring_polymatrix")
-SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5}  # of parameters that a game or a rule asks for
-FORMS = {"form": ("dense", "count")}  # a game that has such a parameter is built both ways; code for a simulator is never kept
+# of parameters that a game or a rule asks for
+SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5}
+# a game that has such a parameter is built both ways; code for a simulator is never kept
+FORMS = {"form": ("dense", "count")}
 
 
 class Filled(NamedTuple):
     """What was done for one game (``rule`` None: its metrics) or one rule on it.
 
-    compiled: units and the seconds that each took, none of which was in the cache   seconds: in all   unfit: why the rule cannot run
+    compiled: units and the seconds that each took, none of which was in the cache
+    seconds: in all   unfit: why the rule cannot run
     """
 
     game: str
@@ -53,10 +56,11 @@ class Filled(NamedTuple):
 
 def _needed(made: Any) -> dict[str, Any]:
     """Values for the parameters that have no default."""
-    asked = [name for name, each in inspect.signature(made).parameters.items() if each.default is inspect.Parameter.empty]
+    asked = [name for name, each in inspect.signature(made).parameters.items()
+             if each.default is inspect.Parameter.empty]
     if set(asked) - set(SMALL):
-        raise ValueError(f"{made.__name__} needs {', '.join(asked)}, and no value of one is known here: name something else that needs "
-                         "the same code")
+        raise ValueError(f"{made.__name__} needs {', '.join(asked)}, and no value of one is known here: name something "
+                         "else that needs the same code")
     return {each: SMALL[each] for each in asked}
 
 
@@ -134,8 +138,8 @@ def _quit_on_signals() -> None:
 
 
 def _tasks(labels: Sequence[str], rules: Sequence[str]) -> list[tuple[Sequence[str], str | None]]:
-    """What is done in one process each. Units that rules share come with the metrics, so these go first, games of one model together;
-    an exact rule's loop serves every exact game."""
+    """What is done in one process each. Units that rules share come with the metrics, so these go first, games of one
+    model together; an exact rule's loop serves every exact game."""
     models: dict[type, list[str]] = {}
     for label in labels:
         if _game(label).exact:
@@ -194,8 +198,8 @@ def fill(games: Sequence[str] = (), rules: Sequence[str] = (), jobs: int | None 
         raise OSError(f"compiled code cannot be kept in {cache_folder()}")
     labels = list(specimens(list(dict.fromkeys(games)) or EVERY_MODEL))
     tasks = _tasks(labels, list(dict.fromkeys(rules)) or dynamics.__all__)
-    count = min(len(tasks), jobs if jobs is not None else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
-                else os.cpu_count() or 1)
+    count = min(len(tasks), jobs if jobs is not None else len(os.sched_getaffinity(0))
+                if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     done: list[Filled] = []
     for some in _in_processes(tasks, count) if count > 1 else (_task(*task) for task in tasks):
         for one in some:

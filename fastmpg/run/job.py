@@ -12,7 +12,6 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..kernels.simplex import MISS, check_policy_rows
 from ..machine.explain import explained
 from ..metrics.metric import known
 from ..models.game import Game
@@ -36,12 +35,14 @@ class Job:
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder, fresh) if record.trajectory else None
-        self.workers = 1 if single else _check.integer(threads, "threads", low=1) if threads is not None else machine.threads()
+        self.workers = 1 if single else _check.integer(threads, "threads",
+                                                       low=1) if threads is not None else machine.threads()
         if not _check.fits(game.workspace_bytes() * self.workers, 0.5):
             self.workers = 1
         kernel_threads = None if self.workers == 1 or count == 1 else 1
         if sampled and any(known()[name].exact for name in record.metrics):
-            _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}", "ask for fewer runs")
+            _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}",
+                          "ask for fewer runs")
         self.runs: list[Run] = []
         self.units: list[Run | Pair] = []
         self.signals = Signals()
@@ -61,10 +62,11 @@ class Job:
         rules, starts, keys, threads = self._asked
         runs: list[Run] = []
         with self._explaining():
-            for r, rule in enumerate(rules):  # units take turns among the workers; every worker has one desk for exact feedback
+            # units take turns among the workers; every worker has one desk for exact feedback
+            for r, rule in enumerate(rules):
                 beside = runs[r - self.workers] if r >= self.workers and not self.asked.feedback.sampled else None
-                runs.append(Run.prepare(self.game, rule, self.steps, starts[r], self.record, self.trace, r, threads, keys[r],
-                                        self.writer, beside))
+                runs.append(Run.prepare(self.game, rule, self.steps, starts[r], self.record, self.trace, r, threads,
+                                        keys[r], self.writer, beside))
             waiting = list(runs)
             while waiting:
                 one = waiting.pop(0)
@@ -163,10 +165,8 @@ class Job:
         """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step
         or now.
         """
-        for run in self.runs:  # by NumPy first: the kernel is compiled for calls from here only if it has what to note
-            sums = np.add.reduceat(run.state.policy, self.game.offset[:-1], axis=1)
-            if not (np.abs(sums - 1.0).max() <= MISS and run.state.policy.min() >= -MISS):
-                check_policy_rows(run.state.policy, self.game.offset, run.recorder.fault, self.made)
+        for run in self.runs:
+            run.recorder.units.bounds[0](0, self.made)  # the one that watches the policy
         return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]
 
     def publish(self) -> None:
@@ -178,7 +178,8 @@ class Job:
     def arrays(self) -> dict[str, Any]:
         """All that a later job needs to go on from step ``made``."""
         self.publish()
-        out = {f"trace/{name}": value[:self.rows] if name == "step" else value[:, :self.rows] for name, value in self.trace.items()}
+        out = {f"trace/{name}": value[:self.rows] if name == "step" else value[:, :self.rows]
+               for name, value in self.trace.items()}
         for name in leaves(self.runs[0].state):
             out[f"state/{name}"] = np.stack([leaves(run.state)[name] for run in self.runs])
         if self.asked.feedback.continues:

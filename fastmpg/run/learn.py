@@ -18,8 +18,8 @@ from .run import run_key
 
 
 def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = None, record: Record | None = None,
-          callback: Callable[[Snapshot], Any] | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False,
-          throw: bool = True) -> Result:
+          callback: Callable[[Snapshot], Any] | None = None, checkpoint: str | os.PathLike[str] | None = None,
+          progress: bool = False, throw: bool = True) -> Result:
     """Run a learning rule on a game.
 
     Parameters
@@ -38,8 +38,8 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     callback : callable, optional
         Called with a :class:`Snapshot` after every recorded step; a true return value ends the run.
     checkpoint : path, optional
-        A file to keep up to date with all that :func:`resume` needs, from the first second on: at kill -9 at most the last
-        seconds are made again; Ctrl-C and SIGTERM write it before the run ends.
+        A file to keep up to date with all that :func:`resume` needs, from the first second on: at kill -9 at most the
+        last seconds are made again; Ctrl-C and SIGTERM write it before the run ends.
     progress : bool
         Show a bar on a terminal or in a notebook, from the first moment on.
     throw : bool

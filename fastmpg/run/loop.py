@@ -13,12 +13,12 @@ from .trace import due, write
 
 @inlined
 def _nothing(obj):
-    pass
+    """A state whose tables are what a trace shows has nothing to write out."""
 
 
 @inlined
 def _stay(feedback, k):
-    pass
+    """Feedback without an environment has nothing that moves on."""
 
 
 observe, update = method("observe"), method("update")

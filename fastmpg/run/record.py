@@ -31,14 +31,15 @@ class Record:
         Record every so many steps, from step 0 (the initial policy) on; the last step is always recorded.
     metrics : sequence of str
         Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
-        "policy" (K, S, A_total); of rules that keep them "q" and "counts" (K, S, A_total), how often each player took each
-        action in each state, and "visits" (K, S).
+        "policy" (K, S, A_total); of rules that keep them "q" and "counts" (K, S, A_total), how often each player took
+        each action in each state, and "visits" (K, S).
     steps : sequence of int, optional
         Explicit steps instead of ``every``; see :meth:`log_spaced`.
     tau : float, optional
         Temperature of "qre_gap"; by default that of the rule.
     trajectory : bool or path
-        Of sampled rules: keep all states and actions, in memory (True) or as files in a folder; see :class:`Trajectory`.
+        Of sampled rules: keep all states and actions, in memory (True) or as files in a folder; see
+        :class:`Trajectory`.
 
     Examples
     --------
@@ -49,10 +50,12 @@ class Record:
     (0, 1, 10, 100, 1000)
     """
 
-    def __init__(self, every: int = 1, metrics: Sequence[str] = ("ne_gap", "value"), *, steps: Sequence[int] | ArrayLike | None = None,
-                 tau: float | None = None, trajectory: bool | str | os.PathLike[str] = False) -> None:
+    def __init__(self, every: int = 1, metrics: Sequence[str] = ("ne_gap", "value"), *,
+                 steps: Sequence[int] | ArrayLike | None = None, tau: float | None = None,
+                 trajectory: bool | str | os.PathLike[str] = False) -> None:
         if isinstance(metrics, str):
-            raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write ({metrics!r},)")
+            raise TypeError(f"metrics must be a sequence of names, found the single name {metrics!r}; write "
+                            f"({metrics!r},)")
         if not isinstance(metrics, Iterable):
             raise TypeError(f"metrics must be a sequence of names, found {_check.shown(metrics)}")
         self.every = _check.integer(every, "every", low=1)
@@ -78,7 +81,8 @@ class Record:
 
     def options(self) -> dict[str, Any]:
         """What to build the same record from."""
-        return {"every": self.every, "metrics": list(self.metrics), "steps": None if self.steps is None else list(self.steps),
+        return {"every": self.every, "metrics": list(self.metrics), "steps": None if self.steps is None
+                else list(self.steps),
                 "tau": self.tau, "trajectory": self.trajectory}
 
     def _parts(self) -> tuple[Any, ...]:
@@ -107,7 +111,8 @@ class Record:
         kept = contract(rule).state.fields
         missing = [name for name in self.metrics if not known()[name].exact and name not in kept]
         if missing:
-            raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave {'them' if missing[1:] else 'it'} out of metrics")
+            raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave "
+                             f"{'them' if missing[1:] else 'it'} out of metrics")
         if self.trajectory and not moves:
             why = "plays rollouts that do not continue each other" if sampled else "learns from expectations"
             raise ValueError(f"{rule.__name__} {why}: there is no trajectory to record")
@@ -123,7 +128,8 @@ class Record:
         """The steps that a run of this many updates records."""
         steps = _check.integer(steps, "steps", low=0)
         if self.steps is None:
-            return np.unique(np.append(np.arange(0, steps + 1, self.every), steps)).astype(np.int64)
+            rows = np.arange(0, steps + 1, self.every, dtype=np.int64)
+            return rows if rows[-1] == steps else np.append(rows, steps)
         late = [k for k in self.steps if k > steps]
         if late:
             raise ValueError(f"cannot record step {late[0]} of a run of {steps} steps")
@@ -150,9 +156,9 @@ class Record:
                  threads: int | None = None) -> Recorder:
         """The trace of one run as kernels see it.
 
-        ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for the metrics.
-        So it is for metrics of differences where the level of payoffs drowns these: of the game with payoffs counted from their
-        middle (see :mod:`..metrics.origin`), as :func:`ne_gap` does.
+        ``desk``: where the run's feedback evaluates its policy, if that is what it does; else an evaluation is made for
+        the metrics. So it is for metrics of differences where the level of payoffs drowns these: of the game with
+        payoffs counted from their middle (see :mod:`..metrics.origin`), as :func:`ne_gap` does.
         """
         asked = [known()[name] for name in self.metrics]
         exact = [each for each in asked if each.exact]
@@ -161,19 +167,23 @@ class Record:
         near = centred(game)[0] if exact else game
         apart = [each for each in exact if each.differences and near is not game]
         temperature = np.array([self.tau if self.tau is not None else tau], np.float64)
-        for metrics, origin in ((exact if near is game else [each for each in exact if not each.differences], game), (apart, near)):
+        for metrics, origin in ((exact if near is game else [each for each in exact if not each.differences], game),
+                                (apart, near)):
             if metrics:
                 visits = any(each.visits for each in metrics)
                 at = self._desk(origin, state, desk if origin is game else None, visits, threads, units)
                 bound = [(each, each.recorded(at, trace[each.name][run], temperature, game)) for each in metrics]
                 units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
                 units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
-        units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked if not each.exact]
+        units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked
+                  if not each.exact]
         return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
 
     @staticmethod
     def _desk(game: Game, state: Any, desk: Held | None, visits: bool, threads: int | None, units: list[Bound]) -> Held:
-        """Where the state's policy is evaluated at temperature 0 for the metrics, once ``units`` have run with what is added to them."""
+        """Where the state's policy is evaluated at temperature 0 for the metrics, once ``units`` have run with what is
+        added to them.
+        """
         if desk is None:
             desk = Held(Desk.create(game, state.policy, wants_visit=visits, threads=threads))
             units.append(evaluate_desk.bind(desk))

@@ -78,7 +78,9 @@ class Result:
         return ", ".join(parts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one npz file (no pickle), whole or not at all; a streamed trajectory stays in its folder."""
+        """Write everything to one npz file (no pickle), whole or not at all; a streamed trajectory stays in its
+        folder.
+        """
         _check.path(path, "path")
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
@@ -111,8 +113,8 @@ class Result:
                 groups[group][key] = value
             steps, folder = groups["trajectory"], meta.get("trajectory")
             trajectory = Trajectory(**steps, folder=folder) if steps or folder else None
-            return cls(policy, groups["trace"], meta["status"], meta["message"], meta["steps"], SimpleNamespace(**groups["state"]),
-                       meta["rule"], meta["game"], trajectory)
+            return cls(policy, groups["trace"], meta["status"], meta["message"], meta["steps"],
+                       SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory)
         except KeyError as error:
             raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None
 

@@ -13,7 +13,7 @@ from ..rules.rule import _checked_rule, _label
 from . import checkpoint as _checkpoint
 from .checkpoint import Keeper, _described, _rule_of
 from .drive import Snapshot, _check_manner, _drive, _finish
-from .grid import _spread
+from .grid import expanded
 from .job import Job
 from .record import Record
 from .result import Result
@@ -29,9 +29,11 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     path : path
         What was given to ``checkpoint``.
     steps : int, optional
-        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned as it is.
+        A new number of updates, counted from the run's beginning; the run's own by default. A finished run is returned
+        as it is.
     game, rule : optional
-        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the package.
+        Needed if they are made of functions of yours, which are not stored: simulators, and rules from outside the
+        package.
     callback, progress, throw, threads
         As for :func:`learn` and :func:`ensemble`.
 
@@ -72,7 +74,8 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
         _checked_rule(rule)
     whole_rule = _rule_of(arrays, meta, rule)
     shape = None if meta["shape"] is None else tuple(meta["shape"])
-    rules = [_checked_rule(one) for one in (_spread(whole_rule, shape or ())[0] if shape is not None else [whole_rule])]
+    one_by_one = [whole_rule] if shape is None else expanded(whole_rule, shape)[0]
+    rules = [_checked_rule(one) for one in one_by_one]
     record = Record(**meta["record"])
     start = uniform_policy(world)
     keys = list(arrays["keys"])

@@ -41,9 +41,10 @@ class Run(NamedTuple):
     publication: Any
 
     @classmethod
-    def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any], place: int,
-                threads: int | None, key: Any = None, writer: Writer | None = None, beside: Run | None = None) -> Run:
-        """A run of a checked rule that writes to place ``place`` of the trace.
+    def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any],
+                index: int, threads: int | None, key: Any = None, writer: Writer | None = None,
+                beside: Run | None = None) -> Run:
+        """A run of a checked rule that writes to row ``index`` of the trace's run axis.
 
         ``beside``: a run that is never moved on at the same time, whose desk serves both.
         """
@@ -53,14 +54,16 @@ class Run(NamedTuple):
                                                wants_visit=bool(asked.uses_visitation(rule)), threads=threads,
                                                beside=None if beside is None else beside.desk)
         if writer is not None:
-            feedback = feedback._replace(states=writer.states[place], history=writer.actions[place], origin=writer.origin)
+            feedback = feedback._replace(states=writer.states[index], history=writer.actions[index],
+                                         origin=writer.origin)
         key = np.zeros(2, np.uint64) if key is None else key
         if asked.feedback.continues:
             start(feedback, key)
         numbers = asked.compiled(rule)
-        recorder = record.recorder(game, trace, place, state, desk, tau, threads)
-        return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None else threads > 1,
-                   desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))
+        recorder = record.recorder(game, trace, index, state, desk, tau, threads)
+        return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None
+                   else threads > 1, desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)),
+                   publish_state.bind(state))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""

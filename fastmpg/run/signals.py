@@ -10,7 +10,9 @@ from typing import Any
 
 
 class Signals:
-    """While it is entered, Ctrl-C and SIGTERM wait for the end of what must not be torn, and then raise KeyboardInterrupt."""
+    """While it is entered, Ctrl-C and SIGTERM wait for the end of what must not be torn, and then raise
+    KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self.whole, self.heard = False, False
@@ -24,7 +26,8 @@ class Signals:
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):  # else someone else listens
+                # else someone else listens
+                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                     self.previous[number] = signal.signal(number, self._hear)
         return self
 

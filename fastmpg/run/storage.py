@@ -25,7 +25,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | 
     """Write a file so that, whatever happens, its name holds either the old content or the new, never a part.
 
     ``keep``: where the old content stays. It gets this second name before the new content takes the first, so that the
-    newest whole file never goes without its own name; a file system without hard links renames it, and has none for a moment.
+    newest whole file never goes without its own name; a file system without hard links renames it, and has none for a
+    moment.
     """
     target = Path(path)
     temporary, second = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
@@ -60,14 +61,15 @@ def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:
     try:
         os.replace(second, keep)
     finally:
-        second.unlink(missing_ok=True)  # it stays where both named one file already, after a death just before the new one came
+        # it stays where both named one file already, after a death just before the new one came
+        second.unlink(missing_ok=True)
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compress: bool = True) -> bytes:
     """An npz archive of the arrays, with ``meta`` as JSON in it; never a pickle.
 
-    Its zip comment is the SHA-256 of everything before the comment, directory included: numpy reads the file as any npz,
-    and :func:`unpack` refuses it after a single flipped bit.
+    Its zip comment is the SHA-256 of everything before the comment, directory included: numpy reads the file as any
+    npz, and :func:`unpack` refuses it after a single flipped bit.
     """
     for name, value in arrays.items():
         if value.dtype == object:
@@ -109,7 +111,8 @@ def unpack(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, NDArray[An
     if data[-SEAL - 2:] != SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode():
         raise ValueError(f"{label} is damaged or was not written by fastmpg: its checksum does not match its content")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        _check.budget(sum(entry.file_size for entry in archive.infolist()), f"loading {label}", "load it on a larger machine")
+        _check.budget(sum(entry.file_size for entry in archive.infolist()), f"loading {label}",
+                      "load it on a larger machine")
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     if META not in arrays:

@@ -62,7 +62,9 @@ class Trajectory:
         return cls(folder=folder)
 
     def segments(self) -> Iterator[tuple[int, Any, Any]]:
-        """(first step, states (n,), actions (n, N)) piece after piece; the state after the last step comes with no action."""
+        """(first step, states (n,), actions (n, N)) piece after piece; the state after the last step comes with no
+        action.
+        """
         if self.folder is None:
             yield 0, self._states, self._actions
             return
@@ -130,8 +132,8 @@ def _manifest(folder: str | os.PathLike[str]) -> Any:
         if not all(_check.is_int(k) and k >= 0 for k in steps):
             raise ValueError
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
-        raise ValueError(f"{os.fspath(folder)} holds no trajectory of this version of fastmpg: its {MANIFEST} is missing or "
-                         "damaged") from None
+        raise ValueError(f"{os.fspath(folder)} holds no trajectory of this version of fastmpg: its {MANIFEST} is "
+                         "missing or damaged") from None
     return found
 
 
@@ -187,10 +189,12 @@ class Writer:
         self.folder, self.players, self.fresh = folder, players, fresh
         row = 8 + 4 * players
         if folder is None:
-            _check.budget(row * (steps + 1) * runs, f"a trajectory of {steps} steps of {players} players in {runs} run{'s' * (runs > 1)}",
+            _check.budget(row * (steps + 1) * runs,
+                          f"a trajectory of {steps} steps of {players} players in {runs} run{'s' * (runs > 1)}",
                           'stream it to files: Record(trajectory="a folder")')
         elif runs > 1:
-            raise ValueError("an ensemble's trajectories are kept in memory: use Record(trajectory=True), or learn() for each run")
+            raise ValueError("an ensemble's trajectories are kept in memory: use Record(trajectory=True), or learn() "
+                             "for each run")
         else:
             self.before = _held(Path(folder), fresh)
             os.makedirs(folder, exist_ok=True)
@@ -273,7 +277,9 @@ class Writer:
         return same([self.before.get(name) for name in ("steps", "segments", "run")], [k, self.segments, self.run])
 
     def restart(self, k: int, segments: list[list[int]], run: str | None) -> None:
-        """Go on at step k after the segments that a checkpoint knows; files after them are of steps to be made again."""
+        """Go on at step k after the segments that a checkpoint knows; files after them are of steps to be made
+        again.
+        """
         self.segments, self.origin[0], self.run = [list(each) for each in segments if each[1] <= k], k, run
         if self.folder is None:
             return

@@ -34,37 +34,38 @@ NEGLIGIBLE = 1e-6  # of the largest difference that two values can have: roundin
 
 
 @kernel
-def _round(model, oracle, policy, always, m, sums, hidden):
+def _round(model, desk, policy, always, m, sums, hidden):
     """One turn of every player, in order; returns how many changed their policy (``always``: take the response anyway).
 
     hidden (N,): filled with what a player's gain must exceed, the bound on its error
     """
     moves = 0
-    for i in range(oracle.value.shape[0]):
-        contract(model, oracle.work, policy)
-        finish(model, oracle, policy)
-        profile(oracle, policy, 0, policy.shape[1])
-        pure = policy_excess(policy, oracle.offset, sums)
-        residual = value_residual(oracle.q_bar, policy, oracle.offset, i, 0.0, oracle.value[i])
-        reached = respond(model, oracle, policy, i, 0.0, oracle.value[i])
-        actions = oracle.offset[i + 1] - oracle.offset[i]
-        hidden[i] = gain_error(m, i, sums, pure, 0.0, actions, residual, oracle.value[i], reached, oracle.best)
+    for i in range(desk.value.shape[0]):
+        contract(model, desk.work, policy)
+        finish(model, desk, policy)
+        profile(desk, policy, 0, policy.shape[1])
+        pure = policy_excess(policy, desk.offset, sums)
+        residual = value_residual(desk.q_bar, policy, desk.offset, i, 0.0, desk.value[i])
+        reached = respond(model, desk, policy, i, 0.0, desk.value[i])
+        actions = desk.offset[i + 1] - desk.offset[i]
+        hidden[i] = gain_error(m, i, sums, pure, 0.0, actions, residual, desk.value[i], reached, desk.best)
         gain = 0.0
         for s in range(policy.shape[0]):
-            gain = max(gain, oracle.best[s] - oracle.value[i, s])
+            gain = max(gain, desk.best[s] - desk.value[i, s])
         if always or gain > hidden[i]:
             moves += 1
             for s in range(policy.shape[0]):
-                for c in range(oracle.offset[i], oracle.offset[i + 1]):
-                    policy[s, c] = oracle.deviation[s, c]
-    contract(model, oracle.work, policy)
-    finish(model, oracle, policy)
+                for c in range(desk.offset[i], desk.offset[i + 1]):
+                    policy[s, c] = desk.deviation[s, c]
+    contract(model, desk.work, policy)
+    finish(model, desk, policy)
     return moves
 
 
 @kernel
-def _gaps(model, oracle, policy, out):
-    gaps(model, oracle, policy, 0.0, oracle.value, out)
+def _gaps(model, desk, policy, out):
+    """NE-gaps (N,) of the policy (S, A_total) that lies evaluated on the desk."""
+    gaps(model, desk, policy, 0.0, desk.value, out)
 
 
 class RoundRobin(NamedTuple):
@@ -95,7 +96,8 @@ class RoundRobin(NamedTuple):
     hidden: Float
 
     def __repr__(self) -> str:
-        return f"<RoundRobin: {self.status} after {self.rounds} rounds, {self.moves} moves, NE-gap {self.ne_gap.max():.3g}>"
+        made = f"{self.rounds} rounds, {self.moves} moves"
+        return f"<RoundRobin: {self.status} after {made}, NE-gap {self.ne_gap.max():.3g}>"
 
 
 def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> RoundRobin:
@@ -130,7 +132,7 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     limit = _check.integer(maxiter, "maxiter", low=1)
     table = uniform_policy(game) if policy is None else check_policy(game, policy)
     near, _ = centred(game)
-    oracle, norms = Desk.create(near, table, wants_visit=False), magnitudes(near)
+    desk, norms = Desk.create(near, table, wants_visit=False), magnitudes(near)
     gap, hidden, sums = np.zeros(game.num_players), np.zeros(game.num_players), np.zeros(2)
     with np.errstate(over="ignore"):
         span = np.ptp(near.payoff_range(), axis=1) / (1.0 - game.discount)
@@ -138,7 +140,7 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     rounds, moves, status = 0, 0, "limit"
     with machine.parallel_region(game.work_size > PARALLEL_WORK):
         while rounds < limit:
-            made = _round(near.model, oracle, table, rounds == 0, norms, sums, hidden)
+            made = _round(near.model, desk, table, rounds == 0, norms, sums, hidden)
             rounds += 1
             moves += made if rounds > 1 else 0
             if rounds > 1 and made == 0:
@@ -149,6 +151,6 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
                 status = "cycle"
                 break
             seen.add(profile)
-        value = oracle.value.copy()
-        _gaps(near.model, oracle, table, gap)
+        value = desk.value.copy()
+        _gaps(near.model, desk, table, gap)
     return RoundRobin(table, value if near is game else evaluate(game, table).value, gap, rounds, moves, status, hidden)

@@ -1,4 +1,7 @@
-"""Anonymous games: rewards and transitions see how many players choose each action, not who. No joint action is formed."""
+"""Anonymous games: rewards and transitions see how many players choose each action, not who.
+
+No joint action is formed.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +20,31 @@ from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
 from .model import CountModel, CountScratch, CountWork, contract_share
 from .sampler import CountSampler
-from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _places, count_vectors
+from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _indices, count_vectors
 
 
 class CountGame(Game):
     """A Markov game of N players with the same L actions whose rewards and transitions depend on counts alone.
 
-    Exact evaluation needs the laws of counts, not the L^N joint actions: a thousand players on two links are milliseconds.
+    Exact evaluation needs the laws of counts, not the L^N joint actions: a thousand players on two links are
+    milliseconds.
 
     Parameters
     ----------
     payoffs : array_like (S, L, N + 1) or (N, S, L, N + 1)
-        payoffs[s, a, n]: what a player that chooses a in state s receives when n players, itself among them, choose a. With
-        a leading axis every player has payoffs of its own. Entries at n = 0 are never used. For payoffs that depend on the
-        other counts too see :meth:`from_count_vectors`, for one reward shared by all :meth:`identical_interest`.
+        payoffs[s, a, n]: what a player that chooses a in state s receives when n players, itself among them, choose a.
+        With a leading axis every player has payoffs of its own. Entries at n = 0 are never used. For payoffs that
+        depend on the other counts too see :meth:`from_count_vectors`, for one reward shared by all
+        :meth:`identical_interest`.
     transitions : array_like or callable
         One of
 
-        - (L, m, N + 1, m): entry [l, x, n, y] is the probability that facility l goes from its state x to y when n players
-          choose action l. Given the counts the facilities move independently; the game's state is theirs together, S = m**L
-          in C order (facility 0 slowest).
+        - (L, m, N + 1, m): entry [l, x, n, y] is the probability that facility l goes from its state x to y when n
+          players choose action l. Given the counts the facilities move independently; the game's state is theirs
+          together, S = m**L in C order (facility 0 slowest).
         - (S, C, S): entry [s, k, t] for count vector k, in the order of :func:`fastmpg.count_vectors`.
-        - a function f(s, counts) of a state and all count vectors (C, L) that returns their rows (C, S); called here, once
-          a state.
+        - a function f(s, counts) of a state and all count vectors (C, L) that returns their rows (C, S); called here,
+          once a state.
         - (S, S): the same whatever the players do.
     discount : float
         In [0, 1).
@@ -64,7 +69,8 @@ class CountGame(Game):
     >>> import numpy as np, fastmpg as fm
     >>> delay = -np.arange(101) * np.array([[[1.0], [3.0]]])
     >>> game = fm.CountGame(delay, [[1.0]], discount=0.0)
-    >>> game.num_players, game.num_actions[:2], fm.evaluate(game, fm.uniform_policy(game)).q_bar[0, :2].round(9).tolist()
+    >>> found = fm.evaluate(game, fm.uniform_policy(game))
+    >>> game.num_players, game.num_actions[:2], found.q_bar[0, :2].round(9).tolist()
     (100, (2, 2), [-50.5, -151.5])
     """
 
@@ -76,14 +82,14 @@ class CountGame(Game):
         elif len(found) == 3 and found[2] > 0:
             kind, n_players = OWN, found[2] - 1
         else:
-            raise ValueError("payoffs must have shape (S, L, N + 1), or (N, S, L, N + 1) for payoffs of every player's own, found "
-                             f"{found}; for payoffs by count vector use CountGame.from_count_vectors, for one reward shared by all "
-                             "CountGame.identical_interest")
+            raise ValueError("payoffs must have shape (S, L, N + 1), or (N, S, L, N + 1) for payoffs of every player's "
+                             f"own, found {found}; for payoffs by count vector use CountGame.from_count_vectors, for "
+                             "one reward shared by all CountGame.identical_interest")
         self._build(kind, payoffs, found[-3], n_players, found[-2], transitions, discount, initial, name, max_bytes)
 
     @classmethod
-    def from_count_vectors(cls, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                           num_players: int, name: str = "count game", max_bytes: int | None = None) -> CountGame:
+    def from_count_vectors(cls, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
+                           *, num_players: int, name: str = "count game", max_bytes: int | None = None) -> CountGame:
         """A game whose payoffs depend on the whole count vector.
 
         Parameters
@@ -97,14 +103,15 @@ class CountGame(Game):
         """
         found, n_players = _check.shape_of(payoffs, "payoffs"), _check.integer(num_players, "num_players", low=1)
         if len(found) != 3:
-            raise ValueError(f"payoffs must have shape (S, L, C) with one entry per row of count_vectors({n_players}, L), found {found}")
+            raise ValueError(f"payoffs must have shape (S, L, C) with one entry per row of count_vectors({n_players}, "
+                             f"L), found {found}")
         game = cls.__new__(cls)
         game._build(VECTOR, payoffs, found[0], n_players, found[1], transitions, discount, initial, name, max_bytes)
         return game
 
     @classmethod
-    def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                           num_players: int, num_actions: int, name: str = "identical-interest count game",
+    def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
+                           *, num_players: int, num_actions: int, name: str = "identical-interest count game",
                            max_bytes: int | None = None) -> CountGame:
         """A game in which every player receives the same reward.
 
@@ -119,25 +126,26 @@ class CountGame(Game):
         found, n_players = _check.shape_of(reward, "reward"), _check.integer(num_players, "num_players", low=1)
         n_actions = _check.integer(num_actions, "num_actions", low=1, high=MOST_ACTIONS)
         if len(found) != 2:
-            raise ValueError(f"reward must have shape (S, C) with one entry per row of count_vectors({n_players}, {n_actions}), "
-                             f"found {found}")
+            raise ValueError(f"reward must have shape (S, C) with one entry per row of count_vectors({n_players}, "
+                             f"{n_actions}), found {found}")
         game = cls.__new__(cls)
         game._build(SHARED, reward, found[0], n_players, n_actions, transitions, discount, initial, name, max_bytes)
         return game
 
-    def _build(self, payoff_kind: int, payoffs: ArrayLike, n_states: int, n_players: int, n_actions: int, transitions: Any,
-               discount: float, initial: ArrayLike | None, name: str, max_bytes: int | None) -> None:
+    def _build(self, payoff_kind: int, payoffs: ArrayLike, n_states: int, n_players: int, n_actions: int,
+               transitions: Any, discount: float, initial: ArrayLike | None, name: str, max_bytes: int | None) -> None:
         if n_states == 0 or n_actions == 0 or n_players == 0:
             raise ValueError("a game needs at least one state, one player and one action, found "
                              f"{n_states} states, {n_players} players and {n_actions} actions")
-        gamma, count, what = _check.real(discount, "discount", 0.0, 1.0, open_high=True), vectors(n_players, n_actions), "payoffs"
+        gamma, count, what = _check.real(discount, "discount", 0.0, 1.0,
+                                         open_high=True), vectors(n_players, n_actions), "payoffs"
         if payoff_kind in (VECTOR, SHARED):
             what = "payoffs" if payoff_kind == VECTOR else "reward"
             form = "(S, L, C)" if payoff_kind == VECTOR else "(S, C)"
             expected = (n_states, n_actions, count) if payoff_kind == VECTOR else (n_states, count)
             if _check.shape_of(payoffs, what) != expected:
-                raise ValueError(f"{what} must have shape {form} = {expected}, one entry per row of count_vectors({n_players}, "
-                                 f"{n_actions}), found {_check.shape_of(payoffs, what)}")
+                raise ValueError(f"{what} must have shape {form} = {expected}, one entry per row of "
+                                 f"count_vectors({n_players}, {n_actions}), found {_check.shape_of(payoffs, what)}")
         kind, found = self._kind_of(transitions, n_states, n_players, n_actions, count)
         self.num_players, self.num_states, self.num_actions = n_players, n_states, (n_actions,) * n_players
         self.discount, self.name = gamma, _check.text(name, "name")
@@ -149,11 +157,12 @@ class CountGame(Game):
         columns = sum(contract_counts.table_columns(payoff_kind, n_states, n_actions, kind))
         layout = contract_counts.scratch_layout(n_players, n_actions, columns, payoff_kind)
         need += self._work_bytes(layout, 1)
-        _check.budget(need, f"a count game of {n_players} players, {n_states} states and {count} count vectors", INSTEAD, max_bytes)
+        _check.budget(need, f"a count game of {n_players} players, {n_states} states and {count} count vectors",
+                      INSTEAD, max_bytes)
 
         choose = _chooses(n_players, n_actions)
         counts = count_vectors(n_players, n_actions) if by_vector else np.zeros((0, n_actions), np.int64)
-        order = np.argsort(_places(counts, choose))
+        order = np.argsort(_indices(counts, choose))
         table = _check.array(payoffs, what, advice=_check.FORBIDDEN)
         if payoff_kind == OWN:
             table = table[None]
@@ -177,7 +186,8 @@ class CountGame(Game):
         self._frozen = True
 
     @staticmethod
-    def _kind_of(transitions: Any, n_states: int, n_players: int, n_actions: int, count: int) -> tuple[int, tuple[int, ...]]:
+    def _kind_of(transitions: Any, n_states: int, n_players: int, n_actions: int,
+                 count: int) -> tuple[int, tuple[int, ...]]:
         """What form the transitions have, and the shape of their table."""
         if callable(transitions):
             return TABLE, (n_states, count, n_states)
@@ -186,13 +196,14 @@ class CountGame(Game):
             return FIXED, found
         if found == (n_states, count, n_states):
             return TABLE, found
-        if len(found) == 4 and found == (n_actions, found[1], n_players + 1, found[1]) and found[1] ** n_actions == n_states:
+        if len(found) == 4 and found == (n_actions, found[1], n_players + 1,
+                                         found[1]) and found[1] ** n_actions == n_states:
             return FACTORED, found
         local = round(n_states ** (1 / n_actions))
         factored = (f"(L, m, N + 1, m) = {(n_actions, local, n_players + 1, local)}" if local**n_actions == n_states
                     else f"(L, m, N + 1, m) with m**{n_actions} = {n_states}, which no m fits,")
-        raise ValueError(f"transitions must have shape {factored} or (S, C, S) = {(n_states, count, n_states)} or (S, S) = "
-                         f"{(n_states, n_states)}, or be a function f(state, counts), found {found}")
+        raise ValueError(f"transitions must have shape {factored} or (S, C, S) = {(n_states, count, n_states)} or (S, "
+                         f"S) = {(n_states, n_states)}, or be a function f(state, counts), found {found}")
 
     @staticmethod
     def _moves(kind: int, transitions: Any, counts: NDArray[np.int64], shape: tuple[int, ...]) -> tuple[Float, float]:
@@ -233,13 +244,17 @@ class CountGame(Game):
     def transitions(self) -> Float:
         """As they were given, a function's as its table: (L, m, N + 1, m), (S, C, S) or (S, S); read-only."""
         table, kind = self._model.transitions, self._model.kind
-        view = table.view() if kind == FACTORED else table[0, 0].view() if kind == FIXED else table[0][:, np.argsort(self._order)]
+        if kind == FACTORED:
+            view = table.view()
+        else:
+            view = table[0, 0].view() if kind == FIXED else table[0][:, np.argsort(self._order)]
         view.flags.writeable = False
         return view
 
     def tables(self) -> dict[str, NDArray[Any]]:
         sizes = np.array([self.num_players, self.num_actions[0], self._model.payoff_kind])
-        return {"payoffs": self.payoffs, "transitions": self.transitions, "discount": np.array(self.discount), "initial": self.initial,
+        return {"payoffs": self.payoffs, "transitions": self.transitions, "discount": np.array(self.discount),
+                "initial": self.initial,
                 "sizes": sizes}
 
     @classmethod
@@ -269,12 +284,14 @@ class CountGame(Game):
         m, n_states = self._model, self.num_states
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", INSTEAD)
         shares = 1 if UNCOMPILED else min(threads, 2 * n_states)
-        reward, p_bar = np.zeros((n_states, sum(self.num_actions))), np.zeros((n_states, sum(self.num_actions), n_states))
+        columns = sum(self.num_actions)
+        reward, p_bar = np.zeros((n_states, columns)), np.zeros((n_states, columns, n_states))
         chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
-        floats, ints = np.zeros((shares, int(m.layout[contract_counts.FLOATS]))), np.zeros((shares, int(m.layout[-1])), np.int64)
+        floats = np.zeros((shares, int(m.layout[contract_counts.FLOATS])))
+        ints = np.zeros((shares, int(m.layout[-1])), np.int64)
         contraction = fanned(contract_share.bind(CountScratch(self.held, reward, p_bar, chain, floats, ints)), shares)
-        return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32), np.array([lapack("dgetrf"), lapack("dgetrs")]),
-                         np.zeros(4, np.int32), contraction)
+        return CountWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32),
+                         np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), contraction)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         return self._work_bytes(self._model.layout, min(threads, 2 * self.num_states))
@@ -285,7 +302,9 @@ class CountGame(Game):
 
     @property
     def work_size(self) -> int:
-        """Multiply-adds of one exact evaluation at policies that all differ, halved: they are cheaper than table entries."""
+        """Multiply-adds of one exact evaluation at policies that all differ, halved: they are cheaper than table
+        entries.
+        """
         n_players, n_actions, m = self.num_players, self.num_actions[0], self._model
         columns = sum(contract_counts.table_columns(m.payoff_kind, self.num_states, n_actions, m.kind))
         own = {OWN: n_actions * (n_actions > 2), EACH: 2 * n_actions}.get(m.payoff_kind, 0)
@@ -319,11 +338,11 @@ class CountGame(Game):
         _check.budget(need, f"the dense form of {self!r}", "keep the count form")
         choices = np.indices(actions).reshape(n_players, -1)
         counts = np.stack([(choices == a).sum(axis=0) for a in range(actions[0])], axis=1)
-        place = _places(counts, m.choose)
+        index = _indices(counts, m.choose)
         if m.kind == FIXED:
             moves = np.broadcast_to(m.transitions[0, 0][:, None], (n_states, joint, n_states))
         elif m.kind == TABLE:
-            moves = m.transitions[0][:, place]
+            moves = m.transitions[0][:, index]
         else:
             local = np.indices((m.transitions.shape[1],) * actions[0]).reshape(actions[0], -1)
             moves = np.ones((n_states, joint, n_states))
@@ -331,13 +350,14 @@ class CountGame(Game):
                 moves *= m.transitions[l][local[l][:, None, None], counts[:, l][None, :, None], local[l][None, None, :]]
         moves = moves.reshape(n_states, *actions, n_states)
         if shared:
-            reward = m.rewards[0, :, place, 0].T.reshape(n_states, *actions)
+            reward = m.rewards[0, :, index, 0].T.reshape(n_states, *actions)
             return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name)
         rewards = np.empty((n_players, n_states, joint))
         for i in range(n_players):
             own = choices[i]
             if m.payoff_kind == VECTOR:
-                rewards[i] = m.rewards[0, :, place, own].T
+                rewards[i] = m.rewards[0, :, index, own].T
             else:
                 rewards[i] = m.rewards[i if m.payoff_kind == EACH else 0][:, own, counts[np.arange(joint), own]]
-        return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial, name=self.name)
+        return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,
+                          name=self.name)

@@ -26,7 +26,9 @@ class CountScratch(NamedTuple):
 
 
 class CountWork(NamedTuple):
-    """reward, p_bar, chain: as in ``CountScratch``   lu (S, S), pivot, routines, scalars: factors   contraction: bound"""
+    """reward, p_bar, chain: as in ``CountScratch``   lu (S, S), pivot, routines, scalars: factors   contraction:
+    bound
+    """
 
     reward: Any
     p_bar: Any
@@ -40,17 +42,21 @@ class CountWork(NamedTuple):
 
 @unit
 def contract_share(frame, share, policy):
-    """One share of the states, or of their halves, of a :class:`CountScratch`.    policy: the address of (S, A_total)"""
+    """One share of the states, or of their halves, of a :class:`CountScratch`.    policy: the address of (S,
+    A_total)
+    """
     m, shares = frame.model, frame.floats.shape[0]
     parts = 1 if shares == 1 else 2
     units = parts * frame.reward.shape[0]
-    contract_units(m.kind, m.payoff_kind, m.rewards, m.transitions, m.choose, m.layout, array_at(policy, frame.reward.shape, np.float64),
-                   m.n_actions[0], parts, units * share // shares, units * (share + 1) // shares, frame.floats[share], frame.ints[share],
-                   frame.reward, frame.p_bar, frame.chain)
+    contract_units(m.kind, m.payoff_kind, m.rewards, m.transitions, m.choose, m.layout,
+                   array_at(policy, frame.reward.shape, np.float64), m.n_actions[0], parts, units * share // shares,
+                   units * (share + 1) // shares, frame.floats[share], frame.ints[share], frame.reward, frame.p_bar,
+                   frame.chain)
 
 
 @inlined
 def _contract(model, work, policy):
+    """Reward, transitions and chain at ``policy`` (S, A_total), by shares: see :func:`contract_share`."""
     call(work.contraction, (0, policy.ctypes.data))
 
 
@@ -58,8 +64,10 @@ def _contract(model, work, policy):
 class CountModel(NamedTuple):
     """rewards (1 or N, S, L, N + 1) or (1, S, C, L or 1)   transitions (L, m, N + 1, m), (1, S, C, S) or (1, 1, S, S)
 
-    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows   kind, payoff_kind: see :mod:`...kernels.contract_counts`
-    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   C count vectors in the order of :mod:`...kernels.count_laws`
+    choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows
+    kind, payoff_kind: see :mod:`...kernels.contract_counts`
+    discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+    C count vectors in the order of :mod:`...kernels.count_laws`
     """
 
     rewards: Any

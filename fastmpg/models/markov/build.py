@@ -1,4 +1,6 @@
-"""From scipy.sparse rows, or arrays of them, to a :class:`~.sparse.SparseModel`, with little memory beside the result."""
+"""From scipy.sparse rows, or arrays of them, to a :class:`~.sparse.SparseModel`, with little memory beside the
+result.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,8 @@ def canonical(transitions: Any, own: bool = False) -> Rows:
         transitions, own = sp.csr_array(transitions), True
     pointer = np.array(transitions.indptr, np.int64)
     if transitions.indices.size < pointer[-1]:
-        raise ValueError(f"transitions hold {transitions.indices.size} indices where the row pointer needs {pointer[-1]}")
+        raise ValueError(f"transitions hold {transitions.indices.size} indices where the row pointer needs "
+                         f"{pointer[-1]}")
     if not csr.is_canonical(pointer, transitions.indices):
         transitions = sp.csr_array(transitions, dtype=np.float64, copy=not own)
         transitions.has_canonical_format = transitions.has_sorted_indices = False
@@ -72,9 +75,11 @@ def dtype_name(value: Any) -> str:
     return name
 
 
-def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float, offset: NDArray[np.int64], dtype: str,
-          copy: bool, max_bytes: int | None, where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
-    """The model of rows over states and joint actions, the layout of its workspace, the largest change of a probability.
+def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float,
+          offset: NDArray[np.int64], dtype: str, copy: bool, max_bytes: int | None,
+          where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
+    """The model of rows over states and joint actions, the layout of its workspace, the largest change of a
+    probability.
 
     Raises
     ------
@@ -88,13 +93,15 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
     if n_states >= LARGEST:
         raise ValueError(f"a sparse game has fewer than {LARGEST} states, found {n_states}")
     if entries and not 0 <= int(rows.index.min()) <= int(rows.index.max()) < n_states:
-        raise ValueError(f"transitions lead to states {int(rows.index.min())} to {int(rows.index.max())}, but there are {n_states}")
+        raise ValueError(f"transitions lead to states {int(rows.index.min())} to {int(rows.index.max())}, but there "
+                         f"are {n_states}")
     unsettled = check(rows, dtype, where)
     mark, chain_pointer = np.zeros(n_states, np.int32), np.zeros(n_states + 1, np.int64)
     csr.count_unions(rows.pointer, rows.index, joint, mark, chain_pointer)
     union, widest = int(chain_pointer[-1]), int(np.diff(chain_pointer).max())
     marginal = Layout(n_states, actions, 0, entries, union, widest).marginal
-    layout = Layout(n_states, actions, cut_players(actions, max(1, union // n_states) if marginal else 1), entries, union, widest)
+    layout = Layout(n_states, actions, cut_players(actions, max(1, union // n_states) if marginal else 1), entries,
+                    union, widest)
     refuse_large(planes, joint, layout, dtype, max_bytes, rewards.nbytes + rows.held(dtype))
 
     slot = rows.index.view(np.uint32) if rows.spare else np.empty(entries, np.uint32)
@@ -108,12 +115,14 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
     if dtype == "float32":
         csr.settle_single(rows.pointer, probability)
     counts = np.array(actions, np.int64)
-    return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts, offset,
-                       layout.cut), layout, change
+    return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts,
+                       offset, layout.cut), layout, change
 
 
 def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -> float:
-    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums, in place; the largest change."""
+    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums, in place; the largest
+    change.
+    """
     change, first, n_rows = 0.0, 0, pointer.size - 1
     while first < n_rows:
         last = max(first + 1, int(np.searchsorted(pointer, pointer[first] + _check.CHUNK, side="right")) - 1)
@@ -148,18 +157,21 @@ def check(rows: Rows, dtype: str, where: Callable[[int], str]) -> bool:
         raise ValueError(f"transition probabilities must not be negative, found {float(number[0])!r} "
                          f"{where(int(worst[0]))}")
     if abs(number[1] - 1.0) > tolerance:
-        raise ValueError(f"transition probabilities must sum to 1, found {float(number[1])!r} {where(int(worst[1]))}; divide "
-                         "each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
+        raise ValueError(f"transition probabilities must sum to 1, found {float(number[1])!r} {where(int(worst[1]))}; "
+                         "divide each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
     return bool(number[0] < 0.0 or (single and dtype == "float64" and number[1] != 1.0))
 
 
 def refuse_large(planes: int, joint: int, layout: Layout, dtype: str, limit: int | None, held: int) -> None:
-    """Say what a game needs, and what would fit, before it is built; ``held``: the bytes of it that are taken already."""
+    """Say what a game needs, and what would fit, before it is built; ``held``: the bytes of it that are taken
+    already.
+    """
     tables = table_bytes(layout.n_states, joint, planes, layout.entries, layout.pattern, DTYPES[dtype])
     work = layout.bytes(1)
     have = _check.free_bytes() + held if limit is None else limit
     states = layout.n_states * have // (tables + work)
-    advice = f"that is tables of {_check.gib(tables)} and a workspace of {_check.gib(work)}; about {states} states like these would fit"
+    advice = (f"that is tables of {_check.gib(tables)} and a workspace of {_check.gib(work)}; about {states} states "
+              "like these would fit")
     if dtype == "float64" and layout.entries:
         advice += f'; the sparse rows with dtype="float32" need {_check.gib(4 * layout.entries)} less'
     what = f"a sparse game of {layout.n_states} states, {joint} joint actions and {layout.entries} transitions"

@@ -14,7 +14,8 @@ from ..chain import CHAIN
 class DenseScratch(NamedTuple):
     """What a contraction reads and fills: the model (a :class:`DenseModel`), and
 
-    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   lead, tail, x, y, others: one row for every share of the states
+    reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
+    lead, tail, x, y, others: one row for every share of the states
     """
 
     model: Any
@@ -29,7 +30,9 @@ class DenseScratch(NamedTuple):
 
 
 class DenseWork(NamedTuple):
-    """reward, p_bar, chain: as in ``DenseScratch``   lu (S, S), pivot, routines, scalars: factors   contraction: bound"""
+    """reward, p_bar, chain: as in ``DenseScratch``   lu (S, S), pivot, routines, scalars: factors   contraction:
+    bound
+    """
 
     reward: Any
     p_bar: Any
@@ -46,19 +49,22 @@ def contract_share(frame, share, policy):
     """One share of the states of a :class:`DenseScratch`.    policy: the address of (S, A_total)"""
     m, shares = frame.model, frame.lead.shape[0]
     n_states = frame.reward.shape[0]
-    contract_states(m.rewards, m.transitions, array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, m.cut,
-                    n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share], frame.tail[share], frame.x[share],
-                    frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
+    contract_states(m.rewards, m.transitions, array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset,
+                    m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
+                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar,
+                    frame.chain)
 
 
 @inlined
 def _contract(model, work, policy):
+    """Reward, transitions and chain at ``policy`` (S, A_total), by shares: see :func:`contract_share`."""
     call(work.contraction, (0, policy.ctypes.data))
 
 
 @attach(contract=_contract, **CHAIN)
 class DenseModel(NamedTuple):
-    """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+    """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions
+    (N,)   offset (N + 1,)
 
     cut: first player of the contraction's tail group
     """

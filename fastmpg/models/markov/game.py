@@ -22,7 +22,8 @@ from .moves import rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
 
-INSTEAD = "give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no joint actions"
+INSTEAD = ("give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no "
+           "joint actions")
 
 
 def dense_bytes(num_states: int, num_actions: tuple[int, ...], planes: int) -> int:
@@ -30,7 +31,7 @@ def dense_bytes(num_states: int, num_actions: tuple[int, ...], planes: int) -> i
     return 8 * num_states * math.prod(num_actions) * (planes + num_states)
 
 
-def place(row: int, actions: tuple[int, ...]) -> str:
+def named_row(row: int, actions: tuple[int, ...]) -> str:
     """Which state and joint action row s J + j is."""
     s, j = divmod(row, math.prod(actions))
     return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
@@ -44,8 +45,8 @@ class MarkovGame(Game):
     rewards : array_like (N, S, A_0, ..., A_{N-1})
         Reward of every player in every state at every joint action.
     transitions : array_like (S, A_0, ..., A_{N-1}, S) or scipy.sparse (S * J, S)
-        P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are numbered
-        s * J + j with j the joint action in C order (player 0 slowest), and are never densified.
+        P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are
+        numbered s * J + j with j the joint action in C order (player 0 slowest), and are never densified.
     discount : float
         In [0, 1).
     initial : array_like (S,), optional
@@ -57,10 +58,10 @@ class MarkovGame(Game):
     max_bytes : int, optional
         Refuse to build past this size; by default, what the machine has free.
     dtype : str
-        "float64", or "float32" to store sparse transitions in single precision (a quarter less memory with ten next states a
-        row, no faster); all arithmetic stays in double. Rows are adjusted at their largest entry to sum to 1 within 2^-25, so
-        that values move by at most 1e-7 gamma / (1 - gamma) of the largest one. Measured with rewards in [0, 1], in units of
-        1 / (1 - gamma): 1e-8 at gamma = 0.95, 8e-8 at 0.999.
+        "float64", or "float32" to store sparse transitions in single precision (a quarter less memory with ten next
+        states a row, no faster); all arithmetic stays in double. Rows are adjusted at their largest entry to sum to 1
+        within 2^-25, so that values move by at most 1e-7 gamma / (1 - gamma) of the largest one. Measured with rewards
+        in [0, 1], in units of 1 / (1 - gamma): 1e-8 at gamma = 0.95, 8e-8 at 0.999.
 
     Raises
     ------
@@ -82,7 +83,8 @@ class MarkovGame(Game):
     """
 
     def __init__(self, rewards: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 name: str = "Markov game", copy: bool = True, max_bytes: int | None = None, dtype: str = "float64") -> None:
+                 name: str = "Markov game", copy: bool = True, max_bytes: int | None = None,
+                 dtype: str = "float64") -> None:
         shape = _check.shape_of(rewards, "rewards")
         ndim = len(shape)
         if ndim < 3 or shape[0] != ndim - 2:
@@ -91,8 +93,8 @@ class MarkovGame(Game):
         self._build(rewards, shape[1:], transitions, discount, initial, name, copy, max_bytes, dtype)
 
     @classmethod
-    def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                           name: str = "identical-interest Markov game", copy: bool = True,
+    def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
+                           *, name: str = "identical-interest Markov game", copy: bool = True,
                            max_bytes: int | None = None, dtype: str = "float64") -> MarkovGame:
         """A game in which every player receives the same reward, stored once.
 
@@ -111,9 +113,9 @@ class MarkovGame(Game):
         return game
 
     @classmethod
-    def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any, discount: float,
-                   initial: ArrayLike | None = None, *, width: int = 1024, shared: bool = False, name: str = "Markov game",
-                   dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
+    def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any,
+                   discount: float, initial: ArrayLike | None = None, *, width: int = 1024, shared: bool = False,
+                   name: str = "Markov game", dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
         """A sparse game from a function of state and joint action; no dense table is ever formed.
 
         Parameters
@@ -122,15 +124,17 @@ class MarkovGame(Game):
         num_actions : sequence of int
             One number a player.
         moves : callable
-            ``moves(state, actions) -> next state``, or ``moves(state, actions, next_states, probabilities) -> count``, which
-            fills that many entries of both arrays, in any order; equal states add up. Compiled by numba and called twice for
-            every state and joint action: a plain function of numbers and arrays that remembers nothing.
+            ``moves(state, actions) -> next state``, or ``moves(state, actions, next_states, probabilities) -> count``,
+            which fills that many entries of both arrays, in any order; equal states add up. Compiled by numba and
+            called twice for every state and joint action: a plain function of numbers and arrays that remembers
+            nothing.
         rewards : array_like (N, S, A_0, ...), or callable
             A table, or ``reward(state, actions, out)``, compiled, that fills ``out`` (N,).
         discount, initial, name, dtype, max_bytes
             As for :class:`MarkovGame`.
         width : int
-            Room in ``next_states`` and ``probabilities``: the most next states that ``moves`` may write for one joint action.
+            Room in ``next_states`` and ``probabilities``: the most next states that ``moves`` may write for one joint
+            action.
         shared : bool
             Whether all players receive one reward: ``rewards`` is then (S, A_0, ...), or fills ``out`` (1,).
 
@@ -154,7 +158,8 @@ class MarkovGame(Game):
         >>> fm.evaluate(game, fm.uniform_policy(game)).value[:, 0].round(3)
         array([1.105, 1.105])
         """
-        actions, states = _check.num_actions(num_actions), _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
+        actions = _check.num_actions(num_actions)
+        states = _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
         table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
         discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
@@ -170,7 +175,7 @@ class MarkovGame(Game):
             raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
                              f"{' with shared=True' if shared else ''}, found {found}")
         table = _check.read(table, "rewards")
-        rows = rows_of(moves, states, actions, room, lambda row: place(row, actions), max_bytes, single)
+        rows = rows_of(moves, states, actions, room, lambda row: named_row(row, actions), max_bytes, single)
         game = cls.__new__(cls)
         planes = table[None] if shared else table
         game._build(planes, (states, *actions), rows, discount, rho, name, not callable(rewards), max_bytes, dtype)
@@ -183,13 +188,15 @@ class MarkovGame(Game):
         copy, name = _check.flag(copy, "copy"), _check.text(name, "name")
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
         if n_states == 0 or 0 in actions:
-            raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and actions {actions}")
+            raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and "
+                             f"actions {actions}")
         joint = math.prod(actions)
         gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
         ready = isinstance(transitions, Rows)
         sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
         if not sparse and single == "float32":
-            raise ValueError('dtype="float32" is for sparse transitions, found dense ones; give them as scipy.sparse rows (S*J, S)')
+            raise ValueError('dtype="float32" is for sparse transitions, found dense ones; give them as scipy.sparse '
+                             'rows (S*J, S)')
         expected = (n_states * joint, n_states) if sparse else (n_states, *actions, n_states)
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
         found = expected if ready else transitions.shape if sparse else _check.shape_of(transitions, "transitions")
@@ -228,7 +235,7 @@ class MarkovGame(Game):
 
     def _where(self, row: int) -> str:
         """Which state and joint action row s J + j is."""
-        return place(row, self.num_actions)
+        return named_row(row, self.num_actions)
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
@@ -260,7 +267,9 @@ class MarkovGame(Game):
 
     def workspace(self, threads: int = 1) -> Any:
         m, actions, n_states = self._model, self.num_actions, self.num_states
-        instead = "its tables fit, but the scratch does not: free memory, or build a smaller game" if self.is_sparse else INSTEAD
+        instead = INSTEAD
+        if self.is_sparse:
+            instead = "its tables fit, but the scratch does not: free memory, or build a smaller game"
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", instead)
         if self.is_sparse:
             return self._layout.workspace(self.held, threads)
@@ -271,8 +280,8 @@ class MarkovGame(Game):
         scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
         contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch)), shares)
-        return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines, scalars,
-                         contraction)
+        return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
+                         scalars, contraction)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         if self.is_sparse:
@@ -315,7 +324,8 @@ class MarkovGame(Game):
             chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
             return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
         rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states
-        return DenseSampler(*joint_rewards(self), *alias(rows, m.transitions.reshape(-1), repr(self)), m.initial, m.n_actions)
+        return DenseSampler(*joint_rewards(self), *alias(rows, m.transitions.reshape(-1), repr(self)), m.initial,
+                            m.n_actions)
 
     def to_dense(self) -> MarkovGame:
         """The same game with dense transitions; itself when it has them already.

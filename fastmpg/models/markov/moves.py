@@ -18,7 +18,8 @@ from ...machine import user_kernel
 from ...machine.explain import explaining
 from .build import Rows
 
-GUARD = 64  # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
+# numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
+GUARD = 64
 MANY, NEGATIVE, OUTSIDE, OFF = 1, 2, 3, 4  # what can be wrong with a row
 
 
@@ -54,8 +55,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     return function if hasattr(function, "py_func") else user_kernel(function)
 
 
-def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], width: int, where: Callable[[int], str],
-            limit: int | None, dtype: str) -> Rows:
+def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], width: int,
+            where: Callable[[int], str], limit: int | None, dtype: str) -> Rows:
     """Canonical rows from ``moves``; see :meth:`fastmpg.MarkovGame.from_moves`."""
     forms = {2: "(state, actions)", 4: "(state, actions, next_states, probabilities)"}
     several = arguments(moves, "moves", forms) == 4
@@ -125,15 +126,18 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
         if fault[1]:
             row, value = int(fault[0]), float(found[0])
             raise ValueError({
-                -1: f"moves gave another number of next states the second time it was asked {where(row)}; it must not remember anything",
-                MANY: f"moves must return between 0 and width = {width} next states, found {value:g} {where(row)}; give a larger width",
+                -1: f"moves gave another number of next states the second time it was asked {where(row)}; it must not "
+                    "remember anything",
+                MANY: f"moves must return between 0 and width = {width} next states, found {value:g} {where(row)}; "
+                      "give a larger width",
                 NEGATIVE: f"moves must give probabilities of at least 0, found {value!r} {where(row)}",
                 OUTSIDE: f"moves must lead to states 0 to {n_states - 1}, found {value:.0f} {where(row)}",
                 OFF: f"probabilities of moves must sum to 1, found {value!r} {where(row)}"}[int(fault[1])])
         if index.size == 0:
             entries = int(pointer[-1])
             need = (4 + np.dtype(dtype).itemsize) * entries
-            _check.budget(need, f"{what} with {entries} transitions", "a game of fewer states or joint actions would fit", limit)
+            _check.budget(need, f"{what} with {entries} transitions",
+                          "a game of fewer states or joint actions would fit", limit)
             index, probability = np.empty(entries, np.int32), np.empty(entries, dtype)
     return Rows(pointer, index, probability, True)
 
@@ -162,7 +166,8 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
     return table.reshape(planes, n_states, *n_actions)
 
 
-def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *, max_bytes: int | None = None) -> Any:
+def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *,
+                        max_bytes: int | None = None) -> Any:
     """Transitions of a state made of independent factors: P(x' | x, a) = prod_l P_l(x'_l | x_l, a).
 
     State (x_0, ..., x_{L-1}) has number sum_l x_l prod_{m > l} X_m: factor 0 is the slowest.
@@ -171,8 +176,8 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     ----------
     factors : sequence of array_like (X_l, A_0, ..., A_{N-1}, X_l)
         The local transitions of every factor; rows from float32 may sum to 1 up to its rounding (see
-        :class:`fastmpg.Game`). An axis of length 1 in the place of an A_i says that player i's action does not matter to
-        this factor.
+        :class:`fastmpg.Game`). An axis of length 1 in the place of an A_i says that player i's action does not matter
+        to this factor.
     num_actions : sequence of int
         One number a player.
     max_bytes : int, optional
@@ -214,8 +219,8 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
         table, single, own = _check.law_table(factor, f"factors[{l}]", copy=False)
         good = table.ndim == len(actions) + 2 and table.shape[0] == table.shape[-1] > 0
         if not good or any(n not in (1, a) for n, a in zip(table.shape[1:-1], actions, strict=True)):
-            raise ValueError(f"factors[{l}] must have shape (X, A_0, ..., X) with actions {actions}, or 1 in the place of those that do "
-                             f"not matter, found {table.shape}")
+            raise ValueError(f"factors[{l}] must have shape (X, A_0, ..., X) with actions {actions}, or 1 in the place "
+                             f"of those that do not matter, found {table.shape}")
         local = np.arange(math.prod(table.shape[1:-1])).reshape(table.shape[1:-1])
         flat = table.reshape(-1, table.shape[0])
 

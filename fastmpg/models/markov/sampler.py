@@ -32,13 +32,16 @@ def _joint(sampler, state, actions, rewards):
 
 @inlined
 def _dense_step(sampler, state, actions, rewards, uniforms, at):
+    """The next state by the alias table of the row (s, joint action); rewards (N,) of actions (N,)."""
     j, n = _joint(sampler, state, actions, rewards), sampler.initial.size
     return draw(gather(uniforms, at), j * n, n, sampler.threshold, sampler.other) if n > 1 else 0
 
 
 @attach(begin=begin_by_law, step=_dense_step, row=row_is_state)
 class DenseSampler(NamedTuple):
-    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions (N,)"""
+    """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions
+    (N,)
+    """
 
     rewards: Any
     shared: bool
@@ -50,6 +53,7 @@ class DenseSampler(NamedTuple):
 
 @inlined
 def _sparse_step(sampler, state, actions, rewards, uniforms, at):
+    """As :func:`_dense_step` over CSR rows: entry e of a row leads to state index[e]."""
     j = _joint(sampler, state, actions, rewards)
     start = gather(sampler.pointer, j)
     n = gather(sampler.pointer, j + 1) - start

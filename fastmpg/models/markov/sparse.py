@@ -1,9 +1,10 @@
 """Sparse transitions: CSR rows s J + j, never densified.
 
-An entry stands for a place in the union of all states that any joint action in s can lead to, which is also the pattern of the
-chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every player's
-marginal transitions behind; else rows are read again for each value function, and nothing larger than the game is formed.
-Chains of few states are solved densely, others iteratively with a certified residual, see :mod:`fastmpg.kernels.sparse_solve`.
+An entry names a place in the union of all states that any joint action in s can lead to, which is also the pattern
+of the chain P^pi. Where that union is short beside the rows (local moves), a contraction reads P once and leaves every
+player's marginal transitions behind; else rows are read again for each value function, and nothing larger than the game
+is formed. Chains of few states are solved densely, others iteratively with a certified residual, see
+:mod:`fastmpg.kernels.sparse_solve`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ MARGINAL = 2  # marginal transitions are kept where they hold at most this many 
 class Factors(NamedTuple):
     """Incomplete factors of a chain, states in the order of elimination (see :func:`.sparse_solve.factor`).
 
-    order, place (S,): that order and its inverse   here (S,) scratch   start (S + 1,), middle (S,): rows and their diagonals
+    order, rank (S,): that order and its inverse   here (S,) scratch
+    start (S + 1,), middle (S,): rows and their diagonals
     column, value: the entries; a diagonal is kept inverted
     """
 
     order: Any
-    place: Any
+    rank: Any
     here: Any
     start: Any
     middle: Any
@@ -62,7 +64,8 @@ class SparseScratch(NamedTuple):
 class Chain(NamedTuple):
     """What the iterative solver reads and fills: I - gamma P without the zeros of P, its factors, and scratch.
 
-    pointer (S + 1,), index (pattern,), value (pattern,)   factors: :class:`Factors`   scratch (shares, VECTORS, S)   residual (N,)
+    pointer (S + 1,), index (pattern,), value (pattern,)   factors: :class:`Factors`
+    scratch (shares, VECTORS, S)   residual (N,)
     numbers (2,): discount, and the share of a residual that may be left
     """
 
@@ -79,7 +82,8 @@ class SparseWork(NamedTuple):
     """reward, p_bar, chain: as in ``SparseScratch``   lu (S, S) or (0, 0), pivot, routines, scalars: dense factors
 
     sparse: the :class:`Chain` of the iterative solver   correction (1, S)
-    contraction, look: passes over P   factoring, solution, solution_of_one: the solver, for several right-hand sides and for one
+    contraction, look: passes over P
+    factoring, solution, solution_of_one: the solver, for several right-hand sides and for one
     """
 
     reward: Any
@@ -106,9 +110,10 @@ def contract_share(frame, share, what, policy):
     """
     m, shares = frame.model, frame.plane.shape[0]
     n_states = frame.reward.shape[0]
-    contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer, array_at(policy, frame.reward.shape, np.float64),
-                    m.n_actions, m.offset, m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
-                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
+    contract_states(what, m.rewards, m.pointer, m.probability, m.slot, m.chain_pointer,
+                    array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, m.cut,
+                    n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share], frame.tail[share],
+                    frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar, frame.chain)
 
 
 @unit
@@ -121,8 +126,9 @@ def look_share(frame, share, i, policy, value, q):
     n_states = frame.reward.shape[0]
     look_states(i, m.pointer, m.probability, m.slot, m.chain_pointer, m.chain_index, m.discount,
                 array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset, n_states * share // shares,
-                n_states * (share + 1) // shares, frame.plane[share], frame.others[share], frame.near[share], frame.reward, frame.p_bar,
-                array_at(value, (n_states,), np.float64), array_at(q, frame.reward.shape, np.float64))
+                n_states * (share + 1) // shares, frame.plane[share], frame.others[share], frame.near[share],
+                frame.reward, frame.p_bar, array_at(value, (n_states,), np.float64),
+                array_at(q, frame.reward.shape, np.float64))
 
 
 @unit
@@ -136,27 +142,35 @@ def solve_share(frame, share, shares, transposed, rhs, count):
     """One of ``shares`` shares of the right-hand sides.    rhs: the address of (count, S)"""
     n_states = frame.pointer.size - 1
     sparse_solve.solve_some(frame.pointer, frame.index, frame.value, frame.numbers[0], frame.factors,
-                            array_at(rhs, (count, n_states), np.float64), count * share // shares, count * (share + 1) // shares,
-                            transposed != 0, frame.numbers[1], frame.scratch[share], frame.residual)
+                            array_at(rhs, (count, n_states), np.float64), count * share // shares,
+                            count * (share + 1) // shares, transposed != 0, frame.numbers[1], frame.scratch[share],
+                            frame.residual)
 
 
 @inlined
 def _pass(what, model, work, policy):
+    """One pass over P at ``policy`` (S, A_total), by shares; ``what``: see contract_sparse."""
     call(work.contraction, (0, what, policy.ctypes.data))
 
 
 @inlined
 def _lookahead(model, work, policy, i, value, q):
+    """q[s, c] = reward[s, c] + gamma sum_t P_i(t | s, c) value(t) in the columns of player i, by shares.
+
+    policy, q (S, A_total)   value (S,)
+    """
     call(work.look, (0, i, policy.ctypes.data, value.ctypes.data, q.ctypes.data))
 
 
 @kernel
 def _contract(model, work, policy):
+    """Reward, chain and, where they are kept, every player's transitions at ``policy`` (S, A_total)."""
     _pass(ALL, model, work, policy)
 
 
 @inlined
 def _iterate(work, rhs, transposed, share):
+    """Solve for rhs (R, S) iteratively, in place, until at most ``share`` of it is left (0: to rounding)."""
     work.sparse.numbers[1] = share
     if rhs.shape[0] == 1:
         call(work.solution_of_one, (0, 1, transposed, rhs.ctypes.data, 1))
@@ -166,6 +180,7 @@ def _iterate(work, rhs, transposed, share):
 
 @kernel
 def _factor(model, work):
+    """Ready the chain of the contracted policy: LU factors where it is solved densely, else incomplete ones."""
     n_states = work.lu.shape[0]
     if n_states > 0:
         for s in range(n_states):
@@ -182,6 +197,10 @@ def _factor(model, work):
 
 @kernel
 def _deviate(model, work, policy, i):
+    """As :func:`_factor`, the chain that of player i's columns of ``policy`` (S, A_total).
+
+    From p_bar, [A_total first + c width + e] in a state with ``width`` next states, or by another pass over P.
+    """
     if work.p_bar.size == 0:
         _pass(CHAIN, model, work, policy)
     else:
@@ -202,6 +221,7 @@ def _deviate(model, work, policy, i):
 
 @kernel
 def _solve(model, work, rhs, transposed):
+    """rhs (R, S) <- (I - gamma P)^-1 rhs, or by the transpose, P the chain factored last."""
     if work.lu.shape[0] > 0:
         dense_solve.solve(work.lu, work.pivot, work.routines, work.scalars, rhs, transposed)
     else:
@@ -210,7 +230,9 @@ def _solve(model, work, rhs, transposed):
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
-    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need not be exact."""
+    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need
+    not be exact.
+    """
     rhs = work.correction if work.lu.shape[0] == 0 else value.reshape((1, value.size))
     direct, table = work.lu.shape[0] > 0, work.reward if work.lu.shape[0] > 0 else q
     for s in range(value.size):
@@ -235,7 +257,8 @@ class SparseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)
 
     pointer (S J + 1,), slot, probability: P(t | s, j) in CSR, by the place of t in the union of next states
-    chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi   discount   initial (S,)   n_actions   offset   cut
+    chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi
+    discount   initial (S,)   n_actions   offset   cut
     """
 
     rewards: Any
@@ -253,7 +276,8 @@ class SparseModel(NamedTuple):
 
 def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
     """Bytes of a sparse game's tables, as a Python integer."""
-    return 8 * (planes * n_states * joint + n_states * joint + 1 + 2 * n_states + 1) + entries * (item + 4) + 4 * pattern
+    wide = planes * n_states * joint + n_states * joint + 1 + 2 * n_states + 1
+    return 8 * wide + entries * (item + 4) + 4 * pattern
 
 
 class Layout(NamedTuple):
@@ -291,7 +315,8 @@ class Layout(NamedTuple):
         shares, columns, solver = min(threads, self.n_states), sum(self.actions), 0
         if not self.side:
             solvers = min(threads, len(self.actions))
-            solver = self.n_states * (8 * (sparse_solve.VECTORS * solvers + 1) + 36) + 12 * self.factor_entries + 4 * self.pattern
+            solver = self.n_states * (8 * (sparse_solve.VECTORS * solvers + 1)
+                                      + 36) + 12 * self.factor_entries + 4 * self.pattern
         numbers = self.n_states * columns + self.pattern * (1 + columns * self.marginal) + self.side**2
         return 8 * (numbers + shares * (sum(self.scratch) + math.prod(self.actions))) + solver
 
@@ -308,10 +333,13 @@ class Layout(NamedTuple):
         factors = Factors(order, where, here, np.zeros(rest + 1, np.int64), np.zeros(rest, np.int64),
                           np.zeros(self.factor_entries, np.uint32), np.zeros(self.factor_entries))
         solvers = 1 if UNCOMPILED else min(threads, len(self.actions))
-        sparse = Held(Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain, factors,
-                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)), np.array([model.discount, 0.0])))
+        sparse = Held(Chain(np.zeros(rest + 1, np.int64), np.zeros(0 if side else self.pattern, np.uint32), chain,
+                            factors,
+                       np.zeros((solvers, sparse_solve.VECTORS, rest)), np.zeros(len(self.actions)),
+                            np.array([model.discount, 0.0])))
         solution = solve_share.bind(sparse)
         return SparseWork(reward, chain, p_bar, np.zeros((side, side)), np.zeros(side, np.int32),
-                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse, np.zeros((1, rest)),
-                          fanned(contract_share.bind(scratch), shares), fanned(look_share.bind(scratch), shares), factor_chain.bind(sparse),
+                          np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32), sparse,
+                          np.zeros((1, rest)), fanned(contract_share.bind(scratch), shares),
+                          fanned(look_share.bind(scratch), shares), factor_chain.bind(sparse),
                           fanned(solution, solvers), solution)
