@@ -8,7 +8,7 @@ kernel ``update(rule, state, feedback, k)`` that changes the state in place. All
 from typing import TYPE_CHECKING
 
 from .._discover import public_classes
-from .._same import comparable
+from .._same import comparable as _comparable
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
@@ -21,6 +21,6 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
 
 _found = public_classes(__name__, __path__, "update")
 for _each in _found.values():
-    comparable(_each)
+    _comparable(_each)
 globals().update(_found)
 __all__ = sorted(_found)
