@@ -1,4 +1,6 @@
-"""Print the oldest versions that pyproject.toml allows, as requirements for pip: of what the package needs, and of what its tests need."""
+"""Print the oldest versions that pyproject.toml allows, as requirements for pip: of what the package needs, and of what
+its tests need.
+"""
 
 import re
 import tomllib

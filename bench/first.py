@@ -21,7 +21,8 @@ CASES = {
 }
 SECOND = {
     "one more rule, one state": ("one state, learn", "fm.learn(fm.games.zhang_3x2(), fm.rules.GradientPlay(0.1), 100)"),
-    "one more rule, dense": ("dense, learn", "fm.learn(fm.games.random_markov(5, (3, 3, 3)), fm.rules.QAscent(0.1), 100)"),
+    "one more rule, dense": ("dense, learn",
+                             "fm.learn(fm.games.random_markov(5, (3, 3, 3)), fm.rules.QAscent(0.1), 100)"),
     "a user's rule": ("one state, learn", "fm.learn(fm.games.zhang_3x2(), Own(0.2), 100)"),
 }
 OWN = """

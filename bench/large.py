@@ -17,9 +17,7 @@ from . import workloads
 
 
 def local_game(states, actions=(4, 4, 4), discount=0.95, width=10, reach=15, **more):
-    """Random rewards; a row leads to ``width`` states in a row somewhere within ``reach`` of where it starts, with
-    random chances.
-    """
+    """Random rewards; a row leads to ``width`` states in a row within ``reach`` of its own, with random chances."""
     shape = np.array(actions)
 
     def moves(state, joint, next_states, probabilities):

@@ -40,9 +40,7 @@ class Iterations:
 
 
 class Simulation:
-    """``steps`` stages of two-timescale Q-learning from the start, in one run or in many; a call returns its
-    seconds.
-    """
+    """``steps`` stages of two-timescale Q-learning from the start, in one run or many; a call returns its seconds."""
 
     def __init__(self, target, tau, steps, runs=None, threads=1):
         from fastmpg.run.job import Job

@@ -77,9 +77,7 @@ def shades(count: int) -> list[Any]:
 
 
 def save(sheet: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names
-    inside.
-    """
+    """Write a figure as its suffix says (.png, .svg, .pdf), whole or not at all, without dates or program names."""
     target = Path(path)
     kind = target.suffix.lower().lstrip(".")
     empty = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},

@@ -69,9 +69,7 @@ def split(game: Game, policy: PolicyLike) -> list[Float]:
 
 
 def join(parts: Sequence[ArrayLike]) -> Float:
-    """One array (S, A_total) from a list of (S, A_i), or from an array (N, S, A) of players with equally many
-    actions.
-    """
+    """One array (S, A_total) from a list of (S, A_i), or from (N, S, A) where players have equally many actions."""
     return _joined(parts, "parts")
 
 
@@ -199,6 +197,6 @@ def check_policies(game: Game, policy: PolicyLike, name: str = "policy") -> Floa
         return check_policy(game, policy, name)
     table, is_single, _ = _check.law_table(policy, name)  # type: ignore[arg-type]
     if table.shape[-2:] != (states, total):
-        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, found {table.shape}; a stack of policies has "
-                         f"shape (..., {states}, {total}){_stacked(game, table.shape)}")
+        raise ValueError(f"{name} must have shape (S, A_total) = {(states, total)}, found {table.shape}; a stack of "
+                         f"policies has shape (..., {states}, {total}){_stacked(game, table.shape)}")
     return settle(game, table, [is_single] * game.num_players, name)

@@ -156,7 +156,7 @@ def callables():
         for name, value in vars(room).items():
             if name.startswith("_") or not callable(value) or not ours(value) or id(value) in seen:
                 continue
-            if prefix == "theory." and value.__module__ != room.__name__:
+            if prefix == "theory." and not value.__module__.startswith(room.__name__):
                 continue
             seen.add(id(value))
             label = prefix + name

@@ -133,9 +133,7 @@ def static(seconds):
 
 
 def simulate(seconds):
-    """Two-timescale Q-learning on the routing game S2, against a straightforward numba version; then how it grows with
-    the players.
-    """
+    """Two-timescale Q-learning on the routing game S2 against plain numba; then how it grows with the players."""
     steps, tau = 20_000, 1e-6
     print(f"two-timescale Q-learning, routing game, tau {tau:g}, {steps} steps a run: ns a step of all players")
     for players in (4, 8):

@@ -1,5 +1,4 @@
-"""(I - gamma P) x = b on large chains: ours against scipy's spsolve, gmres and bicgstab: ``python -m
-bench.peers.sparse_solvers``.
+"""(I - gamma P) x = b on large chains against scipy's solvers: ``python -m bench.peers.sparse_solvers``.
 
 Interleaved, medians; every residual is computed afresh and divided by eps (|b| + 2 |x|). scipy's iterations get its
 incomplete factors with no fill to speak of (spilu), whose time is counted, and the tolerance 1e-12.

@@ -69,9 +69,7 @@ def rules() -> dict[str, Any]:
 
 
 def parameters(thing: Any) -> dict[str, Any]:
-    """Names and defaults of what a game function or a rule class takes; inspect.Parameter.empty where there is no
-    default.
-    """
+    """What a game function or a rule class takes, with defaults; inspect.Parameter.empty where there is none."""
     return {name: each.default for name, each in inspect.signature(thing).parameters.items()}
 
 
@@ -87,9 +85,7 @@ def first_line(thing: Any) -> str:
 
 
 def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[str, Any]]) -> None:
-    """Flags for the parameters of each (kind -> name, thing); a name that is taken gets its kind in front, as
-    --rule.tau.
-    """
+    """Flags for the parameters of each (kind -> name, thing); taken names get their kind in front, as --rule.tau."""
     taken = {option for action in parser._actions for option in action.option_strings}
     flags = {kind: {name: f"--{name.replace('_', '-')}" for name in parameters(thing)}
              for kind, (_, thing) in things.items()}

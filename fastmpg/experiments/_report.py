@@ -164,7 +164,8 @@ def _finish(one: Experiment, folder: Path) -> Finished:
     return Finished(one, outcome, seconds, _draw(one, outcome, folder) if can_draw() else ())
 
 
-def _elsewhere(name: str, folder: str, threads: int) -> tuple[Sequence[Check], Sequence[str], float, Sequence[tuple[str, str]]]:
+def _elsewhere(name: str, folder: str,
+               threads: int) -> tuple[Sequence[Check], Sequence[str], float, Sequence[tuple[str, str]]]:
     """The same in a process of its own, without what cannot leave it."""
     from . import catalogue
 
@@ -173,7 +174,8 @@ def _elsewhere(name: str, folder: str, threads: int) -> tuple[Sequence[Check], S
     return done.outcome.checks, done.outcome.notes, done.seconds, done.pictures
 
 
-def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int, started: Callable[[Experiment], Any]) -> Iterator[Finished]:
+def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int,
+               started: Callable[[Experiment], Any]) -> Iterator[Finished]:
     """Experiments as they end, up to ``jobs`` of them side by side."""
     if jobs == 1 or len(experiments) == 1:
         for one in experiments:

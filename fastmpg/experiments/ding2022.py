@@ -40,9 +40,7 @@ SETTLED, SMALL = 1e-4, 1e-5  # NE-gaps over the payoff range: settled, and the l
 
 
 def distance(policies: Float, ends: Float, players: int) -> Float:
-    """L1 distance of snapshots (..., K, S, A_total) to a policy a run (..., S, A_total), mean over the players: (...,
-    K).
-    """
+    """L1 distance of snapshots (..., K, S, A_total) to a policy a run (..., S, A_total), mean of players: (..., K)."""
     return np.asarray(np.abs(policies - ends[..., None, :, :]).sum(axis=(-1, -2)) / players)
 
 
@@ -58,9 +56,7 @@ def payoff_range(game: Game) -> float:
 
 
 def ends_distancing(crowd: Float) -> Any:
-    """Where nobody needs to be feared: at most N / 2 expected at any facility when safe, N / 4 when distancing, to
-    1e-6.
-    """
+    """No facility crowded: at most N / 2 players expected at any when safe, N / 4 when distancing, to 1e-6."""
     most, n = crowd.max(axis=-1), crowd[..., 0, :].sum(axis=-1)
     return (most[..., 0] <= n / 2 + 1e-6) & (most[..., 1] <= n / 4 + 1e-6)
 
@@ -313,9 +309,7 @@ def draw_noise(runs: Mapping[str, Ascent]) -> Any:
 
 @experiment("ding-rollouts", title="Safe-distancing game: gradients and Q from rollouts", paper=PAPER)
 def rollouts() -> Outcome:
-    """Estimates from 10 rollouts of 20 steps, ξ = .01, 8 runs from random first policies, three step sizes of either
-    kind.
-    """
+    """Estimates from 10 rollouts of 20 steps, ξ = .01, 8 runs from random first policies, three step sizes each."""
     game = safe_distancing()
     record = Record(every=SAMPLED_STEPS // 200, metrics=("policy", "ne_gap"))
     runs = {kind: climb(game, MonteCarloGradientAscent(kind=kind, exploration=EXPLORATION), etas, SAMPLED_STEPS,

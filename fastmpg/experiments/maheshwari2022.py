@@ -77,9 +77,7 @@ def reached(played: Played, level: float) -> Float:
 
 
 def change(table: Float) -> Float:
-    """The largest change of any entry within the last tenth of the recorded stages, of every run: (runs, K, ...) to
-    (runs,).
-    """
+    """The largest change of an entry in the last tenth of the recorded stages: (runs, K, ...) to (runs,)."""
     late = table[:, table.shape[1] - 1 - (table.shape[1] - 1) // 10:]
     return np.ptp(late, axis=1).reshape(late.shape[0], -1).max(axis=1)
 
@@ -96,9 +94,7 @@ def settled(played: Played, policies: float, estimates: float) -> list[Check]:
 
 # ------------------------------------------------------------------------------------------------------------ figures
 def draw_run(played: Played, title: str, s: int) -> Any:
-    """The paper's three panels for the first run: q-estimates and policies in one state, and the distance; a colour a
-    player.
-    """
+    """The paper's three panels for the first run: q and policies in one state, and the distance; a colour a player."""
     sheet, axes = plot.figure(1, 3, size=(11.0, 3.9), title=title)
     trace, n = played.result.trace, played.game.num_players
     with plot.style():
@@ -218,9 +214,7 @@ THRESHOLDS = (
 
 @experiment("maheshwari-s1", title="Markov routing game, 4 players, τ = 1e-3", paper=PAPER + ", Figure 1")
 def s1() -> Outcome:
-    """Setting S1: 4 players, 2 links, K = 5 000 stages, steps (n + 1)^-.6 and (n + 1)^-1, q = 0 and uniform play at
-    first.
-    """
+    """Setting S1: 4 players, 2 links, K = 5 000, steps (n + 1)^-.6 and (n + 1)^-1, uniform play and q = 0 first."""
     played = play(4, 1e-3, 5000)
     return Outcome(
         four_players(played),
@@ -356,9 +350,7 @@ def draw_scale(runs: Mapping[int, Played]) -> Any:
 @experiment("maheshwari-long", title="Markov routing game: long runs, variants, many players",
             paper=PAPER + ", the authors' later runs")
 def long_runs() -> Outcome:
-    """K = 100 000 stages, steps n^-.5 and n^-1, 5 seeds: the paper's game, a team reward, averaged transitions; more
-    players.
-    """
+    """K = 100 000 stages, steps n^-.5 and n^-1, 5 seeds; a team reward; averaged transitions; more players."""
     runs = {name: play_long(routing(4, **options), STAGES, SEEDS, 121) for name, options in VARIANTS.items()}
     crowds = {n: play_long(routing(n, form="count"), stages, seeds, rows, ("ne_gap",) if n > 100
                            else ("ne_gap", "policy"))

@@ -175,9 +175,7 @@ def draw_markov(result: Result) -> Any:
 @experiment("sun-markov", title="Entropy-regularised natural gradient play on a random Markov game",
             paper=PAPER + ", Figure 2 (c)")
 def sun_markov() -> Outcome:
-    """gamma = .9, eta = .01 (so that eta / (1 - gamma) is the matrix games' .1), eight temperatures, one draw, 3 000
-    iterations.
-    """
+    """gamma = .9, eta = .01 (eta / (1 - gamma) is the matrix games' .1), eight temperatures, 3 000 iterations."""
     result = sweep(random_games.random_markov(5, (5, 5, 5), 0.9, rng=0), 0.01, MARKOV_STEPS, 0)
     gap = plot.reduced(result, "qre_gap")[:, 0]
     hits = first_below(gap, SOLVED)
@@ -202,9 +200,7 @@ CURVES = {"projected Q-ascent": QAscent(0.1), "natural gradient play": NaturalGr
 
 
 def potential_start() -> list[Float]:
-    """The policies that follow the game's reward in the stream seeded by 10: uniform numbers, one row a player,
-    normalised.
-    """
+    """The policies drawn after the game's reward from the stream seeded by 10: one uniform row a player, normalised."""
     stream = np.random.RandomState(10)  # the published stream
     stream.uniform(0, 1, (3, 4, 5))
     return [row / row.sum() for row in (stream.uniform(0, 1, n) for n in (3, 4, 5))]

@@ -35,9 +35,7 @@ TIMES = "iteration t (t = 1: initial policy)"
 
 
 class Number(NamedTuple):
-    """A number of the paper's curves: which curve, which metric, at which t, as printed; ``within`` where digits do not
-    say.
-    """
+    """A printed number: which curve, which metric, at which t; ``within`` where its digits do not say."""
 
     curve: str
     metric: str
@@ -301,9 +299,7 @@ NUMBERS_8 = (
 
 @experiment("zhang-8player", title="Four softmax rules on a random game of eight players", paper=PAPER + ", Figure 3")
 def zhang_8player() -> Outcome:
-    """eta = 5 (log-barrier natural: 20, clip on the centred step), lambda = .001; gradient play 5 000 iterations,
-    others 10 000.
-    """
+    """eta = 5 (log-barrier natural: 20, centred clip), lambda = .001; gradient play 5 000 iterations, others 10 000."""
     last = {GP: 5000, NGP: 10000, LBGP: 10000, LBNGP: 10000}
     results = run(matrix.zhang_8player(), four(5.0, 0.001, "centred", 20.0), last)
     return Outcome(

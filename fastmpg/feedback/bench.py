@@ -44,7 +44,10 @@ class Work(NamedTuple):
 
 @inlined
 def put(policy, offset, given):
-    """Copy a policy onto a desk; 1 where an entry is not in [0, 1] or a player's row does not sum to 1, else 0."""
+    """Copy a policy onto a desk; 1 where an entry is not in [0, 1] or a player's row does not sum to 1, else 0.
+
+    policy, given (S, A_total)   offset (N + 1,)
+    """
     fault = 0
     for s in range(policy.shape[0]):
         for i in range(offset.size - 1):
@@ -87,7 +90,10 @@ class Shares(NamedTuple):
 
 @unit
 def answer_share(frame, share, given, out, count):
-    """One share of :func:`answer` about trusted policies."""
+    """One share of :func:`answer` about trusted policies.
+
+    given, out: addresses of (count, S, A_total) and (count, W)
+    """
     first, last = share * count // frame.shares, (share + 1) * count // frame.shares
     call_each(frame.benches[share:share + 1], (given + 8 * first * frame.size, out + 8 * first * frame.width,
                                                last - first, 1))
@@ -95,9 +101,7 @@ def answer_share(frame, share, given, out, count):
 
 # ---------------------------------------------------------------------------------------------------------- benches
 class Task:
-    """A question at a bench: its unit, called about the policy that lies on the desk, and where the answer then lies
-    (W,).
-    """
+    """A question at a bench: its unit, called about the policy on the desk, and where the answer then lies (W,)."""
 
     __slots__ = ("about", "found", "heat", "run")
 

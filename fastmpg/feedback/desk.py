@@ -41,7 +41,7 @@ def stage_payoffs(reward, policy, offset, tau, out):
 
 @kernel
 def discounted_visits(model, desk):
-    """d from a factored chain; sums to 1."""
+    """d from a factored chain; sums to 1.    desk.visit (S,)"""
     for s in range(desk.visit.size):
         desk.rhs[0, s] = (1.0 - model.discount) * model.initial[s]
     if model.discount > 0.0:
@@ -58,6 +58,8 @@ def finish(model, desk, policy):
     """Values and marginalised Q from a contracted model; P^pi is left factored.
 
     Without a future, Qbar is the reward itself.
+
+    policy, desk.q_bar (S, A_total)   desk.value (N, S)
     """
     if desk.wants_value:
         stage_payoffs(desk.work.reward, policy, desk.offset, desk.temperature[0], desk.value)
@@ -97,7 +99,7 @@ def finish_desk(desk):
 
 @unit
 def payoffs_of_desk(desk):
-    """The values of a game without a future."""
+    """The values of a game without a future.    desk.value (N, 1)"""
     stage_payoffs(desk.work.reward, desk.policy, desk.offset, desk.temperature[0], desk.value)
 
 

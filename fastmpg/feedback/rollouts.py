@@ -96,7 +96,7 @@ class Rollouts(NamedTuple):
 
 @kernel
 def _first(feedback, rollout):
-    """The first state of a rollout."""
+    """The first state of a rollout, by draws of its own from the stream START, left in uniforms[first:]."""
     for block in range((feedback.draws + 1) // 2):
         at = feedback.first + 2 * block
         feedback.uniforms[at], feedback.uniforms[at + 1] = pair(feedback.key[0], feedback.key[1], np.uint64(rollout),
@@ -106,7 +106,10 @@ def _first(feedback, rollout):
 
 @kernel
 def _walk(feedback, state, number, now, steps):
-    """Play and keep ``steps`` <= BLOCK steps on from ``now``, ``number`` that of the first; return where they lead."""
+    """Play and keep ``steps`` <= BLOCK steps on from ``now``, ``number`` that of the first; return where they lead.
+
+    rows, actions, rewards of step t at index t of ``seen`` (BLOCK,), ``actions`` and ``rewards`` (BLOCK, N and lanes)
+    """
     for t in range(steps):
         lane = t % LANES
         if lane == 0:
@@ -123,7 +126,10 @@ def _walk(feedback, state, number, now, steps):
 
 @kernel
 def _credit(feedback, t, weight):
-    """Enter step t of those that are kept; steps come last to first."""
+    """Enter step t of those that are kept; steps come last to first.
+
+    visits, returns, discounted (S, A_total); weight: gamma^t
+    """
     s = feedback.seen[t]
     if not feedback.known[s]:
         feedback.known[s] = True
@@ -142,7 +148,10 @@ def _credit(feedback, t, weight):
 
 @kernel
 def play(feedback, state, count, length):
-    """Play this iteration's ``count`` rollouts of ``length`` steps under ``state.policy`` and fill the tables."""
+    """Play this iteration's ``count`` rollouts of ``length`` steps under ``state.policy`` and fill the tables.
+
+    state.policy (S, A_total)
+    """
     for r in range(feedback.found[0]):
         feedback.known[feedback.order[r]] = False
     feedback.found[0] = 0

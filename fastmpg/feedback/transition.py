@@ -114,7 +114,7 @@ def up(count: int) -> int:
 
 @kernel
 def start(feedback, key):
-    """Put the environment of a run in the first state of the run with this key."""
+    """Put the environment of a run in the first state of the run with this key.    key (2,)"""
     for block in range((feedback.draws + 1) // 2):
         at = feedback.first + 2 * block
         feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block),

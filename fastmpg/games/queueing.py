@@ -27,8 +27,7 @@ def _rates(given: ArrayLike | None, name: str, count: int, default: Any) -> Any:
 def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arrival: ArrayLike | None = None,
              service: ArrayLike | None = None, holding: ArrayLike | None = None, penalty: float = 10.0,
              discount: float = 0.95, dtype: str = "float64") -> MarkovGame:
-    """Dispatchers route their jobs among parallel queues of finite length, and all pay for every waiting and every lost
-    job.
+    """Dispatchers route jobs among parallel finite queues, and all pay for every waiting and every lost job.
 
     A state is the vector of queue lengths x, 0 <= x_q <= capacity, numbered with queue 0 slowest: (capacity +
     1)^num_queues of them. Player i's action a_i is the queue to which its next job would go. In a step one event

@@ -1,6 +1,4 @@
-"""Draws from probability rows by alias tables: one comparison a draw, however many outcomes (Walker 1977, Vose
-1991).
-"""
+"""Draws from probability rows by alias tables, one comparison a draw (Walker 1977, Vose 1991)."""
 
 import numpy as np
 

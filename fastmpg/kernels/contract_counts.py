@@ -60,7 +60,10 @@ def scratch_layout(n_players, n_actions, columns, payoff_kind):
 
 @inlined
 def extend(row, done, law):
-    """row[: done] times every entry of ``law``, which becomes the fastest digit; returns the new length."""
+    """row[: done] times every entry of ``law``, which becomes the fastest digit; returns the new length.
+
+    row (at least done law.size,)   law (m,)
+    """
     for t in range(done - 1, -1, -1):
         for y in range(law.size - 1, -1, -1):
             row[t * law.size + y] = row[t] * law[y]
@@ -193,7 +196,10 @@ def contract_state(kind, payoff_kind, rewards, transitions, choose, layout, poli
 
 @kernel
 def contract_lone(kind, payoff_kind, rewards, transitions, policy, n_players, s, u, floats, reward, p_bar, chain):
-    """As :func:`contract_state` for a single action: all players are on it."""
+    """As :func:`contract_state` for a single action: all players are on it.
+
+    policy (N,)   reward (N,)   p_bar (N, S)   chain (S,)
+    """
     n_states = chain.size
     columns = 0 if kind == FIXED else n_states
     if kind != FIXED:
@@ -212,7 +218,10 @@ def contract_lone(kind, payoff_kind, rewards, transitions, policy, n_players, s,
 @kernel
 def contract_units(kind, payoff_kind, rewards, transitions, choose, layout, policy, n_actions, parts, low, high, floats,
                    ints, reward, p_bar, chain):
-    """Contract units low..high-1 with one share's scratch: states, or halves of states with ``parts`` 2."""
+    """Contract units low..high-1 with one share's scratch: states, or halves of states with ``parts`` 2.
+
+    policy, reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)   floats, ints: one share's scratch rows
+    """
     n_players = policy.shape[1] // n_actions
     for unit in range(low, high):
         s = unit // parts

@@ -25,7 +25,7 @@ LONG = 200  # numbers in a row from which eight rows a pass stream better from m
 
 @kernel
 def add_eight(rows, width, weight, out):
-    """out += sum_u weight[u] rows[u, :] for eight rows at once."""
+    """out += sum_u weight[u] rows[u, :] for eight rows at once.    rows (8 width,) flat   weight (8,)   out (width,)"""
     r0, r1, r2, r3 = rows[:width], rows[width:2 * width], rows[2 * width:3 * width], rows[3 * width:4 * width]
     r4, r5 = rows[4 * width:5 * width], rows[5 * width:6 * width]
     r6, r7 = rows[6 * width:7 * width], rows[7 * width:8 * width]
@@ -57,8 +57,7 @@ def add_rows(rows, width, weight, out):
 
 @inlined
 def sum_both(plane, width, lead_weight, tail_weight, x, y):
-    """x[l, :] = sum_u tail_weight[u] plane[l, u, :] and y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a
-    time.
+    """x[l, :] = sum_u tail_weight[u] plane[l, u, :], y[u, :] = sum_l lead_weight[l] plane[l, u, :], eight l at a time.
 
     plane (L U width,) flat   x (L width,) flat   y (U width,) flat
     """
@@ -141,9 +140,7 @@ def contract_shared(plane, row, n_actions, offset, cut, lead, lead_top, tail, ta
 
 @inlined
 def contract_rewards(rewards, s, row, n_actions, offset, cut, lead, tail, x, y, others, out):
-    """r_i(s, a_i) of every player in one state s of rewards (N, S, J), own action first, or (1, S, J); out
-    (A_total,).
-    """
+    """r_i(s, a_i) in one state s of rewards (N, S, J), own action first, or (1, S, J); out (A_total,)."""
     if rewards.shape[0] == n_actions.size:
         for i in range(n_actions.size):
             contract_own(rewards[i, s], i, row, n_actions, offset, others, out)

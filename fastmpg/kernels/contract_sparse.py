@@ -32,7 +32,10 @@ def mix_state(pointer, probability, slot, row, lead_weight, tail_weight, out):
 
 @inlined
 def sum_state(pointer, probability, slot, row, width, lead_weight, tail_weight, x, y):
-    """x[l, :] and y[u, :] over the union of next states, as :func:`.contract_dense.sum_both` has them."""
+    """x[l, :] and y[u, :] over the union of next states, as :func:`.contract_dense.sum_both` has them.
+
+    x (L width,), y (U width,) flat   lead_weight (L,)   tail_weight (U,)
+    """
     for e in range(lead_weight.size * width):
         x[e] = 0.0
     for e in range(tail_weight.size * width):

@@ -69,7 +69,10 @@ def group_players(row, n_actions, slots, slot_group, member, after, head, weight
 
 @kernel
 def middle(players, low, high):
-    """Where groups low..high-1, at least two, fall into two sets whose larger one has fewest players."""
+    """Where groups low..high-1, at least two, fall into two sets whose larger one has fewest players.
+
+    players (G + 1,): players in the groups before
+    """
     first, last = low + 1, high - 1
     while first < last:
         mid = (first + last) // 2

@@ -29,7 +29,7 @@ DEPTH = 64  # nested sets: each holds at most 2/3 of the players of the one befo
 
 @inlined
 def add_slow(weight, source, out):
-    """out += weight source, for what is short."""
+    """out += weight source, for what is short.    source, out (n,)"""
     for e in range(out.size):
         out[e] += weight * source[e]
 
@@ -37,8 +37,7 @@ def add_slow(weight, source, out):
 # ------------------------------------------------------------------------------------------------------------ laws
 @kernel
 def grow_pairs(law, m, prob, weight, low, high, skip, spare):
-    """Law of how many choose action 0, two actions: add groups low..high-1 but one player of ``skip`` (-1: all) to a
-    law.
+    """Add groups low..high-1 but one player of ``skip`` (-1: all) to a law of how many choose action 0, two actions.
 
     law, spare (N + 1 + 2 PAD,): the law of m players at [PAD], zeros around it; the sum ends in ``law``.
     prob (G, 2) flat   weight (G,)   Returns the number of players.
@@ -79,7 +78,7 @@ def grow_pairs(law, m, prob, weight, low, high, skip, spare):
 
 @inlined
 def law_of_none(law):
-    """The law of the counts of no player, with zeros around it."""
+    """The law of the counts of no player, with zeros around it.    law (at least 2 PAD + 1,)"""
     for k in range(2 * PAD + 1):
         law[k] = 0.0
     law[PAD] = 1.0
@@ -87,7 +86,7 @@ def law_of_none(law):
 
 @inlined
 def next_run(u, n_actions, m):
-    """The partial sums u[2..L-1] of the next run of m players' vectors; false after the last."""
+    """The partial sums u[2..L-1] of the next run of m players' vectors; false after the last.    u (L + 1,)"""
     d = 2
     while d < n_actions:
         limit = m if d == n_actions - 1 else u[d + 1]
@@ -101,7 +100,10 @@ def next_run(u, n_actions, m):
 
 @inlined
 def starts(u, n_actions, choose, position, at):
-    """at[a]: where the run at ``position`` lies with one player more on action a."""
+    """at[a]: where the run at ``position`` lies with one player more on action a.
+
+    u, at (L + 1,)   choose (L + 1, N + 3)
+    """
     at[n_actions - 1] = position
     for a in range(n_actions - 2, 0, -1):
         at[a] = at[a + 1] + choose[a, u[a + 1] + 1]
@@ -150,8 +152,9 @@ def law_of_others(prob, weight, low, high, skip, n_actions, choose, u, at, law, 
 # ----------------------------------------------------------------------------------------------------------- views
 @kernel
 def sum_out_law(view, law, m, width, out):
-    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players with this law; ``out`` flat, rows of
-    ``width``.
+    """Two actions: out[k, :] = sum_j law[j] view[k + j, :] for m players; ``out`` flat, rows of ``width``.
+
+    view (C width,) flat   law (m + 1,)
     """
     size = out.size
     for e in range(size):
@@ -173,7 +176,10 @@ def sum_out_law(view, law, m, width, out):
 
 @kernel
 def sum_out_player(view, m, row, n_actions, choose, u, at, width, out):
-    """out[n, :] = sum_a row[a] view[n + e_a, :] for n over the vectors of m players; three actions or more."""
+    """out[n, :] = sum_a row[a] view[n + e_a, :] for n over the vectors of m players; three actions or more.
+
+    view, out (C width,) flat   row (L,)   u, at: scratch
+    """
     for d in range(n_actions):
         u[d] = 0
     position, more, last = 0, True, n_actions - 1
@@ -320,8 +326,7 @@ def expectations(arena, players, prob, weight, first, last, n_actions, choose, w
 # ------------------------------------------------------------------------- payoffs of every player's own, two actions
 @kernel
 def own_payoffs(payoffs, s, action, head, after, players, prob, weight, count, ints, laws, law, spare, both, out):
-    """E payoffs[i, s, action, 1 + others on it] of every player i: laws of the others by divide and conquer, used at
-    once.
+    """E payoffs[i, s, action, 1 + others on it] of every player i, the others' laws by divide and conquer.
 
     payoffs (N, S, L, N + 1)   prob (G, 2) flat: probability of the action and of all the others
     laws (DEPTH + 1, N + 1 + 2 PAD)   both: two actions, serve action 1 from the same law too   out (N L,)

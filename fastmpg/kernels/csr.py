@@ -9,7 +9,7 @@ EXACT = 2.0**-25  # by which rows of single precision may miss 1: half a unit in
 
 @kernel
 def sort(keys, count):
-    """Sort keys[:count] in place: insertion for few, a heap for many."""
+    """Sort keys[:count] in place: insertion for few, a heap for many.    keys (at least count,)"""
     if count <= 24:
         for k in range(1, count):
             key, at = keys[k], k
@@ -37,7 +37,7 @@ def sort(keys, count):
 
 @kernel
 def is_canonical(pointer, index):
-    """Whether every row's columns increase."""
+    """Whether every row's columns increase.    pointer (rows + 1,)   index (entries,)"""
     for row in range(pointer.size - 1):
         for k in range(pointer[row] + 1, pointer[row + 1]):
             if index[k] <= index[k - 1]:
@@ -62,7 +62,10 @@ def worst_rows(pointer, probability, row, number):
 
 @kernel
 def settle_single(pointer, probability):
-    """Let rows of single precision sum to 1 within EXACT: what rounding left goes to the largest entry."""
+    """Let rows of single precision sum to 1 within EXACT: what rounding left goes to the largest entry.
+
+    pointer (rows + 1,)   probability (entries,) float32
+    """
     for i in range(pointer.size - 1):
         total, most = 0.0, pointer[i]
         for k in range(pointer[i], pointer[i + 1]):
@@ -115,7 +118,10 @@ def fill_unions(pointer, index, joint, mark, chain_pointer, chain_index, slot):
 
 @kernel
 def columns_of(pointer, slot, joint, chain_pointer, chain_index, out):
-    """The column of every entry, which ``slot`` stands for."""
+    """The column of every entry, which ``slot`` stands for.
+
+    pointer (S J + 1,)   slot, out (entries,)   chain_pointer (S + 1,)   chain_index (pattern,)
+    """
     for s in range(chain_pointer.size - 1):
         for k in range(pointer[s * joint], pointer[(s + 1) * joint]):
             out[k] = chain_index[chain_pointer[s] + np.int64(slot[k])]
@@ -148,8 +154,7 @@ def merge(columns, chances, count, order, into, values):
 
 @kernel
 def product_row(row, tables, starts, bounds, index, probability, sizes, columns, values):
-    """Row ``row`` of a product of local transitions into columns, values; returns its length. See
-    models/markov/moves.py.
+    """Row ``row`` of a product of local transitions (models/markov/moves.py) into columns, values; its length.
 
     tables (L, J): local joint action   starts (L,): first row of every factor   bounds: its rows' pointer
     sizes (L, 2): states, joint actions

@@ -23,9 +23,7 @@ def level_sizes(num_actions):
 
 
 def cut_players(num_actions, width):
-    """First player of the tail group: the cut that makes L + U smallest among those whose y, U rows of ``width``, stays
-    in cache.
-    """
+    """First player of the tail: the smallest L + U among cuts whose y, U rows of ``width``, stays in cache."""
     best, smallest = len(num_actions) - 1, math.inf
     for cut in range(min(1, len(num_actions) - 1), len(num_actions)):
         lead, tail = math.prod(num_actions[:cut]), math.prod(num_actions[cut:])
@@ -43,8 +41,7 @@ def scratch_sizes(num_actions, cut, width):
 
 @inlined
 def suffix_weights(row, n_actions, offset, first, last, skip, out):
-    """Products of the probabilities of players d..last-1 for every d from last down to first, one level after the
-    other.
+    """Products of the probabilities of players d..last-1 for every d from last to first, one level after the other.
 
     row (A_total,)   pi_i(a) at [offset[i] + a]   skip: a player to leave out, or -1
     out (sum of the levels' sizes,)   level ``last`` is the single 1; level d - 1 follows level d
@@ -70,8 +67,7 @@ def suffix_weights(row, n_actions, offset, first, last, skip, out):
 
 
 def own_action_first(planes, num_actions):
-    """Rewards (N, S, A_0, ...) as (N, S, J) with player i's own action the slowest digit of plane i, the others in
-    order.
+    """Rewards (N, S, A_0, ...) as (N, S, J), the slowest digit of plane i player i's own action, the others in order.
 
     What a player can expect from each of its actions is then a plain dot product with the others' joint probabilities.
     """

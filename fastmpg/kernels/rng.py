@@ -1,5 +1,4 @@
-"""Randomness by counting: Philox4x32-10 of Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as
-1, 2, 3".
+"""Randomness by counting: Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011).
 
 A draw is a function of (key of the run, step, index, stream): the same whatever the threads, the chunks or the order in
 which it is asked for. Keys come from numpy's SeedSequence. A block of four words makes two uniform numbers of 52 bits.
@@ -19,9 +18,7 @@ SHIFT, DROP, EXPONENT = np.uint64(32), np.uint64(12), np.uint64(0x3FF00000000000
 
 @precise
 def philox(c0, c1, c2, c3, k0, k1):
-    """Ten rounds on a counter and a key of 32-bit words, each in a uint64 or in a vector of them; only low halves of
-    the result count.
-    """
+    """Ten rounds on a counter and a key of 32-bit words, in uint64s or vectors of them; only low halves count."""
     for _ in range(10):
         first, second = (c0 & WORD) * MULTIPLY[0], (c2 & WORD) * MULTIPLY[1]
         c0, c1, c2, c3 = (second >> SHIFT) ^ c1 ^ k0, second, (first >> SHIFT) ^ c3 ^ k1, first

@@ -53,7 +53,7 @@ def log_softmax_row(theta, out):
 
 @kernel
 def entropy(row):
-    """-sum p log p with 0 log 0 = 0."""
+    """-sum p log p with 0 log 0 = 0.    row (A_i,)"""
     total = 0.0
     for a in range(row.size):
         if row[a] > 0.0:

@@ -29,7 +29,7 @@ MOST, PATIENCE = 2000, 500  # iterations of one call, and of one that does not h
 
 @kernel
 def norm(x, transposed):
-    """1-norm if transposed, else the largest entry; NaN if there is one."""
+    """1-norm if transposed, else the largest entry; NaN if there is one.    x (S,)"""
     total = 0.0
     for s in range(x.size):
         size = abs(x[s])
@@ -96,7 +96,10 @@ def order_states(pointer, index, chain, order, rank, stack):
 
 @kernel
 def factor(pointer, index, chain, gamma, factors):
-    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py."""
+    """Incomplete factors of I - gamma P without fill; see :class:`Factors` in models/markov/sparse.py.
+
+    pointer (S + 1,)   index, chain (pattern,)
+    """
     order, rank, here, start = factors.order, factors.rank, factors.here, factors.start
     middle, column, value = factors.middle, factors.column, factors.value
     n = order.size
@@ -174,8 +177,7 @@ def precondition(factors, r, transposed, z, out):
 
 @kernel
 def bicgstab(pointer, index, chain, gamma, factors, r, transposed, target, x, scratch):
-    """x with |r - A x| <= target, or as near as it comes; r becomes the residual. scratch (7, S). Returns the
-    iterations.
+    """x with |r - A x| <= target, or as near as it comes; r becomes the residual; the iterations. scratch (7, S)
 
     Right-preconditioned, so that the residual that it watches is that of the system itself.
     """
@@ -256,7 +258,10 @@ def solve(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch
 
 @kernel
 def _solve_to(pointer, index, chain, gamma, factors, rhs, transposed, share, scratch):
-    """As :func:`solve`, and returns the norm as computed; scratch[0] is left as rhs was."""
+    """As :func:`solve`, and returns the norm as computed; scratch[0] is left as rhs was.
+
+    rhs (S,)   scratch (VECTORS, S)
+    """
     n = rhs.size
     b, r, step, more = scratch[0], scratch[1], scratch[2], scratch[3:]
     for s in range(n):
@@ -338,10 +343,11 @@ def _residual(pointer, index, chain, gamma, b, x, transposed, r):
 
 @kernel
 def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
-    """One Gauss-Seidel step at state s: solve its equation for x[s]. With ``transposed``, r is the residual and is
-    kept.
+    """One Gauss-Seidel step: solve the equation of state s for x[s]. With ``transposed``, the residual r is kept.
 
     Returns how far x[s] moved.
+
+    x, r, b (S,)
     """
     own, total = 1.0, 0.0
     for k in range(pointer[s], pointer[s + 1]):
@@ -364,8 +370,7 @@ def _relax(pointer, index, chain, gamma, s, x, r, transposed, b):
 
 @kernel
 def gauss_seidel(pointer, index, chain, gamma, b, x, r, target, transposed):
-    """Symmetric Gauss-Seidel until the residual is at most ``target`` or rounding stops it: at least gamma a sweep,
-    always.
+    """Symmetric Gauss-Seidel to ``target`` or until rounding stops it: it gains at least gamma a sweep.
 
     b, x, r (S,): x is where to start, and ends as the solution; r is scratch   Returns the residual's norm.
     """

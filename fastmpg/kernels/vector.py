@@ -5,7 +5,7 @@ from ..machine import inlined, precise
 
 @inlined
 def dot(a, b):
-    """sum a b"""
+    """sum a b    a, b (n,)"""
     total = 0.0
     for e in range(a.size):
         total += a[e] * b[e]
@@ -14,22 +14,23 @@ def dot(a, b):
 
 @inlined
 def scale(factor, a, out):
-    """out = factor a; ``out`` may be ``a``."""
+    """out = factor a; ``out`` may be ``a``.    a, out (n,)"""
     for e in range(out.size):
         out[e] = factor * a[e]
 
 
 @inlined
 def add(factor, a, out):
-    """out += factor a"""
+    """out += factor a    a, out (n,)"""
     for e in range(out.size):
         out[e] += factor * a[e]
 
 
 @precise
 def gather_dot(a, index, first, last, x):
-    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are two to four times
-    slower.
+    """sum a[k] x[index[k]] over first <= k < last, one by one: the processors' own gathers are slower.
+
+    a, index (entries,)   x (S,)
     """
     t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
     k = first

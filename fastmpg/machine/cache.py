@@ -132,9 +132,7 @@ def _stamp(modules: frozenset[str]) -> str:
 
 
 def stamp(modules: Iterable[str]) -> str:
-    """Hash of the sources that code made of these modules depends on, by their full names; OSError where they are not
-    known.
-    """
+    """Hash of the sources that code of these modules depends on, by full names; OSError where they are not known."""
     return _stamp(frozenset(module.partition(".")[2] for module in modules))
 
 
@@ -186,9 +184,7 @@ def usable(folder: Path) -> bool:
 
 
 def key(kernel: Any, kinds: str, modules: Iterable[str], machine: Iterable[Any]) -> str:
-    """The name of an entry: readable, and a hash of all that decides what the code does; OSError where the sources are
-    not known.
-    """
+    """The name of an entry: a hash of all that decides what the code does; OSError where sources are not known."""
     parts = [kernel.__module__, kernel.__qualname__, kinds, stamp(modules), *map(repr, machine), *versions().values(),
              sys.byteorder]
     digest = hashlib.sha256(chr(0).join(parts).encode()).hexdigest()

@@ -46,9 +46,7 @@ def _sources(function: Callable[..., Any], kind: At) -> set[str] | None:
 
 
 class Unit:
-    """A kernel that is called by address, ``kernel(frame, a, b, ...)`` with integers a, b, ..; what calls it links none
-    of its code.
-    """
+    """A kernel called by address, ``kernel(frame, a, b, ...)`` with integers; what calls it links none of its code."""
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         self.function, self.options = function, options
@@ -75,9 +73,7 @@ class Unit:
 
 
 class Entry:
-    """A kernel as Python calls it, ``entry(*arguments)``: the arguments are its frame, and what it returns lies behind
-    their words.
-    """
+    """A kernel as Python calls it: the arguments are its frame, and what it returns lies behind their words."""
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = kernel

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
-from .._check import shown
+from .._check.scalars import shown
 from .calls import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler
@@ -50,16 +50,12 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """As :func:`kernel`, always inlined: for what runs at every step of a small game, where handing arrays over
-    shows.
-    """
+    """As :func:`kernel`, always inlined: for every step of a small game, where handing arrays over shows."""
     return _compile(function, forceinline=True)
 
 
 def precise(function: F) -> F:
-    """As :func:`inlined` for arithmetic that rounds as it is written: the same bits wherever it is inlined or
-    vectorised.
-    """
+    """As :func:`inlined` for arithmetic that rounds as written: the same bits wherever it is inlined or vectorised."""
     return _compile(function, fastmath=False, forceinline=True)
 
 

@@ -7,8 +7,8 @@ is compiled, and a call hands over one number where a NamedTuple would be dozens
 The words of an array are its address and its shape (and strides unless it is contiguous), those of a nested NamedTuple
 follow one another. Nobody writes to words while code runs, and the compiler is told so: it may keep what it read.
 
-A :class:`Bound` is a kernel together with its frame: code, and where the words are (see :mod:`.calls`). A field of a frame
-may be one.
+A :class:`Bound` is a kernel together with its frame: code, and where the words are (see :mod:`.calls`). A field of a
+frame may be one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class At(types.Type):  # type: ignore[misc]
         self.starts = list(itertools.accumulate((words_of(kind) for kind in kinds), initial=0))
         facts = f"{cls.__module__}.{cls.__qualname__}({', '.join(map('{}: {!r}'.format, self.names, kinds))})"
         number = _number(cls)
-        super().__init__(name=f"{cls.__name__}@{hashlib.sha256(facts.encode()).hexdigest()[:16]}" + (f".{number}" if number else ""))
+        super().__init__(name=f"{cls.__name__}@{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+                         + (f".{number}" if number else ""))
 
     @property
     def key(self) -> Any:
@@ -139,9 +140,7 @@ def kind_of(value: Any) -> Any:
 
 
 def _read_value(value: Any, words: list[Any], key: list[Any]) -> None:
-    """The words of a value, and what decides its type: much faster than its numba type, for what is bound again and
-    again.
-    """
+    """The words of a value, and what decides its type: much faster than its numba type, for what is bound often."""
     cls = type(value)
     if cls is np.ndarray:
         words.append(value.__array_interface__["data"][0])
@@ -336,9 +335,7 @@ class Held:
 
 
 class Bounds:
-    """Several :class:`Bound`, for :func:`call_each`; in a frame, a table of their code and words, however many there
-    are.
-    """
+    """Several :class:`Bound`, for :func:`.calls.call_each`; in a frame, a table of their code and words."""
 
     __slots__ = ("bounds", "table")
 

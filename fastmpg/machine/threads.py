@@ -14,7 +14,7 @@ from numba import prange
 from numba.extending import get_cython_function_address
 from numba.np.ufunc import parallel
 
-from .._check import integer
+from .._check.scalars import integer
 from .calls import Unit, call
 from .frames import Bound
 from .options import UNCOMPILED
@@ -67,9 +67,7 @@ class Fan(NamedTuple):
 
 
 def _fan(frame: Any, share: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    """Shares 0 .. shares - 1 of a unit, ``unit(share, a, b, c, d)``, by as many threads as there are; in a forked child
-    by one.
-    """
+    """Shares 0 .. shares - 1 of a unit, ``unit(share, a, b, c, d)``, by all threads; in a forked child by one."""
     target, shares = frame.target, frame.shares
     if frame.forked[0] != 0:
         for each in range(shares):
@@ -83,8 +81,7 @@ _FAN = Unit(_fan, parallel=True, _nrt=True)
 
 
 def fanned(bound: Bound, shares: int) -> Bound:
-    """A unit ``unit(frame, share, a, b, c, d)`` as one that does all its shares at once, called as (0, a, b, c, d) like
-    the unit itself.
+    """A unit ``unit(frame, share, a, b, c, d)`` as one that does all its shares at once, called as (0, a, b, c, d).
 
     Of a heavy unit no second version, for threads, is compiled; of one share nothing is made.
     """

@@ -131,7 +131,7 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
 
 
     def define_pipelines(self) -> list[Any]:
-        """Without the passes for what no kernel holds: closures, comprehensions, array expressions, literal unrolling."""
+        """Without the passes for what no kernel holds: closures, comprehensions, array expressions, unrolling."""
         (made,) = super().define_pipelines()
         if not self.state.flags.auto_parallel.enabled:
             made.passes = [each for each in made.passes if each[0].__name__ not in NEEDLESS]
@@ -139,8 +139,9 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
 
 
 # An eighth of the time that numba takes before LLVM.
-NEEDLESS = {"WithLifting", "InlineClosureLikes", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll", "InlineOverloads",
-            "LiteralPropagationSubPipelinePass", "NopythonRewrites", "MakeFunctionToJitFunction", "RewriteDynamicRaises"}
+NEEDLESS = {"WithLifting", "InlineClosureLikes", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll",
+            "InlineOverloads", "LiteralPropagationSubPipelinePass", "NopythonRewrites", "MakeFunctionToJitFunction",
+            "RewriteDynamicRaises"}
 
 
 class OuterCompiler(InnerCompiler):
@@ -155,9 +156,7 @@ BURST = 10.0  # seconds without compilation after which it is told again
 
 
 class _Notice:
-    """One line on a terminal when compilation takes longer than :data:`PATIENCE`: one for all that is compiled close
-    together.
-    """
+    """One line on a terminal when compilation takes longer than :data:`PATIENCE`; one for a whole burst."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -203,9 +202,7 @@ _notice = _Notice()
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Compilation makes hundreds of thousands of objects that all live to its end: looking for garbage takes an eighth
-    of it.
-    """
+    """No garbage is looked for while compilation makes objects that all live to its end: an eighth of the time."""
     active = gc.isenabled()
     gc.disable()
     try:
@@ -217,9 +214,7 @@ def _no_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done, and is then heard as
-    always.
-    """
+    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done."""
     before = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
     if before is None or before == signal.SIG_IGN:
         yield

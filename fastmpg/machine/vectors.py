@@ -22,7 +22,8 @@ from numba.extending import intrinsic, models, register_model
 from .options import LANES, UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
-           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves", "whole"]
+           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves",
+           "whole"]
 
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
 
@@ -75,7 +76,10 @@ def _vector_among(*found: Any) -> Any:
 
 
 def _install(symbol: Any, emit: Callable[..., Any], result: Any = None) -> None:
-    """Let an operator take vectors. An overload would be a function of its own for every pair of types, compiled by itself."""
+    """Let an operator take vectors.
+
+    An overload would be a function of its own for every pair of types, compiled by itself.
+    """
 
     class Template(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: Any, kws: Any) -> Any:
@@ -87,7 +91,8 @@ def _install(symbol: Any, emit: Callable[..., Any], result: Any = None) -> None:
 
     def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = _vector_among(*signature.args)
-        x, y = (_widen(context, builder, value, found, vector) for value, found in zip(args, signature.args, strict=True))
+        x, y = (_widen(context, builder, value, found, vector)
+                for value, found in zip(args, signature.args, strict=True))
         return emit(builder, vector.dtype, x, y)
 
     for kinds in ((Vector, Vector), (Vector, types.Any), (types.Any, Vector)):

@@ -36,7 +36,7 @@ def greedy_mass(q_bar, policy, offset):
 
 @unit
 def write(frame, row):
-    """The least mass on best actions."""
+    """The least mass on best actions.    out (K,)"""
     frame.out[row] = greedy_mass(frame.desk.q_bar, frame.desk.policy, frame.desk.offset)
 
 

@@ -41,9 +41,7 @@ def certify(m, q_bar, policy, offset, value, tau, sums, adv):
 
 
 class CertifyFrame(NamedTuple):
-    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where what is found goes: all of
-    ``found``.
-    """
+    """A desk, its game's :class:`.rounding.Magnitudes`, room for sums (2,), and where all of ``found`` goes."""
 
     desk: Any
     magnitudes: Any
@@ -57,7 +55,10 @@ class CertifyFrame(NamedTuple):
 
 @unit
 def certify_desk(frame):
-    """What the desk has found, with advantages and the certified bound."""
+    """What the desk has found, with advantages and the certified bound.
+
+    found: the desk's tables, advantage (S, A_total), bound (1,)
+    """
     desk = frame.desk
     frame.bound[0] = certify(frame.magnitudes, desk.q_bar, desk.policy, desk.offset, desk.value, desk.temperature[0],
                              frame.sums, frame.advantage)

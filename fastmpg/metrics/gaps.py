@@ -60,7 +60,10 @@ def gain_error(m, i, sums, pure, tau, actions, residual, value, reached, best):
 
 @kernel
 def gap_errors(model, desk, policy, tau, m, sums, out):
-    """out[i]: bound on the error of :func:`gaps` at the desk's own temperature ``tau``. P^pi is overwritten."""
+    """out[i]: bound on the error of :func:`gaps` at the desk's own temperature ``tau``. P^pi is overwritten.
+
+    policy (S, A_total)   m: :class:`.rounding.Magnitudes`   sums (2,)   out (N,)
+    """
     pure = policy_excess(policy, desk.offset, sums)
     profile(desk, policy, 0, policy.shape[1])
     for i in range(out.size):

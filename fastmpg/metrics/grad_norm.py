@@ -35,7 +35,7 @@ def gradient_into(value, q_bar, visit, policy, offset, discount, out):
 
 @kernel
 def norm(table):
-    """Square root of the sum of squares."""
+    """Square root of the sum of squares.    table (S, A_total)"""
     total = 0.0
     for s in range(table.shape[0]):
         for c in range(table.shape[1]):

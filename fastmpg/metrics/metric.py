@@ -102,9 +102,7 @@ class Metric(NamedTuple):
 
 
 def as_recorded(metric: Metric) -> Question:
-    """The question whose answer is what a run records of a policy, for :func:`..feedback.bench.ask`; at temperature
-    0.
-    """
+    """What a run records of a policy, at temperature 0, as a question for :func:`..feedback.bench.ask`."""
 
     def question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
         out = np.zeros((1, *metric.shape(metric.axes, game)))

@@ -60,7 +60,10 @@ def soft_maximum(row, tau, weights):
 
 @kernel
 def profile(desk, policy, first, last):
-    """Columns first..last-1 of the policy into desk.deviation, which :func:`respond` starts from."""
+    """Columns first..last-1 of the policy into desk.deviation, which :func:`respond` starts from.
+
+    policy, desk.deviation (S, A_total)
+    """
     for s in range(policy.shape[0]):
         for c in range(first, last):
             desk.deviation[s, c] = policy[s, c]

@@ -69,7 +69,7 @@ class Magnitudes(NamedTuple):
 # -------------------------------------------------------------------------------------------------------- row sums
 @precise
 def excess(row):
-    """sum row - 1, as in twice the precision: to 2u of itself and n^2 u^2."""
+    """sum row - 1, as in twice the precision: to 2u of itself and n^2 u^2.    row (n,)"""
     high, low = -1.0, 0.0
     for k in range(row.size):
         p = np.float64(row[k])
@@ -104,6 +104,8 @@ def policy_excess(policy, offset, out):
     miss it.
 
     Returns whether all entries are 0 or 1.
+
+    policy (S, A_total)   offset (N + 1,)   out (2,)
     """
     out[0], out[1], pure = 0.0, 0.0, True
     for s in range(policy.shape[0]):
@@ -140,9 +142,7 @@ def _row_sums(game: Game) -> tuple[float, float]:
 
 # ------------------------------------------------------------------------------------------------- counts of roundings
 def _summed(counts: list[int]) -> int:
-    """Roundings of a sum over these players' joint actions: products of their probabilities, and a dot product as long
-    as they are many.
-    """
+    """Roundings of a sum over joint actions: products of probabilities, and a dot product as long as they are many."""
     return len(counts) - 1 + math.prod(counts) if counts else 0
 
 
@@ -162,8 +162,7 @@ def _joint_steps(model: Any) -> int:
 
 
 def _count_steps(model: CountModel, players: int, actions: int) -> int:
-    """Roundings of the contraction by laws of counts (kernels/count_laws.py): every other player enters a law or is
-    summed out once.
+    """Roundings of the contraction by laws of counts: every other player enters a law or is summed out once.
 
     Two actions: 2 a player for the weights of up to four, 5 for adding these to a law, and one a term where a law of m
     players meets m + 1 rows, once a depth. With ``actions`` > 2, one an action for every player, and one a vector where
@@ -265,7 +264,7 @@ def larger(a, b):
 
 @kernel
 def largest(row):
-    """Largest absolute entry; NaN if there is one."""
+    """Largest absolute entry; NaN if there is one.    row (n,)"""
     size = 0.0
     for s in range(row.size):
         size = larger(size, abs(row[s]))

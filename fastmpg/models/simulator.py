@@ -199,29 +199,34 @@ class SimulatorGame(Game):
 
         @user_kernel
         def begin(sampler, uniforms, at):
+            """The first state, by the user's ``reset`` with uniforms[at:at + draws]."""
             return np.int64(reset(uniforms[at:at + sampler.draws]))
 
         @user_kernel
         def move(sampler, state, actions, rewards, uniforms, at):
+            """The next state, by the user's ``step``; actions, rewards (N,) without the lanes behind them."""
             n = sampler.players
             return np.int64(step(state, actions[:n], uniforms[at:at + sampler.draws], rewards[:n]))
 
         if observe is None:
 
             @user_kernel
-            def seen(state, rows):
+            def observed(state, rows):
+                """Players see the state itself."""
                 return state
         elif isinstance(observe, str):
-            seen = hashed
+            observed = hashed
         else:
 
             @user_kernel
-            def seen(state, rows):
+            def observed(state, rows):
+                """What the user's ``observe`` says."""
                 return observe(state)
 
         @user_kernel
         def row(sampler, state):
-            found = np.int64(seen(state, sampler.rows))
+            """The row that players see; outside of the tables: row 0, and a note for :meth:`check`."""
+            found = np.int64(observed(state, sampler.rows))
             if found < 0 or found >= sampler.rows:
                 if sampler.fault[0] == 0:
                     sampler.fault[0], sampler.fault[1], sampler.fault[2] = 1, state, found

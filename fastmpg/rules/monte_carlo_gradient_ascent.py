@@ -22,7 +22,10 @@ MOST = 2**31  # rollouts of an estimate
 
 @kernel
 def _gradient_step(policy, s, first, last, feedback, scale):
-    """Move one player's row along ghat; what has probability 0 is not drawn but by rounding, and stands."""
+    """Move one player's row along ghat; what has probability 0 is not drawn but by rounding, and stands.
+
+    policy (S, A_total), columns first..last-1
+    """
     for c in range(first, last):
         if policy[s, c] > 0.0:
             policy[s, c] += scale * feedback.discounted[s, c] / policy[s, c]
@@ -30,7 +33,10 @@ def _gradient_step(policy, s, first, last, feedback, scale):
 
 @kernel
 def _q_step(policy, s, first, last, feedback, eta):
-    """Move one player's row along Qhat - Vhat, with Qhat = Vhat where an action was not taken."""
+    """Move one player's row along Qhat - Vhat, with Qhat = Vhat where an action was not taken.
+
+    policy (S, A_total), columns first..last-1
+    """
     visits, total = 0.0, 0.0
     for c in range(first, last):
         visits += feedback.visits[s, c]

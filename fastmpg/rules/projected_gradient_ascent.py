@@ -18,7 +18,10 @@ from .state import TableState
 
 @kernel
 def ascend(policy, q_bar, offset, s, step):
-    """Move one state's rows by step Qbar and project every player's back onto its simplex."""
+    """Move one state's rows by step Qbar and project every player's back onto its simplex.
+
+    policy, q_bar (S, A_total)   offset (N + 1,)
+    """
     for i in range(offset.size - 1):
         for c in range(offset[i], offset[i + 1]):
             policy[s, c] += step * q_bar[s, c]

@@ -141,9 +141,7 @@ class Job:
             yield self.k
 
     def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
-        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k, recorded and not yet updated, until it
-        returns true.
-        """
+        """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k before its update, until it returns true."""
         for k in self.trace["step"][np.searchsorted(self.trace["step"], self.k):].tolist():
             yield from self.chunks(k)
             self._advance(k + 1, k)
@@ -162,9 +160,7 @@ class Job:
         return min(int(run.recorder.cursor[0]) for run in self.runs)
 
     def faults(self) -> list[tuple[int, Float]]:
-        """(run, what :func:`check_policy_rows` noted) of every run whose policy stopped being one, at a recorded step
-        or now.
-        """
+        """(run, note of :func:`check_policy_rows`) of every run whose policy stopped being one."""
         for run in self.runs:
             run.recorder.units.bounds[0](0, self.made)  # the one that watches the policy
         return [(r, run.recorder.fault) for r, run in enumerate(self.runs) if run.recorder.fault[0] >= 0]

@@ -181,9 +181,7 @@ class Record:
 
     @staticmethod
     def _desk(game: Game, state: Any, desk: Held | None, visits: bool, threads: int | None, units: list[Bound]) -> Held:
-        """Where the state's policy is evaluated at temperature 0 for the metrics, once ``units`` have run with what is
-        added to them.
-        """
+        """Where the state's policy is evaluated at temperature 0, by ``units`` with what is added to them."""
         if desk is None:
             desk = Held(Desk.create(game, state.policy, wants_visit=visits, threads=threads))
             units.append(evaluate_desk.bind(desk))

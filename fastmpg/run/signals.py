@@ -10,9 +10,7 @@ from typing import Any
 
 
 class Signals:
-    """While it is entered, Ctrl-C and SIGTERM wait for the end of what must not be torn, and then raise
-    KeyboardInterrupt.
-    """
+    """While entered, Ctrl-C and SIGTERM wait for the end of what must not be torn, then raise KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.whole, self.heard = False, False

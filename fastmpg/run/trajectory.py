@@ -62,9 +62,7 @@ class Trajectory:
         return cls(folder=folder)
 
     def segments(self) -> Iterator[tuple[int, Any, Any]]:
-        """(first step, states (n,), actions (n, N)) piece after piece; the state after the last step comes with no
-        action.
-        """
+        """(first step, states (n,), actions (n, N)) piece by piece; the last state comes without an action."""
         if self.folder is None:
             yield 0, self._states, self._actions
             return
@@ -277,9 +275,7 @@ class Writer:
         return same([self.before.get(name) for name in ("steps", "segments", "run")], [k, self.segments, self.run])
 
     def restart(self, k: int, segments: list[list[int]], run: str | None) -> None:
-        """Go on at step k after the segments that a checkpoint knows; files after them are of steps to be made
-        again.
-        """
+        """Go on at step k after the segments that a checkpoint knows; later files are of steps to be made again."""
         self.segments, self.origin[0], self.run = [list(each) for each in segments if each[1] <= k], k, run
         if self.folder is None:
             return

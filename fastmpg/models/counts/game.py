@@ -302,9 +302,7 @@ class CountGame(Game):
 
     @property
     def work_size(self) -> int:
-        """Multiply-adds of one exact evaluation at policies that all differ, halved: they are cheaper than table
-        entries.
-        """
+        """Multiply-adds of one exact evaluation at distinct policies, halved: they are cheaper than table entries."""
         n_players, n_actions, m = self.num_players, self.num_actions[0], self._model
         columns = sum(contract_counts.table_columns(m.payoff_kind, self.num_states, n_actions, m.kind))
         own = {OWN: n_actions * (n_actions > 2), EACH: 2 * n_actions}.get(m.payoff_kind, 0)

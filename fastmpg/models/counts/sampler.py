@@ -1,6 +1,4 @@
-"""Simulation of anonymous games: players are counted, LANES at a time, and nothing grows with the number of joint
-actions.
-"""
+"""Simulation of anonymous games: players are counted, LANES at a time; nothing grows with joint actions."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from ..sampler import alias, begin_by_law, row_is_state
 
 @inlined
 def _index(sampler, n_actions):
-    """Where the count vector in the tally is stored."""
+    """Where the count vector in the tally is stored.    sampler.tally (L,)   sampler.choose (L + 1, N + 3)"""
     index, total = 0, 0
     for d in range(1, n_actions):
         total += sampler.tally[d - 1]

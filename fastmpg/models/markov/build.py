@@ -1,6 +1,4 @@
-"""From scipy.sparse rows, or arrays of them, to a :class:`~.sparse.SparseModel`, with little memory beside the
-result.
-"""
+"""From scipy.sparse rows, or arrays of them, to a :class:`~.sparse.SparseModel`, with little memory beside it."""
 
 from __future__ import annotations
 
@@ -78,8 +76,7 @@ def dtype_name(value: Any) -> str:
 def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float,
           offset: NDArray[np.int64], dtype: str, copy: bool, max_bytes: int | None,
           where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
-    """The model of rows over states and joint actions, the layout of its workspace, the largest change of a
-    probability.
+    """The model of rows over states and joint actions, its workspace's layout, the largest change of a probability.
 
     Raises
     ------
@@ -120,9 +117,7 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
 
 
 def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -> float:
-    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums, in place; the largest
-    change.
-    """
+    """Negative rounding becomes 0; such rows, or ``every`` row, are divided by their sums; the largest change."""
     change, first, n_rows = 0.0, 0, pointer.size - 1
     while first < n_rows:
         last = max(first + 1, int(np.searchsorted(pointer, pointer[first] + _check.CHUNK, side="right")) - 1)
@@ -163,9 +158,7 @@ def check(rows: Rows, dtype: str, where: Callable[[int], str]) -> bool:
 
 
 def refuse_large(planes: int, joint: int, layout: Layout, dtype: str, limit: int | None, held: int) -> None:
-    """Say what a game needs, and what would fit, before it is built; ``held``: the bytes of it that are taken
-    already.
-    """
+    """Say what a game needs, and what would fit, before it is built; ``held``: bytes of it that are taken."""
     tables = table_bytes(layout.n_states, joint, planes, layout.entries, layout.pattern, DTYPES[dtype])
     work = layout.bytes(1)
     have = _check.free_bytes() + held if limit is None else limit

@@ -69,6 +69,11 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
 
     @user_kernel
     def one(state, actions, columns, chances, order, into, values, room, fault, found):
+        """Row of one state and joint action, checked and merged into ``into``, ``values`` (room,); returns its length.
+
+        actions (N,)   columns, chances (room,): what ``moves`` writes
+        fault (2,), found (1,): what is wrong with the row, and the number that is
+        """
         if not several:
             into[0], values[0] = move(state, actions), 1.0
             count = 1
@@ -99,6 +104,7 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
 
     @user_kernel
     def drive(counts, pointer, index, probability, columns, chances, order, into, values, room, fault, found):
+        """Row lengths into ``pointer`` (S J + 1,) where ``index`` is empty, else the rows into index, probability."""
         actions = np.zeros(counts.size, np.int64)
         fill = index.size > 0
         for row in range(pointer.size - 1):
@@ -153,6 +159,7 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
 
     @user_kernel
     def drive(counts, out, table):
+        """table (planes, S, J) <- what ``reward`` writes into ``out`` (planes,) for every state and joint action."""
         actions = np.zeros(counts.size, np.int64)
         for s in range(table.shape[1]):
             for j in range(table.shape[2]):

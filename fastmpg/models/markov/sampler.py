@@ -16,7 +16,7 @@ from ..sampler import SMALLER, begin_by_law, row_is_state
 
 @inlined
 def _joint(sampler, state, actions, rewards):
-    """Fill the rewards; return s J + j."""
+    """Fill the rewards; return s J + j.    actions, rewards (N,) and the lanes behind them"""
     j, n = state, sampler.n_actions.size
     for i in range(n):
         j = j * sampler.n_actions[i] + actions[i]

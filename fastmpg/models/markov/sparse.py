@@ -180,7 +180,10 @@ def _iterate(work, rhs, transposed, share):
 
 @kernel
 def _factor(model, work):
-    """Ready the chain of the contracted policy: LU factors where it is solved densely, else incomplete ones."""
+    """Ready the chain of the contracted policy: LU factors where it is solved densely, else incomplete ones.
+
+    work.lu (S, S), or (0, 0) where chains are solved iteratively
+    """
     n_states = work.lu.shape[0]
     if n_states > 0:
         for s in range(n_states):
@@ -230,8 +233,9 @@ def _solve(model, work, rhs, transposed):
 
 @kernel
 def _improve(model, work, policy, i, tau, q, value, share):
-    """The correction that ``value`` lacks solves the same chain with the Bellman residual on the right, so that it need
-    not be exact.
+    """Add to ``value`` a correction from the same chain, its Bellman residual on the right: it need not be exact.
+
+    policy, q (S, A_total)   value (S,)
     """
     rhs = work.correction if work.lu.shape[0] == 0 else value.reshape((1, value.size))
     direct, table = work.lu.shape[0] > 0, work.reward if work.lu.shape[0] > 0 else q
