@@ -436,7 +436,7 @@ refuse(
     fm.evaluate,
     G,
     np.full((2, 2, 2), 0.5),
-    says=r"policy must have shape \(S, A_total\) = \(2, 4\), found \(2, 2, 2\); .*write fm\.join\(list\(policy\)\)",
+    says=r"policy must have shape \(S, A_total\) = \(2, 4\), .*found \(2, 2, 2\); .*write fm\.join\(list\(policy\)\)",
 )
 refuse(
     "policy too negative to be rounding",

@@ -120,7 +120,7 @@ refuse(
 
 # Records
 refuse(
-    "metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"), says=r"no metric 'regret'; choose from ne_gap, qre_gap, value"
+    "metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"), says=r"no metric 'regret'; choose from .*ne_gap, qre_gap, value"
 )
 refuse(
     "metrics a name",

@@ -37,8 +37,8 @@ def test_something_is_shown_before_anything_is_compiled(tqdm, monkeypatch):
         pytest.importorskip("tqdm")
     else:
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    seen, real = [], job.Job.compile
-    monkeypatch.setattr(job.Job, "compile", lambda self: (seen.append(screen.getvalue()), real(self))[1])
+    seen, real = [], job.Job.prepare
+    monkeypatch.setattr(job.Job, "prepare", lambda self: (seen.append(screen.getvalue()), real(self))[1])
     run()
     assert "NaturalGradientPlay: compiling" in seen[0]
     assert ("fastmpg[report]" in seen[0]) is not tqdm

@@ -159,7 +159,7 @@ def check_rows(policy, num_actions):
 
 
 @compiled_only
-@pytest.mark.parametrize("tau", [1e-300, 1e-8, 1e8])
+@pytest.mark.parametrize("tau", [1e-300, 1e-8, 1e8, 1e290])
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e6, 1e12])
 def test_extreme_temperatures_and_rewards(tau, scale, rng):
     base = fm.games.random_markov(3, (2, 3), rng=rng, discount=0.99)

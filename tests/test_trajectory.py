@@ -97,7 +97,7 @@ OTHERS = ["2024_results.npz", "000000000000000.npz", "notes.txt", ".hidden", "li
 def test_a_folder_that_holds_anything_else_is_refused_before_anything_runs(what, how, folder, monkeypatch):
     plant(folder, what)
     before = content(folder.parent)
-    monkeypatch.setattr(job.Job, "compile", None)
+    monkeypatch.setattr(job.Job, "prepare", None)
     more = {} if how == "learn" else {"checkpoint": folder.parent / "run.ckpt"}
     with pytest.raises(ValueError, match=r"needs a folder of its own, and .* holds .*nothing was touched"):
         learn(folder, **more)
@@ -339,7 +339,7 @@ def test_a_users_file_in_the_place_of_a_checkpoint_is_refused(name, what, tmp_pa
     else:
         target.symlink_to(tmp_path / "nowhere")
     before = content(tmp_path)
-    monkeypatch.setattr(job.Job, "compile", None)
+    monkeypatch.setattr(job.Job, "prepare", None)
     said = "must name a file" if (name, what) == ("run.ckpt", "folder") else "nothing was touched; name another file"
     with pytest.raises(ValueError, match=said):
         fm.learn(GAME, RULE, 10, record=fm.Record(metrics=("policy",)), checkpoint=tmp_path / "run.ckpt")

@@ -332,7 +332,7 @@ class TwoTimescaleQ(NamedTuple):
     Parameters
     ----------
     tau : float
-        Temperature, > 0: 1e-8 is fine.
+        Temperature, in [1e-300, 1e290]: 1e-8 is fine.
     alpha, beta : (float, float), or sequence of float
         Step sizes of q and of the policy at the n-th visit: (n + c)^-p from (exponent p, offset c), or a table of at
         least three, used from its first entry on, whose last one stays.
@@ -354,7 +354,8 @@ class TwoTimescaleQ(NamedTuple):
 
     def checked(self) -> TwoTimescaleQ:
         """The rule with its parameters checked."""
-        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300), _schedule(self.alpha, "alpha"),
+        # above, what stands for actions that a player does not have would be an action: exp(ABSENT / tau) > 0
+        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300, 1e290), _schedule(self.alpha, "alpha"),
                              _schedule(self.beta, "beta"))
 
     def compiled(self) -> _Compiled:
