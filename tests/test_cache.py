@@ -133,7 +133,7 @@ def test_an_edit_compiles_again_what_imports_the_file(tmp_path):
     for path in idle:
         path.write_text(path.read_text() + "\n# edited\n")
     assert session(folder, source) == []
-    for name, compiled in (("metrics/nash.py", ["write"]), ("rules/gradient_play.py", ["run_chunk"])):
+    for name, compiled in (("metrics/ne_gap.py", ["write"]), ("rules/gradient_play.py", ["run_chunk"])):
         (package / name).write_text((package / name).read_text() + "\n# edited\n")
         assert session(folder, source) == compiled
 
