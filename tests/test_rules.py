@@ -29,6 +29,12 @@ PACKAGE = Path(fm.__file__).parent
 compiled_only = pytest.mark.skipif(UNCOMPILED, reason="about compiled code")
 
 
+def labelled(value):
+    """The same in every process: no addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+
 def stay(rule, state, feedback, k):
     pass
 
@@ -103,7 +109,7 @@ def test_what_differs_with_the_parameters_may_be_field_property_or_value():
     ({"feedback": fm.TableState}, "TableState.start: a feedback has no `start`"), ({"feedback": "oracle"}, "must be fastmpg.Oracle"),
     ({"state": fm.Oracle}, "a state has no"), ({"state": np.zeros(3)}, "NamedTuple class such as fastmpg.TableState"),
     ({"update": 3}, "must be a kernel"),
-], ids=str)
+], ids=labelled)
 def test_names_that_no_rule_has_are_refused(members, says):
     for call in (lambda rule: fm.learn(fm.games.zhang_3x2(), rule, 1), lambda rule: fm.ensemble(fm.games.zhang_3x2(), rule, 1, 2)):
         with pytest.raises(TypeError, match=says):
@@ -229,7 +235,7 @@ SAMPLED = [name for name in fm.rules.__all__ if contract(getattr(fm.rules, name)
 
 @compiled_only
 @pytest.mark.parametrize("name", SAMPLED)
-@pytest.mark.parametrize("num_actions", [(2, 3), (2, 2, 2), (3, 1, 2, 2, 2)], ids=str)
+@pytest.mark.parametrize("num_actions", [(2, 3), (2, 2, 2), (3, 1, 2, 2, 2)], ids=labelled)
 def test_sampled_rules_are_their_twins(name, num_actions):
     """Thirty steps of every example, seen by the twin as the players saw them."""
     game = fm.games.random_markov(3, num_actions, 0.8, rng=2)
@@ -281,7 +287,7 @@ def game():
     (leave, 0.5, {}, r"at step 3 in state 0 player 1's probabilities sum to 1\.16667"),
     (leave, np.inf, {}, "player 1's probability of action 1 is inf"),
     (visit, -3.0, {"every": 2}, r"at step 4 in state 0 player 0's probability of action 0 is -3;"),
-], ids=str)
+], ids=labelled)
 def test_a_policy_that_is_none_is_told(game, update, rate, record, says):
     """At every recorded step, also where the rule comes back, and at the end."""
     rule = kind_of(update)(rate)
