@@ -174,15 +174,28 @@ def test_reproduce_writes_a_report_and_a_summary(toys, tmp_path, capsys):
     assert (tmp_path / "out" / "index.html").exists() and (tmp_path / "out" / "results.json").exists()
 
 
+def test_experiments_side_by_side_give_the_same_report(tmp_path):
+    """Checks and figures do not depend on the number of processes; the order is that of the command line."""
+    names = ["sun2023-potential", "zhang-3x2"]
+    tables = []
+    for jobs in ("1", "2"):
+        assert cli.main(["reproduce", *names, "--out", str(tmp_path / jobs), "--jobs", jobs]) == 0
+        found = json.loads((tmp_path / jobs / "results.json").read_text())
+        assert list(found) == names
+        tables.append({name: found[name]["checks"] for name in names})
+    assert tables[0] == tables[1]
+    assert sorted(p.name for p in (tmp_path / "1").iterdir()) == sorted(p.name for p in (tmp_path / "2").iterdir())
+
+
 def test_a_missed_number_is_status_3(toys, tmp_path, capsys):
-    assert cli.main(["reproduce", "toy-good", "toy-bad", "--out", str(tmp_path)]) == 3
+    assert cli.main(["reproduce", "toy-good", "toy-bad", "--out", str(tmp_path), "--jobs", "1"]) == 3
     assert "missed: toy-bad: b: published 1, ours 2" in capsys.readouterr().out
     assert cli.main(["reproduce", "toy-bad", "--out", str(tmp_path), "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "results.json").read_text())
 
 
 def test_an_interruption_is_status_130_and_keeps_what_is_done(toys, tmp_path, capsys):
-    assert cli.main(["reproduce", "toy-good", "toy-stopped", "--out", str(tmp_path)]) == 130
+    assert cli.main(["reproduce", "toy-good", "toy-stopped", "--out", str(tmp_path), "--jobs", "1"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert set(json.loads((tmp_path / "results.json").read_text())) == {"toy-good"}
 

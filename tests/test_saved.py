@@ -14,6 +14,11 @@ from fastmpg.run import storage
 
 
 # ------------------------------------------------------------------------------------------------------------ files
+@pytest.fixture(scope="module")
+def game():
+    return fm.games.random_markov(4, (2, 3), rng=1)
+
+
 @pytest.fixture
 def saved(game, tmp_path):
     run = fm.learn(game, NPG, 20, policy="random", rng=1, record=fm.Record(every=2, metrics=ALL))

@@ -184,7 +184,7 @@ print(*map(repr, go().policy.ravel().tolist()))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-@pytest.mark.parametrize("moments, where", [((0.5, 0.9, 0.1, 0.6), "main"), ((1.0,), "thread")])
+@pytest.mark.parametrize("moments, where", [((0.5, 0.5, 0.1), "main"), ((1.0,), "thread")])
 def test_ctrl_c_while_compiling(tmp_path, moments, where):
     """KeyboardInterrupt every time, and every next call works, in the end with the right result; in whatever thread was compiling."""
     process = subprocess.Popen([sys.executable, "-P", "-c", STOPPED, str(len(moments)), where], env=settings(tmp_path), text=True,
