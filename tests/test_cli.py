@@ -266,6 +266,7 @@ def test_the_cache_is_cleared(tmp_path, monkeypatch, capsys):
 
 
 # -------------------------------------------------------------------------------------------------------- cache fill
+@pytest.mark.slow
 def test_fill_compiles_what_a_run_needs(tmp_path):
     """In processes: every unit once, whichever game and rule asks for it; a later run compiles nothing."""
     words = ["cache", "fill", "zhang-3x2", "random-normal-form", "--rules", "GradientPlay", "q-ascent", "--jobs", "2", "--json"]
