@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
-from fastmpg.kernels import contract_dense, dense_solve, simplex, vector
+from fastmpg.kernels import dense_solve, simplex, vector
 
 from . import workloads
 
@@ -17,10 +17,8 @@ def run(benchmark, function, *args):
 @pytest.mark.parametrize("size", list(workloads.SIZES))
 def test_contract(benchmark, size):
     game = workloads.game(*workloads.SIZES[size])
-    work, m, row = game.workspace(1), game.model, workloads.policy(game)
-    run(benchmark, contract_dense.contract_states, m.rewards, m.transitions, row, m.n_actions, m.offset, m.cut, 0,
-        game.num_states, work.lead[0], work.tail[0], work.x[0], work.y[0], work.others[0], work.reward, work.p_bar,
-        work.chain)
+    work, row = game.workspace(1), workloads.policy(game)
+    run(benchmark, work.contraction, 0, row.ctypes.data)
 
 
 @pytest.mark.parametrize("size", list(workloads.SIZES))
