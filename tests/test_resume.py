@@ -288,6 +288,21 @@ def test_rules_from_outside_are_asked_for(path):
         fm.resume(path, rule=RULE)
 
 
+def test_what_a_state_is_called_in_files(path, monkeypatch):
+    """Checkpoints outlive the code: a field of a state that is renamed would lose every run that was kept before."""
+    rule, game = fm.rules.TwoTimescaleQ(0.1), fm.games.random_markov(2, (2, 2), rng=0)
+    fm.learn(game, rule, 5, rng=0, record=fm.Record(metrics=("q",)), checkpoint=path)
+    arrays, _, _ = checkpoint.load(path)
+    assert {name.removeprefix("state/") for name in arrays if name.startswith("state/")} == {
+        "policy", "q", "visits", "counts", "tables.numbers", "tables.n_actions", "tables.last", "tables.scratch",
+        "nobody.tables.numbers", "nobody.visits", "nobody.state", "nobody.actions", "nobody.rewards"}
+    real = checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda where: ({k: v for k, v in real(where)[0].items() if k != "state/q"},
+                                                           *real(where)[1:]))
+    with pytest.raises(ValueError, match="the checkpoint holds no q for TwoTimescaleQ: it was written by another version"):
+        fm.resume(path, steps=9)
+
+
 def test_a_checkpoint_needs_a_folder(tmp_path):
     with pytest.raises(ValueError, match="a file in a folder that exists"):
         fm.learn(GAME, RULE, 10, record=tables(), checkpoint=tmp_path / "none" / "run.ckpt")

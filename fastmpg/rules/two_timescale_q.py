@@ -160,7 +160,7 @@ def learn_from(rule, other_rule, state, other, feedback, other_feedback, shared)
 def _update(rule, state, feedback, k):
     """One step of all players, Maheshwari et al. (2022), Algorithm 1; few players leave half of a vector empty."""
     if len(state.tables.halves) == 1:
-        learn_from(rule, rule, state, state.no_run, feedback, state.no_run, True)
+        learn_from(rule, rule, state, state.nobody, feedback, state.nobody, True)
     else:
         learn_from(rule, rule, state, state, feedback, feedback, False)
 
@@ -260,8 +260,8 @@ class QState(NamedTuple):
         n(s), the visits of every state.
     counts (S, A_total)
         n_i(s, a_i), how often each player took each action there.
-    tables, no_run, moving
-        The same tables as kernels keep them.
+    tables, nobody, moving
+        The same tables as kernels keep them, and a :class:`NoRun`. Checkpoints hold their arrays under these names.
     """
 
     policy: Any
@@ -269,17 +269,17 @@ class QState(NamedTuple):
     visits: Any
     counts: Any
     tables: Any
-    no_run: Any
+    nobody: Any
     moving: int = 1
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> QState:
         """No visits yet, q = 0."""
         none = np.zeros(0, np.bool_)
-        no_run = NoRun(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
+        nobody = NoRun(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
         return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts,
-                   Tables.start(game, policy), no_run)
+                   Tables.start(game, policy), nobody)
 
 
 @attach(update=_update, update_pair=_update_pair)

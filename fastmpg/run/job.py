@@ -185,7 +185,17 @@ class Job:
         return out
 
     def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]], owner: str | None = None) -> None:
-        """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be."""
+        """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be.
+
+        Raises
+        ------
+        ValueError
+            If the rule keeps something that is not there, before anything is changed.
+        """
+        missing = [name for name in leaves(self.runs[0].state) if f"state/{name}" not in arrays]
+        if missing:
+            raise ValueError(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it was "
+                             "written by another version of the package; resume it with that one")
         known = arrays["trace/step"]
         rows = int(np.searchsorted(known, k))
         kept = np.isin(self.trace["step"], known[:rows])
