@@ -84,15 +84,15 @@ class Entry:
         made = self._made.get(key)
         if made is None:
             kind = At(tuple, tuple(map(kind_of, arguments)))
-            with compiling(self.kernel.__name__, _sources(self.kernel.py_func, kind) is not None):
-                made = self._made[key] = self._compile(kind)
+            modules = _sources(self.kernel.py_func, kind)
+            with compiling(self.kernel.__name__, modules is not None):
+                made = self._made[key] = self._compile(kind, modules)
         made[1](int(words.__array_interface__["data"][0]), *ZEROS[0])
         found = [_RESULTS[name](words[words.size - RETURNED + n:]) for n, name in enumerate(made[2])]
         return tuple(found) if len(found) != 1 else found[0] if found else None
 
-    def _compile(self, kind: Any) -> tuple[Any, Any, list[str]]:
+    def _compile(self, kind: Any, modules: set[str] | None) -> tuple[Any, Any, list[str]]:
         kernel, function = self.kernel, self.kernel.py_func
-        modules = _sources(function, kind)
 
         def entry(frame: Any) -> None:
             leave(frame, kernel(*fields_of(frame)))
@@ -116,37 +116,32 @@ def unit(function: Callable[..., Any]) -> Unit:
     return Unit(function)
 
 
-@intrinsic
-def _call(typingctx: Any, code: Any, arguments: Any) -> Any:
-    """Call the C function at an address with integers."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        values = [context.cast(builder, value, kind, types.int64)
-                  for value, kind in zip(cgutils.unpack_tuple(builder, args[1]), signature.args[1].types, strict=True)]
-        function = ir.FunctionType(ir.VoidType(), [WORD] * len(values))
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), values)
-        return context.get_dummy_value()
-
-    return types.void(code, arguments), codegen
-
-
-call_address = _call
-
-
-def _emit_call(context: Any, builder: Any, target: Any, numbers: Any, kinds: Any) -> Any:
+def _emit_call(context: Any, builder: Any, code: Any, numbers: Any, kinds: Any, first: tuple[Any, ...] = (),
+               count: int = 0) -> Any:
+    """Call the C function at an address with ``first`` and integers, ``count`` of these, zeros last."""
     passed = [context.cast(builder, value, kind, types.int64)
               for value, kind in zip(cgutils.unpack_tuple(builder, numbers), kinds.types, strict=True)]
-    passed += [ir.Constant(WORD, 0)] * (PASSED - len(passed))
-    function = ir.FunctionType(ir.VoidType(), [WORD] * (1 + PASSED))
-    builder.call(builder.inttoptr(target.code, function.as_pointer()), [target.where, *passed])
+    passed = [*first, *passed, *[ir.Constant(WORD, 0)] * (count - len(passed))]
+    function = ir.FunctionType(ir.VoidType(), [WORD] * len(passed))
+    builder.call(builder.inttoptr(code, function.as_pointer()), passed)
     return context.get_dummy_value()
+
+
+@intrinsic
+def call_address(typingctx: Any, code: Any, numbers: Any) -> Any:
+    """Call the C function at an address with a tuple of integers."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _emit_call(context, builder, args[0], args[1], signature.args[1])
+
+    return types.void(code, numbers), codegen
 
 
 @intrinsic
 def _call_bound(typingctx: Any, bound: Any, numbers: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        target = cgutils.create_struct_proxy(TARGET)(context, builder, value=args[0])
-        return _emit_call(context, builder, target, args[1], signature.args[1])
+        to = cgutils.create_struct_proxy(TARGET)(context, builder, value=args[0])
+        return _emit_call(context, builder, to.code, args[1], signature.args[1], (to.where,), PASSED)
 
     return types.void(bound, numbers), codegen
 
@@ -154,9 +149,7 @@ def _call_bound(typingctx: Any, bound: Any, numbers: Any) -> Any:
 @intrinsic
 def _call_row(typingctx: Any, code: Any, where: Any, numbers: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        made = cgutils.create_struct_proxy(TARGET)(context, builder)
-        made.code, made.where = args[0], args[1]
-        return _emit_call(context, builder, made, args[2], signature.args[2])
+        return _emit_call(context, builder, args[0], args[2], signature.args[2], (args[1],), PASSED)
 
     return types.void(code, where, numbers), codegen
 

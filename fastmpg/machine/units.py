@@ -129,7 +129,6 @@ class InnerCompiler(Compiler):  # type: ignore[misc]
         self.state.library._name = func.__qualname__
         return super().compile_extra(func)
 
-
     def define_pipelines(self) -> list[Any]:
         """Without the passes for what no kernel holds: closures, comprehensions, array expressions, unrolling."""
         (made,) = super().define_pipelines()
