@@ -13,6 +13,8 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
                                                      value <- that of the deviation, given q, its lookahead; only so
                                                      far, if the model likes, that ``share`` of its Bellman residual is
                                                      left; whether it is exact
+    push(model, work, law, out)                      out(t) = sum_s law(s) P^pi(t | s), P^pi the chain of the
+                                                     contracted policy
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from ..kernels.simplex import entropy
 from ..machine import Held, kernel, method
 
 contract, factor, deviate = method("contract"), method("factor"), method("deviate")
-solve, lookahead = method("solve"), method("lookahead")
+solve, lookahead, push = method("solve"), method("lookahead"), method("push")
 
 
 @kernel

@@ -59,7 +59,13 @@ def _lookahead(model, work, policy, i, value, q):
         q[0, c] = work.reward[0, c]
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@inlined
+def _push(model, work, law, out):
+    """out (1,) = law (1,): the one state."""
+    out[0] = law[0]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
 class StageModel(NamedTuple):
     """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
 

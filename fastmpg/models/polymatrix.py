@@ -86,7 +86,17 @@ def _lookahead(model, work, policy, i, value, q):
             q[s, c] = work.reward[s, c] + model.discount * total
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@kernel
+def _push(model, work, law, out):
+    """out(t) = sum_s law(s) P(t | s): nobody's actions matter.    law, out (S,)"""
+    for t in range(law.size):
+        total = 0.0
+        for s in range(law.size):
+            total += law[s] * model.transitions[s, t]
+        out[t] = total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
