@@ -17,6 +17,7 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
                                                      left; whether it is exact
     push(model, work, law, out)                      out(t) = sum_s law(s) P^pi(t | s), P^pi the chain of the
                                                      contracted policy
+    pull(model, work, value, out)                    out(s) = sum_t P^pi(t | s) value(t)
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from ..machine import Held, inlined, kernel, method
 from .available import Mask
 
 marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
-solve, lookahead, push = method("solve"), method("lookahead"), method("push")
+solve, lookahead, push, pull = method("solve"), method("lookahead"), method("push"), method("pull")
 
 
 @inlined

@@ -97,7 +97,18 @@ def _push(model, work, law, out):
         out[t] = total
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
+@kernel
+def _pull(model, work, value, out):
+    """out(s) = sum_t P(t | s) value(t): nobody's actions matter.    value, out (S,)"""
+    for s in range(value.size):
+        total = 0.0
+        for t in range(value.size):
+            total += model.transitions[s, t] * value[t]
+        out[s] = total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push,
+        pull=_pull)
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
