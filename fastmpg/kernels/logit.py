@@ -145,13 +145,14 @@ def moved(y, m, start, scratch, table, n):
 
 
 @kernel
-def newton_step(game, y, m, tangent, pull):
+def newton_step(game, y, m, tangent):
     """One step of Newton's method on y = responses(softmax(m y)) at the point (y, m); False if its matrix is singular.
 
-    game: see :class:`LogitScratch`   y (n,)   tangent (n + 1,): the step is orthogonal to it, m last
+    game: see :class:`fastmpg.models.markov.stages.LogitScratch`   y (n,)   tangent (n + 1,): the step is orthogonal to it, m last
     Fills game.table (n + 1, >= n + 3): the step in column n, and in column n + 1 a direction of the curve, whose
-    product with ``tangent``, m's share ``pull`` times, is 1.
+    product with ``tangent`` is 1.
     """
+    game.count[0] += 1
     n, table, target = y.size, game.table, game.target
     choices(y, m, game.start, game.p)
     slopes(game.planes, game.start, game.p, game.weights, game.folded, target, table)
@@ -167,7 +168,7 @@ def newton_step(game, y, m, tangent, pull):
     row = table[n]
     for b in range(n):
         row[b] = tangent[b]
-    row[n] = pull * tangent[n]
+    row[n] = tangent[n]
     row[n + 1], row[n + 2] = 0.0, 1.0
     if not eliminate(table, n + 1, n + 3):
         return False
@@ -203,7 +204,7 @@ def polish(game, y, reach):
     game.border[n] = 1.0
     last = reach
     for _ in range(50):
-        if not newton_step(game, y, 1.0, game.border, 1.0):
+        if not newton_step(game, y, 1.0, game.border):
             return False
         change = moved(y, 1.0, game.start, game.target, game.table, n)
         if not change <= last:
@@ -219,15 +220,12 @@ def polish(game, y, reach):
 
 
 @kernel
-def turned(game, n, scale, ahead):
-    """The direction in column n + 1 of the table, of length 1 where y counts in units of ``scale``, into game.tangent.
-
-    ahead: 1, or -1 to reverse it
-    """
+def turned(game, n, scale):
+    """The direction in column n + 1 of the table, of length 1 where y counts in units of ``scale``, into game.tangent."""
     total = 0.0
     for a in range(n):
         total += (game.table[a, n + 1] / scale) ** 2
-    total = ahead / math.sqrt(total + game.table[n, n + 1] ** 2)
+    total = 1.0 / math.sqrt(total + game.table[n, n + 1] ** 2)
     for a in range(n + 1):
         game.tangent[a] = game.table[a, n + 1] * total
 
@@ -244,9 +242,9 @@ def follow(game, y, spread):
     game.border[n] = 1.0
     choices(y, 0.0, game.start, game.p)
     responses(game.planes, game.start, game.p, game.weights, y)
-    if not newton_step(game, y, 0.0, game.border, 1.0):
+    if not newton_step(game, y, 0.0, game.border):
         return False
-    turned(game, n, scale, 1.0)
+    turned(game, n, scale)
     m, h = 0.0, 1.0 / (scale * game.tangent[n])  # a first step that may change a logit by 1
     for _ in range(STEPS):
         rise = game.tangent[n]
@@ -271,7 +269,7 @@ def follow(game, y, spread):
                 game.border[n] = game.tangent[n]
             change, before = 0.0, FAR
             for correction in range(CORRECTIONS):
-                if not newton_step(game, game.here[:n], mu, game.border, 1.0):
+                if not newton_step(game, game.here[:n], mu, game.border):
                     break
                 change = moved(game.here[:n], mu, game.start, game.target, game.table, n)
                 if correction == 0:
@@ -295,7 +293,7 @@ def follow(game, y, spread):
         if last:
             return polish(game, y, FAR)
         m = mu
-        turned(game, n, scale, 1.0)
+        turned(game, n, scale)
         h *= min(3.0, max(0.5, math.sqrt(NEAR / max(first, 1e-6))))
     return False
 
