@@ -27,7 +27,9 @@ from .game import MarkovGame
 
 MEAN, SOFTMAX, MAX = 0, 1, 2  # what a state is worth to a player, given Q
 KINDS = {"mean": MEAN, "softmax": SOFTMAX, "max": MAX}
-CONTINUED, NEAR = 0, 1  # where a state's equilibrium is looked for: along the curve from uniform play, or near a policy
+# where a state's equilibrium is looked for: along the curve from uniform play, near a policy, or first very near it
+CONTINUED, NEAR, TRACKED = 0, 1, 2
+RETURN = 1e-7  # of a single step: sweeps that come back as near as that go round and round
 CHUNK = 64  # sweeps between two looks at how far they are
 PARALLEL_ENTRIES = 20_000  # payoffs of a stage from which threads pay
 
@@ -60,10 +62,10 @@ class LogitScratch(NamedTuple):
 class StageFrame(NamedTuple):
     """A stage, and what is found of it: Q, policy, value, and how well every state is solved.
 
-    model   available (S, A_total) bool   ahead (N, S): the value of what comes after   numbers (4,): beta, gamma, the
-    kind of value, the sweeps' alpha
-    q, policy (S, A_total), value (N, S)   off (S,): largest |U(Q) - Q|   found (S,): 1 where the equilibrium is
-    steps (S,): Newton steps   back (S, A_total): Q of an earlier sweep   history, distance (shares, CHUNK): the sweeps'
+    model   available (S, A_total) bool   ahead (N, S): the value of what comes after   numbers (5,): beta, gamma, the
+    kind of value, the sweeps' alpha and tolerance
+    q, policy (S, A_total), value (N, S)   off (S,): largest |U(Q) - Q|   found (S,): 1 where the equilibrium is, or, of
+    sweeps, where Q came back to what it was   steps (S,): Newton steps   back (S, A_total): Q of an earlier sweep   history, distance (shares, CHUNK): the sweeps'
     residuals, and how far each is from ``back``
     The rest is :class:`LogitScratch`, one for each share.
     """
@@ -149,19 +151,23 @@ def worth(game, i, kind):
 
 @unit
 def solve_share(frame, share, how):
-    """The equilibria of every so-many-th state, from uniform play (CONTINUED) or from what answers the policy (NEAR)."""
+    """The equilibria of every so-many-th state: CONTINUED from uniform play, NEAR the policy, or TRACKED from it.
+
+    TRACKED: where the policy is not near enough, continued.
+    """
     for s in range(share, frame.q.shape[0], frame.planes.shape[0]):
         n = actions_of(frame.model, frame.available, s, frame.start[share], frame.column[share], frame.joint[share])
         game = _scratch(frame, share, n)
         width = _ready(frame, s, game)
         game.count[0] = 0
-        if how == CONTINUED:
+        found = False
+        if how != CONTINUED:
+            _answer(frame, s, game)
+            found = logit.settle(game, game.y) if how == NEAR else logit.polish(game, game.y, logit.FAR)
+        if how != NEAR and not found:
             found = logit.follow(game, game.y, width)
             if not found:
-                logit.settle(game, game.y)  # an equilibrium that may be another one's: not found, but better than none
-        else:
-            _answer(frame, s, game)
-            found = logit.settle(game, game.y)
+                logit.settle(game, game.y)  # an equilibrium, maybe, but not known to be the one
         frame.found[s] = 1 if found else 0
         frame.steps[s] = game.count[0]
         _leave(frame, s, game)
@@ -180,10 +186,12 @@ def begin_share(frame, share):
 
 
 @unit
-def sweep_share(frame, share, sweeps):
+def sweep_share(frame, share, sweeps, fresh):
     """``sweeps`` damped updates Q <- alpha U(Q) + (1 - alpha) Q of every so-many-th state, all players at once [(14)].
 
     Fills the share's rows of history, the largest |U(Q) - Q| before each, and distance, the largest |Q - back| then.
+
+    fresh: 1 where ``back`` is Q as it stands, which is then no return
     """
     beta, alpha = frame.numbers[0], frame.numbers[3]
     for k in range(sweeps):
@@ -200,11 +208,14 @@ def sweep_share(frame, share, sweeps):
             off, away = 0.0, 0.0
             for a in range(n):
                 step = game.target[a] - game.y[a]
-                off = max(off, abs(step))
+                off = max(off, abs(step)) if abs(step) < math.inf else math.inf
                 away = max(away, abs(game.y[a] - beta * frame.back[s, game.column[a]]))
                 game.y[a] += alpha * step
             frame.history[share, k] = max(frame.history[share, k], off / beta)
             frame.distance[share, k] = max(frame.distance[share, k], away / beta)
+            if off > beta * frame.numbers[4] and away <= RETURN * alpha * off and k >= fresh:
+                frame.found[s] = 1
+            frame.off[s] = off / beta
         for a in range(n):
             frame.q[s, game.column[a]] = game.y[a] / beta
 
@@ -267,15 +278,15 @@ class Stage:
     def __init__(self, game: MarkovGame, beta: float, gamma: float, kind: int, alpha: float, coupled: bool) -> None:
         states, columns, players = game.num_states, sum(game.num_actions), game.num_players
         large = states * math.prod(game.num_actions) * players > PARALLEL_ENTRIES
+        self.apart = not coupled  # states are independent of one another
         self.shares, self.coupled = min(states, 4 * machine.threads()) if large and not UNCOMPILED else 1, coupled
         sizes = self._scratch(game)
         need = states * (4 * columns + 2 * players + 3) + self.shares * sum(math.prod(each) for each, _ in sizes.values())
         _check.budget(8 * need, f"one stage of {game!r}", "give a smaller game")
-        available = getattr(game, "available", None)
-        self.available = np.ones((states, columns), bool) if available is None else available
+        self.available = np.ones((states, columns), bool) if game.available is None else game.available
         self.frame = StageFrame(
             model=game.held, available=self.available, ahead=np.zeros((players, states)),
-            numbers=np.array([beta, gamma, float(kind), alpha]), q=np.full((states, columns), -np.inf),
+            numbers=np.array([beta, gamma, float(kind), alpha, 0.0]), q=np.full((states, columns), -np.inf),
             policy=np.zeros((states, columns)), value=np.zeros((players, states)), off=np.zeros(states),
             found=np.zeros(states, np.int64), steps=np.zeros(states, np.int64), back=np.zeros((states, columns)),
             **{name: np.zeros((self.shares, *size), dtype) for name, (size, dtype) in sizes.items()})
@@ -298,25 +309,26 @@ class Stage:
 
     def begin(self, policy: Float) -> None:
         """Q <- U at a policy (S, A_total)."""
-        self.frame.policy[...] = policy
+        self.frame.policy[...], self.frame.found[...] = policy, 0
         self._each(begin_share)
 
-    def solve(self, near: Float | None = None) -> None:
-        """Every state's equilibrium: continued from uniform play, or near a policy (S, A_total)."""
-        if near is not None:
-            self.frame.policy[...] = near
-        self._each(solve_share, CONTINUED if near is None else NEAR)
+    def solve(self, how: int = CONTINUED) -> None:
+        """Every state's equilibrium: continued from uniform play, NEAR the frame's policy, or TRACKED from it."""
+        self._each(solve_share, how)
 
-    def sweep(self, count: int) -> tuple[Float, Float]:
-        """Up to CHUNK damped updates; the residual before each, and how far Q then is from ``back``."""
+    def sweep(self, count: int, fresh: bool = False) -> tuple[Float, Float]:
+        """Up to CHUNK damped updates; the residual before each, and how far Q then is from ``back``.
+
+        ``fresh``: whether ``back`` is Q as it stands.
+        """
         if not self.coupled:
-            self._each(sweep_share, count)
+            self._each(sweep_share, count, int(fresh))
             return self.frame.history[:, :count].max(axis=0), self.frame.distance[:, :count].max(axis=0)
         found = np.zeros((2, count))
         for k in range(count):
             self._each(value_share)
             self.frame.ahead[...] = self.frame.value
-            self._each(sweep_share, 1)
+            self._each(sweep_share, 1, 1)
             found[:, k] = self.frame.history[:, 0].max(), self.frame.distance[:, 0].max()
         return found[0], found[1]
 
