@@ -47,6 +47,8 @@ class MgeF(NamedTuple):
         States whose equilibrium was not found, or whose residual is above the tolerance.
     history : tuple of ndarray
         Of each stage the residual before every damped sweep, and after the last; empty without these.
+    kind : str
+        What a state is worth: "mean", "softmax" or "max".
     scheme : str
         "jacobi": all players are updated at once, where the paper's Algorithm 1 lets one of them see the others' new
         values. The solutions are the same.
@@ -61,6 +63,7 @@ class MgeF(NamedTuple):
     status: tuple[str, ...]
     unsettled: Any
     history: tuple[Float, ...]
+    kind: str
     scheme: str
 
     def __repr__(self) -> str:
@@ -149,7 +152,7 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
         policy[t], q[t], values[t] = stage.frame.policy, stage.frame.q, stage.frame.value
     return MgeF(policy, q, values, w.beta, np.array([each.iterations for each in found]),
                 np.array([each.residual for each in found]), tuple(each.status for each in found),
-                np.array([each.unsettled for each in found]), tuple(each.history for each in found), "jacobi")
+                np.array([each.unsettled for each in found]), tuple(each.history for each in found), str(value), "jacobi")
 
 
 def _terminal(game: Game, given: Any) -> Float:

@@ -46,6 +46,8 @@ class MgeI(NamedTuple):
         States whose equilibrium was not found, or whose residual is above the tolerance.
     history : ndarray (iterations + 1,)
         Of damped sweeps the residual before each and after the last; else gamma times the change of V.
+    kind : str
+        What a state is worth: "mean", "softmax" or "max".
     scheme : str
         "jacobi": all players and states are updated at once, where the paper's Algorithm 1 lets one player see the
         others' new values. The solutions are the same.
@@ -61,6 +63,7 @@ class MgeI(NamedTuple):
     status: str
     unsettled: int
     history: Float
+    kind: str
     scheme: str
 
     def __repr__(self) -> str:
@@ -150,7 +153,7 @@ def mge_i(game: Game, beta: float = 1.0, *, gamma: float | None = None, value: s
             status = "lost" if lost.any() else "limit"
     residual = float(f.off.max()) if np.isfinite(f.off).all() else np.inf
     return MgeI(f.policy, f.q, f.value, w.beta, discount, made, residual, status, int(np.count_nonzero(bad)), history,
-                "jacobi")
+                str(value), "jacobi")
 
 
 def _value_of(stage: Stage, policy: Float, gamma: float, w: Wanted) -> None:

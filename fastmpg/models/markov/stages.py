@@ -290,6 +290,7 @@ class Stage:
             policy=np.zeros((states, columns)), value=np.zeros((players, states)), off=np.zeros(states),
             found=np.zeros(states, np.int64), steps=np.zeros(states, np.int64), back=np.zeros((states, columns)),
             **{name: np.zeros((self.shares, *size), dtype) for name, (size, dtype) in sizes.items()})
+        self._bound: dict[Any, Any] = {}
 
     @staticmethod
     def _scratch(game: MarkovGame) -> dict[str, tuple[tuple[int, ...], Any]]:
@@ -304,8 +305,13 @@ class Stage:
 
     def _each(self, work: Any, *numbers: int, frame: Any = None) -> None:
         """Run a unit on all shares."""
+        bound = self._bound.get(work) if frame is None else None
+        if bound is None:
+            bound = fanned(work.bind(self.frame if frame is None else frame), self.shares)
+        if frame is None:
+            self._bound[work] = bound
         with machine.parallel_region(self.shares > 1):
-            fanned(work.bind(self.frame if frame is None else frame), self.shares)(0, *numbers)
+            bound(0, *numbers)
 
     def begin(self, policy: Float) -> None:
         """Q <- U at a policy (S, A_total)."""
