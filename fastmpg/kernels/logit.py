@@ -17,13 +17,19 @@ opponent out is a sum of vectors, in the same order for players who are each oth
 import math
 
 from ..machine import kernel
-from .eliminate import eliminate
 from .elementary import exp
+from .eliminate import eliminate
 
 GROUND = 1e-15  # relative size of a Newton step that rounding makes
-NEAR = 0.1  # change of a logit that a step's first correction aims at
-FAR = 0.5  # and above which the step is not taken: the curve may have been left
-LONG = 3.0  # change of a logit that a step may make
+ROUGH = 1e-8  # and of one that may be rounding, where it no longer falls
+# total variation of a player's choices: what a step's first correction aims at; above which the step is not taken, as
+# the curve may have been left; what a step may make, and an answer to a start be off
+NEAR, FAR, LONG = 0.02, 0.1, 0.5
+# A matrix bordered by the curve's direction keeps its sign but at a branching point, as symmetric games have them, where
+# the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over longer ones
+# the curve may have been left for another piece of it, or have been reversed.
+SHORT = 1e-3
+LEAST = 1e-9  # shortest step
 CORRECTIONS = 6
 STEPS = 5000
 SWEEPS = 60  # damped ones, between attempts of Newton's method from a given start
@@ -126,29 +132,35 @@ def slopes(planes, start, p, weights, folded, y, out):
 
 
 @kernel
-def moved(y, m, start, scratch, table, n):
-    """Largest change of a logit, by player up to a constant, that the step in column n of ``table`` makes.
-
-    y (n,)   scratch (>= n,)   table (n + 1, >= n + 1): step of y, and of m last
-    """
-    step, worst = table[n, n], 0.0
-    for a in range(n):
-        scratch[a] = (m + step) * (y[a] + table[a, n]) - m * y[a]
+def apart(p, other, start):
+    """Largest total variation between two choices of a player; 1e300 where one is no number.    p, other (n,)"""
+    worst = 0.0
     for i in range(start.size - 1):
-        low, high = scratch[start[i]], scratch[start[i]]
-        for a in range(start[i] + 1, start[i + 1]):
-            low, high = min(low, scratch[a]), max(high, scratch[a])
-        worst = max(worst, high - low)
-        if not high - low < 1e300:
+        total = 0.0
+        for a in range(start[i], start[i + 1]):
+            total += abs(p[a] - other[a])
+        if not total < 1e300:
             return 1e300
+        worst = max(worst, 0.5 * total)
     return worst
 
 
 @kernel
-def newton_step(game, y, m, tangent):
-    """One step of Newton's method on y = responses(softmax(m y)) at the point (y, m); False if its matrix is singular.
+def moved(game, y, m):
+    """How far :func:`newton_step` from (y, m) moves the choices, which are in game.p: see :func:`apart`."""
+    n = y.size
+    for a in range(n):
+        game.there[a] = y[a] + game.table[a, n]
+    choices(game.there[:n], m + game.table[n, n], game.start, game.target)
+    return apart(game.p, game.target, game.start)
 
-    game: see :class:`fastmpg.models.markov.stages.LogitScratch`   y (n,)   tangent (n + 1,): the step is orthogonal to it, m last
+
+@kernel
+def newton_step(game, y, m, tangent):
+    """One step of Newton's method on y = responses(softmax(m y)) at the point (y, m); returns its matrix' sign, see :func:`eliminate`.
+
+    game: see :class:`fastmpg.models.markov.stages.LogitScratch`   y (n,)   tangent (n + 1,), m last: the step is
+    orthogonal to it
     Fills game.table (n + 1, >= n + 3): the step in column n, and in column n + 1 a direction of the curve, whose
     product with ``tangent`` is 1.
     """
@@ -170,12 +182,11 @@ def newton_step(game, y, m, tangent):
         row[b] = tangent[b]
     row[n] = tangent[n]
     row[n + 1], row[n + 2] = 0.0, 1.0
-    if not eliminate(table, n + 1, n + 3):
-        return False
+    sign = eliminate(table, n + 1, n + 3)
     for a in range(n + 1):
         row = table[a]
         row[n], row[n + 1] = row[n + 1], row[n + 2]
-    return True
+    return sign
 
 
 @kernel
@@ -196,32 +207,33 @@ def residual(game, y):
 def polish(game, y, reach):
     """Newton's method at m = 1 until rounding has the last word; False where it leaves, y then anything.
 
-    y (n,)   reach: the most that a logit may move at the first step
+    y (n,)   reach: how far the choices may be off at the start
     """
-    n = y.size
+    n, last = y.size, 1e300
     for a in range(n):
         game.border[a] = 0.0
     game.border[n] = 1.0
-    last = reach
-    for _ in range(50):
-        if not newton_step(game, y, 1.0, game.border):
+    for step in range(50):
+        if newton_step(game, y, 1.0, game.border) == 0:
             return False
-        change = moved(y, 1.0, game.start, game.target, game.table, n)
+        if step == 0 and moved(game, y, 1.0) > reach:
+            return False
+        change, size = 0.0, 1.0
+        for a in range(n):
+            change, size = max(change, abs(game.table[a, n])), max(size, abs(y[a]))
         if not change <= last:
-            return last < 1e-6  # it no longer falls: rounding, if it was small already
-        size = 1.0
+            return last < ROUGH * size  # it no longer falls: rounding, if it was small already
         for a in range(n):
             y[a] += game.table[a, n]
-            size = max(size, abs(y[a]))
         if change <= GROUND * size:
             return True
-        last = max(0.5 * change, GROUND * size)
+        last = 0.5 * change if step > 0 else 1e300
     return False
 
 
 @kernel
 def turned(game, n, scale):
-    """The direction in column n + 1 of the table, of length 1 where y counts in units of ``scale``, into game.tangent."""
+    """game.tangent (n + 1,) <- the direction in column n + 1 of the table, of length 1 with y in units of ``scale``."""
     total = 0.0
     for a in range(n):
         total += (game.table[a, n + 1] / scale) ** 2
@@ -237,12 +249,14 @@ def follow(game, y, spread):
     y (n,): filled   spread: largest width of a player's payoffs
     """
     n, scale = y.size, max(1.0, spread)
+    here = game.here[:n]
     for a in range(n):
         y[a], game.border[a] = 0.0, 0.0
     game.border[n] = 1.0
     choices(y, 0.0, game.start, game.p)
     responses(game.planes, game.start, game.p, game.weights, y)
-    if not newton_step(game, y, 0.0, game.border):
+    sign = newton_step(game, y, 0.0, game.border)
+    if sign == 0:
         return False
     turned(game, n, scale)
     m, h = 0.0, 1.0 / (scale * game.tangent[n])  # a first step that may change a logit by 1
@@ -251,50 +265,44 @@ def follow(game, y, spread):
         last = rise > 0.0 and m + h * rise >= 1.0
         if last:
             h = (1.0 - m) / rise
+        mu, kept, first, found = 1.0 if last else m + h * rise, False, 0.0, sign
         for a in range(n):
-            game.here[a] = y[a] + h * game.tangent[a]
-        mu = 1.0 if last else m + h * rise
-        kept, first = False, 0.0
-        for a in range(n):
-            game.table[a, n] = game.here[a] - y[a]
-        game.table[n, n] = mu - m
-        if moved(y, m, game.start, game.target, game.table, n) <= LONG:
-            if last:
-                for a in range(n):
-                    game.border[a] = 0.0
-                game.border[n] = 1.0
-            else:
-                for a in range(n):
-                    game.border[a] = game.tangent[a] / (scale * scale)
-                game.border[n] = game.tangent[n]
-            change, before = 0.0, FAR
+            here[a] = y[a] + h * game.tangent[a]
+            game.border[a] = 0.0 if last else game.tangent[a] / (scale * scale)
+        game.border[n] = 1.0 if last else rise
+        choices(y, m, game.start, game.p)
+        choices(here, mu, game.start, game.target)
+        length = apart(game.p, game.target, game.start)
+        if length <= LONG:
+            before = FAR
             for correction in range(CORRECTIONS):
-                if not newton_step(game, game.here[:n], mu, game.border):
+                found = newton_step(game, here, mu, game.border)
+                if found == 0:
                     break
-                change = moved(game.here[:n], mu, game.start, game.target, game.table, n)
+                change = moved(game, here, mu)
                 if correction == 0:
                     first = change
                 if not change <= before:
                     break
                 for a in range(n):
-                    game.here[a] += game.table[a, n]
+                    here[a] += game.table[a, n]
                 mu += game.table[n, n]
                 if change <= NEAR * NEAR:
-                    kept = True
+                    kept = mu > 0.0 and (found == sign or length < SHORT)
                     break
                 before = 0.25 * change
-        if not kept or mu < 0.0:
+        if kept:
+            for a in range(n):
+                y[a] = here[a]
+            if last:
+                return polish(game, y, FAR)
+            m, sign = mu, found
+            turned(game, n, scale)
+            h *= min(3.0, max(0.5, math.sqrt(NEAR / max(first, 1e-6))))
+        else:
             h *= 0.25
-            if h < 1e-12:
+            if h < LEAST / scale:
                 return False
-            continue
-        for a in range(n):
-            y[a] = game.here[a]
-        if last:
-            return polish(game, y, FAR)
-        m = mu
-        turned(game, n, scale)
-        h *= min(3.0, max(0.5, math.sqrt(NEAR / max(first, 1e-6))))
     return False
 
 

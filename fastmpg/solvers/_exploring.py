@@ -122,7 +122,7 @@ def solve_stage(game: Game, stage: Stage | ModelStage, w: Wanted, start: Float |
         if start is not None:
             f.policy[...] = start
         stage.solve(CONTINUED if start is None else NEAR)
-        settled = (f.found == 1) & (f.off <= within(w.tol, f.q))
-        status, made, history = "converged" if settled.all() else "lost", int(f.steps.max()), np.zeros(0)
+        settled = (stage.frame.found == 1) & (f.off <= within(w.tol, f.q))
+        status, made, history = "converged" if settled.all() else "lost", int(stage.frame.steps.max()), np.zeros(0)
     residual = float(f.off.max()) if np.isfinite(f.off).all() else np.inf
     return Solved(status, made, residual, int(np.count_nonzero(~settled)), history)

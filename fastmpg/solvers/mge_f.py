@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check, machine
+from .. import _check
 from .._check import Float
 from .._same import comparable
 from ..models.game import Game
-from ._exploring import ahead_of, solve_stage, stage_of, state_rewards, wanted
+from ._exploring import Solved, ahead_of, solve_stage, stage_of, state_rewards, wanted
 
 __all__ = ["MgeF", "mge_f"]
 
@@ -144,7 +144,8 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
     stage = stage_of(game, w, game.discount, False)
     policy, q = np.zeros((stages, states, columns)), np.zeros((stages, states, columns))
     values = np.zeros((stages + 1, players, states))
-    values[stages], found = last, []
+    values[stages] = last
+    found: list[Solved] = []
     for t in range(stages - 1, -1, -1):
         ahead_of(stage, values[t + 1])
         near = None if w.start is None else w.start if w.start.ndim == 2 else w.start[t]
@@ -152,7 +153,8 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
         policy[t], q[t], values[t] = stage.frame.policy, stage.frame.q, stage.frame.value
     return MgeF(policy, q, values, w.beta, np.array([each.iterations for each in found]),
                 np.array([each.residual for each in found]), tuple(each.status for each in found),
-                np.array([each.unsettled for each in found]), tuple(each.history for each in found), str(value), "jacobi")
+                np.array([each.unsettled for each in found]), tuple(each.history for each in found), str(value),
+                "jacobi")
 
 
 def _terminal(game: Game, given: Any) -> Float:

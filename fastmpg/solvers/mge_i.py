@@ -1,6 +1,7 @@
 """MGE-I: exploring players without end, by Boltzmann policies whose Bellman equations are coupled.
 
-    Q_i(s, a_i) = E_{a_-i ~ pi_-i} [ r_i(s, a) + gamma sum_t P(t | s, a) V_i(t) ]        pi_i(a_i | s) = softmax(beta Q_i)
+    Q_i(s, a_i) = E_{a_-i ~ pi_-i} [ r_i(s, a) + gamma sum_t P(t | s, a) V_i(t) ]
+    pi_i(a_i | s) = softmax(beta Q_i(s, .))
 
 Etesami & Straehle (2020), (2)-(6) and Algorithm 1. States are coupled through V alone: given V, every state's
 equilibrium is found by itself, as in :mod:`.mge_f`, and V is iterated.
@@ -16,10 +17,10 @@ from .. import _check
 from .._check import Float
 from .._same import comparable
 from ..models.game import Game, check_game
-from ..models.markov.stages import CONTINUED, NEAR, TRACKED, Stage
+from ..models.markov.stages import CONTINUED, NEAR, RETURN, TRACKED, Stage
 from ..policy import uniform_policy
 from ._exploring import Wanted, stage_of, wanted
-from ._sweeps import RETURN, swept, within
+from ._sweeps import swept, within
 
 __all__ = ["MgeI", "mge_i"]
 
@@ -127,7 +128,8 @@ def mge_i(game: Game, beta: float = 1.0, *, gamma: float | None = None, value: s
 
     Notes
     -----
-    Etesami & Straehle (2020), section 4.1. Below :func:`fastmpg.theory.mge_i_reward_limit` the solution is the only one.
+    Etesami & Straehle (2020), section 4.1. Rewards below :func:`fastmpg.theory.mge_i_reward_limit` have only one
+    solution.
     """
     check_game(game)
     if gamma is None and game.discount >= 1.0:
@@ -146,7 +148,7 @@ def mge_i(game: Game, beta: float = 1.0, *, gamma: float | None = None, value: s
         if near is not None:
             _value_of(stage, near, discount, w)
         status, made, history = _iterate(stage, near, discount, w)
-        lost = f.found == 0
+        lost = stage.frame.found == 0
         stage.look()
         bad = lost | (f.off > within(w.tol, f.q))
         if status == "converged" and bad.any():
@@ -162,7 +164,7 @@ def _value_of(stage: Stage, policy: Float, gamma: float, w: Wanted) -> None:
     for _ in range(w.maxiter):
         stage.begin(policy)
         q = np.where(policy > 0.0, f.q, 0.0)
-        value = np.array([(policy[:, low:high] * q[:, low:high]).sum(axis=1) for low, high in zip(edges, edges[1:])])
+        value = np.add.reduceat(policy * q, edges[:-1], axis=1).T
         change = gamma * np.abs(value - f.ahead).max()
         f.ahead[...] = value
         if not change > within(w.tol, f.q):

@@ -3,9 +3,9 @@
     u_i(a) = R_i(s, a) + gamma sum_t P(t | s, a) V_i(t)        Q_i(s, a_i) = E_{a_-i ~ pi_-i} u_i(a_i, a_-i)
     pi_i = softmax(beta Q_i)
 
-Etesami & Straehle (2020), (2)-(8): given V, the next stage's or the last iterate's, a stage falls apart into its states,
-and each is a logit equilibrium of the game u, see :mod:`fastmpg.kernels.logit`. Only actions that can be taken are in
-it: what the tables hold elsewhere is not read, Q there is -inf, and its probability 0.
+Etesami & Straehle (2020), (2)-(8): given V, the next stage's or the last iterate's, a stage falls apart into its
+states, and each is a logit equilibrium of the game u, see :mod:`fastmpg.kernels.logit`. Only actions that can be taken
+are in it: what the tables hold elsewhere is not read, Q there is -inf, and its probability 0.
 
 A stage's states are dealt out to shares, every one with scratch of its own, so that no bit depends on threads.
 """
@@ -40,7 +40,7 @@ class LogitScratch(NamedTuple):
     planes (N, >= joint actions), start (N + 1,): see :mod:`fastmpg.kernels.logit`   column (n,): of the actions
     joint (>= joint actions,): their numbers in the game's tables
     y, p, target (n,), weights (>= joint actions,), folded (2, >= joint actions), table (n + 1, n + 3), border, tangent,
-    here (n + 1,)   count (1,): Newton steps made
+    here, there (n + 1,)   count (1,): Newton steps made
     """
 
     planes: Any
@@ -56,17 +56,19 @@ class LogitScratch(NamedTuple):
     border: Any
     tangent: Any
     here: Any
+    there: Any
     count: Any
 
 
 class StageFrame(NamedTuple):
     """A stage, and what is found of it: Q, policy, value, and how well every state is solved.
 
-    model   available (S, A_total) bool   ahead (N, S): the value of what comes after   numbers (5,): beta, gamma, the
-    kind of value, the sweeps' alpha and tolerance
-    q, policy (S, A_total), value (N, S)   off (S,): largest |U(Q) - Q|   found (S,): 1 where the equilibrium is, or, of
-    sweeps, where Q came back to what it was   steps (S,): Newton steps   back (S, A_total): Q of an earlier sweep   history, distance (shares, CHUNK): the sweeps'
-    residuals, and how far each is from ``back``
+    model   available (S, A_total) bool   ahead (N, S): the value of what comes after
+    numbers (5,): beta, gamma, the kind of value, the sweeps' alpha and tolerance
+    q, policy (S, A_total), value (N, S)   off (S,): largest |U(Q) - Q|   steps (S,): Newton steps
+    found (S,): 1 where the equilibrium is, or, of sweeps, where Q came back to what it was
+    back (S, A_total): Q of an earlier sweep
+    history, distance (shares, CHUNK): the sweeps' residuals, and how far Q is from ``back``
     The rest is :class:`LogitScratch`, one for each share.
     """
 
@@ -96,6 +98,7 @@ class StageFrame(NamedTuple):
     border: Any
     tangent: Any
     here: Any
+    there: Any
     count: Any
 
 
@@ -105,7 +108,7 @@ def _scratch(frame, share, n):
     return LogitScratch(frame.planes[share], frame.start[share], frame.column[share], frame.joint[share],
                         frame.y[share, :n], frame.p[share, :n], frame.target[share, :n], frame.weights[share],
                         frame.folded[share], frame.table[share], frame.border[share], frame.tangent[share],
-                        frame.here[share], frame.count[share])
+                        frame.here[share], frame.there[share], frame.count[share])
 
 
 @kernel
@@ -281,8 +284,9 @@ class Stage:
         self.apart = not coupled  # states are independent of one another
         self.shares, self.coupled = min(states, 4 * machine.threads()) if large and not UNCOMPILED else 1, coupled
         sizes = self._scratch(game)
-        need = states * (4 * columns + 2 * players + 3) + self.shares * sum(math.prod(each) for each, _ in sizes.values())
-        _check.budget(8 * need, f"one stage of {game!r}", "give a smaller game")
+        share = sum(math.prod(each) for each, _ in sizes.values())
+        need = 8 * (states * (4 * columns + 2 * players + 3) + self.shares * share)
+        _check.budget(need, f"one stage of {game!r}", "give a smaller game")
         self.available = np.ones((states, columns), bool) if game.available is None else game.available
         self.frame = StageFrame(
             model=game.held, available=self.available, ahead=np.zeros((players, states)),
@@ -298,7 +302,7 @@ class Stage:
         players, columns, joint = game.num_players, sum(game.num_actions), math.prod(game.num_actions)
         sizes = {"history": (CHUNK,), "distance": (CHUNK,), "planes": (players, joint), "weights": (joint,),
                  "folded": (2, joint), "table": (columns + 1, columns + 3)}
-        sizes |= dict.fromkeys(("y", "p", "target", "border", "tangent", "here"), (columns + 1,))
+        sizes |= dict.fromkeys(("y", "p", "target", "border", "tangent", "here", "there"), (columns + 1,))
         whole = {"start": (players + 1,), "column": (columns,), "joint": (joint,), "count": (1,)}
         return {name: (size, np.float64) for name, size in sizes.items()} | {
             name: (size, np.int64) for name, size in whole.items()}
