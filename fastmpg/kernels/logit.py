@@ -28,7 +28,7 @@ NEAR, FAR, LONG = 0.02, 0.1, 0.5
 # A matrix bordered by the curve's direction keeps its sign but at a branching point, as symmetric games have them, where
 # the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over longer ones
 # the curve may have been left for another piece of it, or have been reversed.
-SHORT = 1e-3
+SHORT, CLOSE = 1e-3, 1e-5
 LEAST = 1e-9  # shortest step
 CORRECTIONS = 6
 STEPS = 5000
@@ -287,7 +287,7 @@ def follow(game, y, spread):
                 for a in range(n):
                     here[a] += game.table[a, n]
                 mu += game.table[n, n]
-                if change <= NEAR * NEAR:
+                if change <= CLOSE:
                     kept = mu > 0.0 and (found == sign or length < SHORT)
                     break
                 before = 0.25 * change
