@@ -37,6 +37,14 @@ marginals, factor, deviate = method("contract"), method("factor"), method("devia
 solve, lookahead = method("solve"), method("lookahead")
 
 
+@kernel
+def _bar(missing, reward):
+    """reward (S, A_total) <- -inf at its flat places ``missing`` (K,)."""
+    flat = reward.reshape(-1)
+    for e in range(missing.size):
+        flat[missing[e]] = -math.inf
+
+
 @inlined
 def contract(model, work, policy):
     """The model's own ``contract`` at ``policy`` (S, A_total); an action that cannot be taken is then worth -inf.
@@ -45,9 +53,8 @@ def contract(model, work, policy):
     in a soft maximum, a logarithm of 0. Products with a probability of 0 have to be left out: :func:`.simplex.weighed`.
     """
     marginals(model, work, policy)
-    reward = work.reward.reshape(-1)
-    for e in range(model.missing.size):
-        reward[model.missing[e]] = -math.inf
+    if model.missing.size > 0:
+        _bar(model.missing, work.reward)
 
 
 @kernel
@@ -72,7 +79,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -224,6 +231,7 @@ class Game(ABC):
         return self._counts  # type: ignore[no-any-return]
 
     _counts: Any = None
+    _everything: Any = None  # of feedbacks, where nothing is missing
 
     @property
     def work_size(self) -> int:
