@@ -119,9 +119,9 @@ def test_one_shot_games_are_logit_equilibria():
 
 @pytest.mark.parametrize("actions", [(2, 2), (3, 3), (2, 2, 2)], ids=["2x2", "3x3", "2x2x2"])
 def test_branch_follows_small_steps_of_beta(rng, actions):
-    """At a beta where several equilibria exist, the one found is where 4000 small steps from uniform play arrive.
+    """At a beta where several equilibria exist, the one found is where 500 small steps from uniform play arrive.
 
-    Where these jump (by more than a hundredth in one step) the curve turned, and small steps of beta cannot follow it.
+    Where these jump (by more than a twentieth in one step) the curve turned, and small steps of beta cannot follow it.
     """
     game = random_game(rng, actions, 12, scale=1.0, masked=False)
     plain = naive_horizon.tables(game)
@@ -129,11 +129,11 @@ def test_branch_follows_small_steps_of_beta(rng, actions):
     assert found.unsettled[0] == 0
     q, smooth = naive_mge.answers(plain, naive_mge.nothing(plain), np.zeros((len(actions), 12)), 0.0), np.ones(12, bool)
     before = joined(naive_mge.choices(q, 0.0))
-    for beta in np.linspace(0.0, 8.0, 2001)[1:]:
-        for _ in range(30):
+    for beta in np.linspace(0.0, 8.0, 501)[1:]:
+        for _ in range(20):
             q, _ = naive_mge.step(plain, q, np.zeros((len(actions), 12)), beta, 0.5)
         after = joined(naive_mge.choices(q, beta))
-        smooth &= np.abs(after - before).max(axis=1) < 0.02
+        smooth &= np.abs(after - before).max(axis=1) < 0.05
         before = after
     settled = smooth & (np.abs(joined(naive_mge.answers(plain, q, np.zeros((len(actions), 12)), 8.0)) - joined(q)).max(axis=1) < 1e-6)
     assert settled.sum() >= 6
@@ -253,8 +253,8 @@ def test_other_models(rng):
             assert_allclose(mge_i(game, 0.8, alpha=alpha).q, mge_i(dense, 0.8, alpha=alpha).q, atol=1e-10)
     crowd = fm.games.routing(200, form="count")  # 2^200 joint actions
     with pytest.raises(MemoryError, match="alpha"):
-        mge_f(crowd, 2, 0.01)
-    found = mge_f(crowd, 2, 0.01, alpha=0.5)
+        mge_f(crowd, 2, 0.001)
+    found = mge_f(crowd, 2, 0.001, alpha=0.5)
     assert found.status == ("converged",) * 2 and found.residual.max() < 1e-10
 
 
