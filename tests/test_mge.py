@@ -293,7 +293,7 @@ def test_bad_games(rng):
         mge_f(3, 1)
     with pytest.raises(TypeError, match="simulator"):
         mge_f(fm.games.routing(2, form="simulator"), 1)
-    with pytest.raises(ValueError, match="discount below 1.*pass gamma"):
+    with pytest.raises(ValueError, match=r"discount below 1.*pass gamma"):
         mge_i(pursuit())
     with pytest.raises(ValueError, match="gamma must be"):
         mge_i(pursuit(), gamma=1.0)

@@ -25,10 +25,11 @@ ROUGH = 1e-8  # and of one that may be rounding, where it no longer falls
 # total variation of a player's choices: what a step's first correction aims at; above which the step is not taken, as
 # the curve may have been left; what a step may make, and an answer to a start be off
 NEAR, FAR, LONG = 0.02, 0.1, 0.5
-# A matrix bordered by the curve's direction keeps its sign but at a branching point, as symmetric games have them, where
-# the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over longer ones
-# the curve may have been left for another piece of it, or have been reversed.
-SHORT, CLOSE = 1e-3, 1e-5
+CLOSE = 1e-5  # a last correction
+# A matrix bordered by the curve's direction keeps its sign but at a branching point, as symmetric games have them;
+# there the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over longer
+# ones the curve may have been left for another piece of it, or have been reversed.
+SHORT = 1e-3
 LEAST = 1e-9  # shortest step
 CORRECTIONS = 6
 STEPS = 5000
@@ -157,7 +158,7 @@ def moved(game, y, m):
 
 @kernel
 def newton_step(game, y, m, tangent):
-    """One step of Newton's method on y = responses(softmax(m y)) at the point (y, m); returns its matrix' sign, see :func:`eliminate`.
+    """One step of Newton's method on y = responses(softmax(m y)) at (y, m); returns what :func:`eliminate` does.
 
     game: see :class:`fastmpg.models.markov.stages.LogitScratch`   y (n,)   tangent (n + 1,), m last: the step is
     orthogonal to it

@@ -76,7 +76,7 @@ class MgeF(NamedTuple):
 
 
 def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", alpha: float | None = None,
-          terminal: Any = None, tol: float = 1e-10, maxiter: int = 20_000, branch: str = "continued",
+          terminal: Any = None, tol: float = 1e-10, maxiter: int = 100_000, branch: str = "continued",
           start: Any = None) -> MgeF:
     """Policies of players who explore, over a finite horizon: MGE-F.
 
@@ -127,8 +127,10 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
     >>> found = fm.solvers.mge_f(game, 3, value="max")
     >>> found.policy[0, 81 * 0 + 9 * 8 + 4, :3].round(6)  # hunter 1: right, stay, down
     array([0.365237, 0.269525, 0.365237])
-    >>> fm.solvers.mge_f(game, 1, alpha=1.0)  # undamped, the last stage goes round and round
-    <MgeF: 1 stages, 729 states, beta 1, not settled: stage 0 cycle; 61 states, residual 4.8e+00>
+    >>> found.status, bool(found.residual.max() < 1e-13)
+    (('converged', 'converged', 'converged'), True)
+    >>> fm.solvers.mge_f(game, 1, alpha=1.0).status  # undamped sweeps go round and round
+    ('cycle',)
 
     Notes
     -----
