@@ -27,8 +27,8 @@ ROUGH = 1e-8  # and of one that may be rounding, where it no longer falls
 NEAR, FAR, LONG = 0.02, 0.1, 0.5
 CLOSE = 1e-5  # a last correction
 # A matrix bordered by the curve's direction keeps its sign but at a branching point, as symmetric games have them;
-# there the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over longer
-# ones the curve may have been left for another piece of it, or have been reversed.
+# there the curve's own continuation is followed. It is one if the sign changes over a step as short as this: over
+# longer ones the curve may have been left for another piece of it, or have been reversed.
 SHORT = 1e-3
 LEAST = 1e-9  # shortest step
 CORRECTIONS = 6
