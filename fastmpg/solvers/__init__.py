@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .mce_irl import MceIrl as MceIrl
+    from .mce_irl import mce_irl as mce_irl
     from .mge_f import MgeF as MgeF
     from .mge_f import mge_f as mge_f
     from .mge_i import MgeI as MgeI
