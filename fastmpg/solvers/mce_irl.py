@@ -361,6 +361,7 @@ def _known(game: MarkovGame, i: int, terminal: Float | None) -> tuple[Float, Flo
 def _step(given: Any) -> Callable[[int], float]:
     """rho of the k-th step."""
     if callable(given):
+        _check.arity(given, 1, "step", "step(k), or a number", known=False)
         return lambda k: _check.real(given(k), f"step({k})", 0.0, open_low=True)
     rho = _check.real(given, "step", 0.0, open_low=True)
     return lambda k: rho
