@@ -48,3 +48,21 @@ class Stages:
 
     def time_infinite(self, *_):
         fm.solvers.mge_i(self.game, 2.0, gamma=0.5, tol=1e-6)
+
+
+class Imitation:
+    """Inverse learning on the line, 650 steps of 16 states and 4 decisions."""
+
+    params = ["softmax", "mean"]
+    param_names = ["value"]
+    rounds, repeat = 2, (5, 20, 5.0)
+
+    def setup(self, value):
+        from fastmpg.games.imitation_line import line_features
+
+        self.game, self.features = fm.games.imitation_line(), line_features()
+        self.expert = fm.solvers.mge_f(self.game, 4, value=value).policy
+        self.time_exact(value)
+
+    def time_exact(self, value):
+        fm.solvers.mce_irl(self.game, self.features, policy=self.expert, value=value)

@@ -14,6 +14,7 @@ import fastmpg as fm
 from fastmpg.experiments._imitation import SIZES, error_slope, sampled_errors
 from fastmpg.games.imitation_line import THETA, line_features
 from fastmpg.solvers import mce_irl, mge_f
+from fastmpg.solvers._demonstrations import laws_of
 
 FEATURES = line_features()
 SHARED = [FEATURES[0], np.stack([FEATURES[1][:, 0], FEATURES[0][:, 1]], axis=1)]  # [x1 = 3, x1 = x2], [x2 = 0, x1 = x2]
@@ -266,6 +267,31 @@ def test_another_equilibrium_does_not_pass():
     assert abs(found.path[0] - truth).max(axis=1).min() < 1e-4  # there it was
     assert found.status == "limit" and found.gap.min() > 1e-7 and found.gap[-1] > 1e-3
     assert_allclose(found.policy, mge_f(game, 1, value="softmax", terminal=last(found.theta[0])).policy, atol=1e-11)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_laws_are_those_of_evaluation(rng, sparse):
+    """The forward pass without players' models, against the one with them, 1e-14."""
+    game = random_game(rng, (2, 3, 2), 5, sparse=sparse)
+    policy, first = np.array([fm.random_policy(game, rng) for _ in range(4)]), rng.dirichlet(np.ones(5))
+    assert_allclose(laws_of(game, policy, None), fm.evaluate_horizon(game, policy).occupancy, atol=1e-14)
+    assert_allclose(laws_of(game, policy, first), fm.evaluate_horizon(game, policy, initial=first).occupancy, atol=1e-14)
+
+
+def test_two_hunters_and_a_known_prey():
+    """The pursuit's own rewards are where everything matches, at 729 states shared out between threads; elsewhere it does not."""
+    game = fm.games.pursuit_3()
+    one, two, prey = np.indices((9, 9, 9)).reshape(3, 729)
+    apart, together = (one == two) & (one != prey), (one == two) & (one == prey)
+    features = [np.stack([apart, together, (one == prey) & (one != two)], axis=1), None, None]
+    features[1] = np.stack([-3.75 * apart - 2.5 * together, (two == prey) & (one != two)], axis=1)
+    policy, truth = mge_f(game, 3, value="softmax").policy, [[-3.75, -2.5, 1.25], [1.0, 1.25], None]
+    with pytest.warns(UserWarning, match="players 0, 1 are"):  # both mind meeting each other
+        found = mce_irl(game, features, policy=policy, theta=truth, maxiter=1)
+    assert found.status == "converged" and found.iterations == 0 and found.gap[0] < 1e-12
+    features[1] = features[1][:, 1:]
+    found = mce_irl(game, features, policy=policy, maxiter=3)
+    assert found.status == "limit" and found.gap[0] > found.gap[3] > 1e-2
 
 
 @pytest.mark.parametrize("swap", [False, True])

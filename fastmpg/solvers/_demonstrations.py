@@ -18,7 +18,7 @@ from .. import _check
 from .._check import Float
 from ..horizon.given import horizon_policy
 from ..horizon.play import HorizonPlay
-from ..horizon.stages import occupancy_of_stages, run, stages
+from ..models.markov.forward import forward, laws_of_horizon
 from ..models.markov.game import MarkovGame
 from ..policy import uniform_policy
 
@@ -117,9 +117,9 @@ def counted(game: MarkovGame, features: Features, laws: Float, visits: Float) ->
 
 def laws_of(game: MarkovGame, policy: Float, law: Float | None) -> Float:
     """The laws (T + 1, S) of the states that a checked policy (T, S, A_total) meets."""
-    made = stages(game, policy, np.zeros((game.num_players, game.num_states)), law)
-    run(game, occupancy_of_stages.bind(made))
-    return made.occupancy
+    made = forward(game, policy, law)
+    laws_of_horizon.bind(made)()
+    return made.laws  # type: ignore[no-any-return]
 
 
 def demonstrations(game: MarkovGame, features: Features, law: Float | None, policy: Any, trajectories: Any, counts: Any,
@@ -173,7 +173,9 @@ def _sampled(game: MarkovGame, features: Features, given: Any, horizon: Any, onl
     states = _whole(pair[0], "states of trajectories", 2, "(n, T + 1)")
     actions = _whole(pair[1], "actions of trajectories", 3, "(n, T, N)")
     count, steps = len(states), states.shape[1] - 1
-    _check.shape(actions, "actions of trajectories", (count, steps, game.num_players), "(n, T, N)")  # type: ignore[arg-type]
+    if actions.shape != (count, steps, game.num_players):
+        raise ValueError(f"actions of trajectories must have shape (n, T, N) = {(count, steps, game.num_players)}, "
+                         f"found {actions.shape}")
     _agree(horizon, steps, "trajectories")
     _within(game, states, actions)
     columns, n_states = sum(game.num_actions), game.num_states

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _check, machine
+from .. import _check
 from .._check import Float
 from .._same import comparable
 from ..horizon.given import first_law
-from ..horizon.stages import PARALLEL_WORK, occupancy_of_stages, stages
 from ..machine import Held
 from ..models.available import possible
 from ..models.game import Game, check_game
+from ..models.markov.forward import forward, laws_of_horizon
 from ..models.markov.game import MarkovGame
 from ..models.markov.stages import CONTINUED, KINDS, TRACKED, Stage
 from ._demonstrations import (
@@ -56,7 +56,7 @@ class MceIrl(NamedTuple):
     counts, expert_counts : tuple of ndarray (K_i,)
         Fbar and Fhat: how much the model and the experts count of every feature, in a trajectory.
     gap : ndarray (iterations + 1,)
-        The largest \\|Fhat - Fbar\\| before every step, and after the last.
+        The largest \\|Fhat - Fbar\\| before every step, and after the last; online, to what is known of Fhat by then.
     log_likelihood : ndarray (iterations + 1,)
         Of what the experts did in a trajectory, on average, all players' actions together; NaN if only counts are
         known. Online, too, it is that of all trajectories.
@@ -109,11 +109,12 @@ def mce_irl(game: Game, features: Any, *, policy: Any = None, trajectories: Any 
         F_i, of states or of states and the player's own actions; None: the player's reward is known, that of the game,
         and it is not updated. Features of states are counted at t = 0, ..., T, the state after the last decision
         included, as in :meth:`fastmpg.HorizonEvaluation.features`; those of states and actions at the T decisions (and
-        a feature of states that is not to count at T is one of these, the same for every action).
+        a feature of states that is not to count at T is one of these, the same for every action). States that end the
+        game are states like others here.
     policy : array_like (T, S, A_total), optional
         The experts' policy: their expectations are computed exactly. One of this, ``trajectories`` and ``counts``.
     trajectories : HorizonPlay, or pair of arrays, optional
-        What experts did: states (n, T + 1) and actions (n, T, N).
+        What experts did: states (n, T + 1) and actions (n, T, N). Whether the game moves like that is not asked.
     counts : list of N array_like (K_i,), or None, optional
         Fhat_i: what an expert's trajectory counts of every feature, discounted as rewards are, on average.
     horizon : int, optional
@@ -226,9 +227,8 @@ class Imitators:
         self.stage = Stage(game, 1.0, game.discount, kind, 1.0, False)
         model = Held(game.model._replace(rewards=self.rewards))
         self.stage.frame = self.stage.frame._replace(model=model)
-        made = stages(game, np.zeros((horizon, states, sum(game.num_actions))), np.zeros((players, states)), law)
-        self.policy, self.laws, self.forward = made.policy, made.occupancy, occupancy_of_stages.bind(made)
-        self.threads = game.work_size > PARALLEL_WORK
+        made = forward(game, np.zeros((horizon, states, sum(game.num_actions))), law)
+        self.policy, self.laws, self.forward = made.policy, made.laws, laws_of_horizon.bind(made)
         self.residual, self.settled, self.counts = np.inf, False, np.zeros(0)
 
     def solve(self, theta: Float, how: int) -> None:
@@ -250,8 +250,7 @@ class Imitators:
             off = float(frame.off.max())
             self.residual = max(self.residual, off) if off < np.inf else np.inf
             self.settled &= bool(frame.found.all()) and off <= within(TIGHT, frame.q)
-        with machine.parallel_region(self.threads):
-            self.forward()
+        self.forward()
         visits = self.policy * self.laws[:-1, :, None] if any(
             own is not None and own.ndim == 3 for own in self.features) else self.policy
         self.counts = counted(self.game, self.features, self.laws, visits)
