@@ -489,7 +489,8 @@ class TwoTimescaleQ:
         pi[s] = moved
 
 
-def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20, kind="gradient", exploration=0.0):
+def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20,
+                                kind="gradient", exploration=0.0):
     """pi = P(pi + eta ghat) or P(pi + eta (Qhat - Vhat)), P onto (1 - xi) simplex + xi uniform, in rows that were seen.
 
     seen: tables (S, A_total) of one batch: visits, returns to go, and gamma^t times the return to go from step t.
@@ -535,7 +536,8 @@ def q_tilde(game, policies, tau):
         constant = marginal_reward(game.rewards, policies, i) + tau * entropy(own)[:, None]
         moves = marginal_transition(game.transitions, policies, i)
         onward = np.einsum("sat,tb->satb", moves, own).reshape(num_states * n, num_states * n)
-        result.append(np.linalg.solve(np.eye(num_states * n) - game.discount * onward, constant.ravel()).reshape(num_states, n))
+        result.append(np.linalg.solve(np.eye(num_states * n) - game.discount * onward,
+                                      constant.ravel()).reshape(num_states, n))
     return result
 
 

@@ -22,8 +22,8 @@ EPS = np.finfo(float).eps
 TINY = np.finfo(float).tiny
 PAYOFFS = ("own", "each", "vector", "shared")
 MOVES = ("factored", "table", "function", "fixed")
-SIZES = [(1, 2, 2), (2, 2, 2), (3, 2, 3), (4, 2, 2), (6, 2, 2), (2, 3, 1), (3, 3, 2), (5, 3, 1), (2, 4, 2), (4, 4, 1), (2, 5, 1),
-         (1, 3, 1), (3, 1, 2)]  # players, actions, states of a facility
+SIZES = [(1, 2, 2), (2, 2, 2), (3, 2, 3), (4, 2, 2), (6, 2, 2), (2, 3, 1), (3, 3, 2), (5, 3, 1), (2, 4, 2),
+         (4, 4, 1), (2, 5, 1), (1, 3, 1), (3, 1, 2)]  # players, actions, states of a facility
 
 
 def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
@@ -34,7 +34,8 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
     table = rng.uniform(-1, 1, {"own": (states, actions, players + 1), "each": (players, states, actions, players + 1),
                                 "vector": (states, actions, len(vectors)), "shared": (states, len(vectors))}[payoffs])
     payoff = {"own": lambda i, s, a, n: table[s, a, n[a]], "each": lambda i, s, a, n: table[i, s, a, n[a]],
-              "vector": lambda i, s, a, n: table[s, a, place[n]], "shared": lambda i, s, a, n: table[s, place[n]]}[payoffs]
+              "vector": lambda i, s, a, n: table[s, a, place[n]],
+              "shared": lambda i, s, a, n: table[s, place[n]]}[payoffs]
     if moves == "factored":
         given = rng.dirichlet(np.ones(local), (actions, local, players + 1))
         digits = list(itertools.product(range(local), repeat=actions))
@@ -48,7 +49,8 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
             return given[s]
     else:
         full = rng.dirichlet(np.ones(states), (states, len(vectors)))
-        given = full if moves == "table" else lambda s, counts: np.array([full[s, place[tuple(n)]] for n in counts.tolist()])
+        given = (full if moves == "table"
+                 else lambda s, counts: np.array([full[s, place[tuple(n)]] for n in counts.tolist()]))
 
         def rows(s, n):
             return full[s, place[n]]
@@ -64,7 +66,8 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
 def case(rng, *sizes, policies=None, **options):
     game, twin = draw(rng, *sizes, **options)
     shape = (game.num_actions, game.num_states)
-    return core.Case(twin, naive.random_policy(rng, *shape) if policies is None else policies, {"count": game, "dense": game.to_dense()})
+    return core.Case(twin, naive.random_policy(rng, *shape) if policies is None else policies,
+                     {"count": game, "dense": game.to_dense()})
 
 
 @kernel
@@ -84,7 +87,7 @@ def test_count_vectors(players, actions):
 
 # --------------------------------------------------------------------------------------------------- laws of the others
 def laws(rows):
-    """Every player's law of the others as the library sees it: expected indicators of count vectors, {counts: (N, L)}."""
+    """Every player's law of the others as the library has it: expected indicators of count vectors, {counts: (N, L)}"""
     players, actions = rows.shape
     vectors, found = fm.count_vectors(players, actions), {}
     for k, counts in enumerate(vectors.tolist()):
@@ -103,7 +106,7 @@ def check_laws(rows):
         for counts, expected in law.items():
             for a in range(actions):
                 after = tuple(n + (b == a) for b, n in enumerate(counts))
-                # each of at most N products and L^(N-1) additions rounds once; what is below the smallest normal number may be lost
+                # at most N products and L^(N-1) additions round once each; below the smallest normal all may be lost
                 slack = (2 * players + actions ** (players - 1)) * EPS
                 assert_allclose(found[after][i, a], expected, rtol=slack, atol=TINY, err_msg=f"{i} {counts} {a}")
 
@@ -149,7 +152,8 @@ def test_laws_of_groups(actions, sizes, rng):
 def test_many_players(actions, players, groups, rng):
     """What a player expects of a linear payoff is linear: sum_b w_b E n_b, whatever the law; groups of all sizes."""
     rows = rng.dirichlet(np.ones(actions), groups or players)
-    rows = rng.permutation(rows[np.arange(players) % len(rows)] if groups != 3 else rows[np.minimum(rng.geometric(0.7, players) - 1, 2)])
+    rows = rng.permutation(rows[np.arange(players) % len(rows)] if groups != 3
+                           else rows[np.minimum(rng.geometric(0.7, players) - 1, 2)])
     weight = rng.uniform(0, 1, (actions, actions))
     vectors = fm.count_vectors(players, actions)
     game = fm.CountGame.from_count_vectors((weight @ vectors.T)[None], [[1.0]], 0.0, num_players=players)
@@ -259,7 +263,8 @@ def plain(rng, players, actions, payoffs):
     if payoffs == "vector":
         return fm.CountGame.from_count_vectors(rng.random((states, actions, vectors)), moves, 0.9, num_players=players)
     if payoffs == "shared":
-        return fm.CountGame.identical_interest(rng.random((states, vectors)), moves, 0.9, num_players=players, num_actions=actions)
+        return fm.CountGame.identical_interest(rng.random((states, vectors)), moves, 0.9, num_players=players,
+                                               num_actions=actions)
     shape = (players, states, actions, players + 1)
     return fm.CountGame(rng.random(shape if payoffs == "each" else shape[1:]), moves, 0.9)
 
@@ -356,43 +361,58 @@ def refuse(what, call, says, error=ValueError):
     BAD[what] = (call, error, says)
 
 
-refuse("payoffs of a matrix", lambda: fm.CountGame(OWN[0], FIXED, 0.5), r"payoffs must have shape \(S, L, N \+ 1\).*found \(2, 3\)")
-refuse("payoffs with a player too many", lambda: fm.CountGame(np.zeros((3, 2, 2, 3)), FIXED, 0.5), r"found \(3, 2, 2, 3\)")
+refuse("payoffs of a matrix", lambda: fm.CountGame(OWN[0], FIXED, 0.5),
+       r"payoffs must have shape \(S, L, N \+ 1\).*found \(2, 3\)")
+refuse("payoffs with a player too many", lambda: fm.CountGame(np.zeros((3, 2, 2, 3)), FIXED, 0.5),
+       r"found \(3, 2, 2, 3\)")
 refuse("payoffs of nobody", lambda: fm.CountGame(np.zeros((2, 2, 1)), FIXED, 0.5), "0 players")
 refuse("payoffs without actions", lambda: fm.CountGame(np.zeros((2, 0, 3)), FIXED, 0.5), "0 actions")
 refuse("payoffs ragged", lambda: fm.CountGame([[[1.0], [1.0, 2.0]]], FIXED, 0.5), "payoffs must be a rectangular array")
-refuse("payoffs NaN", lambda: fm.CountGame(edit(OWN, (1, 0, 0), np.nan), FIXED, 0.5), r"payoffs must be finite.*\(1, 0, 0\)")
+refuse("payoffs NaN", lambda: fm.CountGame(edit(OWN, (1, 0, 0), np.nan), FIXED, 0.5),
+       r"payoffs must be finite.*\(1, 0, 0\)")
 refuse("payoffs text", lambda: fm.CountGame(OWN.astype(str), FIXED, 0.5), "payoffs must hold real numbers", TypeError)
 refuse("discount 1", lambda: fm.CountGame(OWN, FIXED, 1.0), r"discount .*\[0, 1\)")
 refuse("initial too long", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3, 0.5]), "initial must have shape")
 refuse("initial no law", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3]), "initial must sum to 1")
 refuse("transitions of another game", lambda: fm.CountGame(OWN, np.full((3, 3), 1 / 3), 0.5),
        r"transitions must have shape .*\(2, 3, 2\).*\(S, S\) = \(2, 2\).*found \(3, 3\)")
-refuse("factored into the wrong states", lambda: fm.CountGame(OWN, LOCAL, 0.5), r"m\*\*2 = 2, which no m fits.*\(2, 2, 3, 2\)")
-refuse("factored for other players", lambda: fm.CountGame(np.zeros((4, 2, 4)), LOCAL, 0.5), r"\(2, 2, 4, 2\).*found \(2, 2, 3, 2\)")
+refuse("factored into the wrong states", lambda: fm.CountGame(OWN, LOCAL, 0.5),
+       r"m\*\*2 = 2, which no m fits.*\(2, 2, 3, 2\)")
+refuse("factored for other players", lambda: fm.CountGame(np.zeros((4, 2, 4)), LOCAL, 0.5),
+       r"\(2, 2, 4, 2\).*found \(2, 2, 3, 2\)")
 refuse("factored row", lambda: fm.CountGame(np.zeros((4, 2, 3)), edit(LOCAL, (1, 0, 2, 1), 0.6), 0.5),
        "sum to 1, found 1.1 for facility 1 in its state 0 with 2 players")
-refuse("table row", lambda: fm.CountGame(OWN, edit(TABLE, (1, 2, 0), 0.4), 0.5), r"sum to 1, found 0.9 in state 1 at counts \(2, 0\)")
+refuse("table row", lambda: fm.CountGame(OWN, edit(TABLE, (1, 2, 0), 0.4), 0.5),
+       r"sum to 1, found 0.9 in state 1 at counts \(2, 0\)")
 refuse("table negative", lambda: fm.CountGame(OWN, edit(TABLE, (0, 1), [-0.5, 1.5]), 0.5),
        r"not be negative, found -0.5 in state 0 at counts \(1, 1\)")
 refuse("fixed row", lambda: fm.CountGame(OWN, edit(FIXED, (0, 1), 0.4), 0.5), "sum to 1, found 0.9 in state 0")
-refuse("function of counts", lambda: fm.CountGame(OWN, lambda s, counts: counts, 0.5), "sum to 1, found 2.0 in state 0 at counts")
+refuse("function of counts", lambda: fm.CountGame(OWN, lambda s, counts: counts, 0.5),
+       "sum to 1, found 2.0 in state 0 at counts")
 refuse("function of one row", lambda: fm.CountGame(OWN, lambda s, counts: [0.5, 0.5], 0.5),
        r"transitions\(0, counts\) must have shape \(C, S\) = \(3, 2\), found \(2,\)")
-refuse("function with NaN", lambda: fm.CountGame(OWN, lambda s, counts: TABLE[0] * np.nan, 0.5), r"transitions\(0, counts\) must be finite")
-refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5), "transitions must hold real numbers, found None", TypeError)
+refuse("function with NaN", lambda: fm.CountGame(OWN, lambda s, counts: TABLE[0] * np.nan, 0.5),
+       r"transitions\(0, counts\) must be finite")
+refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5),
+       "transitions must hold real numbers, found None", TypeError)
 refuse("vector payoffs flat", lambda: vector(OWN[0]), r"payoffs must have shape \(S, L, C\).*found \(2, 3\)")
-refuse("vector payoffs for other players", lambda: vector(OWN, players=4), r"\(2, 2, 5\).*count_vectors\(4, 2\), found \(2, 2, 3\)")
+refuse("vector payoffs for other players", lambda: vector(OWN, players=4),
+       r"\(2, 2, 5\).*count_vectors\(4, 2\), found \(2, 2, 3\)")
 refuse("vector without players", lambda: vector(OWN, players=0), "num_players must be at least 1")
-refuse("shared for other actions", lambda: shared(OWN[0], actions=3), r"reward must have shape \(S, C\) = \(2, 6\).*count_vectors\(2, 3\)")
+refuse("shared for other actions", lambda: shared(OWN[0], actions=3),
+       r"reward must have shape \(S, C\) = \(2, 6\).*count_vectors\(2, 3\)")
 refuse("shared with an axis too many", lambda: shared(OWN), r"reward must have shape \(S, C\).*found \(2, 2, 3\)")
 refuse("shared by half players", lambda: shared(OWN[0], players=1.5), "num_players must be a whole number", TypeError)
 refuse("count vectors of nobody", lambda: fm.count_vectors(0, 2), "num_players must be at least 1")
-refuse("too many count vectors", lambda: fm.count_vectors(10**6, 10), "count vectors of 1000000 players on 10 actions", MemoryError)
-refuse("routing form", lambda: fm.games.routing(form="sparse"), "form must be one of 'dense', 'count', 'simulator', found 'sparse'")
+refuse("too many count vectors", lambda: fm.count_vectors(10**6, 10),
+       "count vectors of 1000000 players on 10 actions", MemoryError)
+refuse("routing form", lambda: fm.games.routing(form="sparse"),
+       "form must be one of 'dense', 'count', 'simulator', found 'sparse'")
 refuse("routing reward", lambda: fm.games.routing(reward="mine"), "reward must be one of 'own', 'team'")
-refuse("routing transitions", lambda: fm.games.routing(transitions=3), "transitions must be one of 'counts', 'averaged', found 3")
-refuse("routing slopes", lambda: fm.games.routing(slopes=(1, 2, 3)), r"slopes must be one number or one a link, \(2,\), found shape \(3,\)")
+refuse("routing transitions", lambda: fm.games.routing(transitions=3),
+       "transitions must be one of 'counts', 'averaged', found 3")
+refuse("routing slopes", lambda: fm.games.routing(slopes=(1, 2, 3)),
+       r"slopes must be one number or one a link, \(2,\), found shape \(3,\)")
 refuse("routing lambda", lambda: fm.games.routing(lambda1=1.2), r"lambda1 must be a finite number in \[0, 1\]")
 refuse("distancing weights", lambda: fm.games.safe_distancing(weights=3), "weights must hold one number a facility")
 
@@ -421,7 +441,8 @@ def routing_twin(players, links, reward, averaged, threshold=2, m=(2.0, 4.0), b=
     def payoff(i, s, a, n):
         return own(s, a, n) if reward == "own" else sum(n[l] * own(s, l, n) for l in range(links))
 
-    return naive.count_game(payoff, lambda s, n: mean if averaged else law(n), players, links, 0.5, np.full(2**links, 0.5**links))
+    return naive.count_game(payoff, lambda s, n: mean if averaged else law(n), players, links, 0.5,
+                            np.full(2**links, 0.5**links))
 
 
 @pytest.mark.parametrize("players, links", [(3, 2), (4, 2), (5, 2), (3, 3), (4, 3), (2, 1)])
@@ -442,7 +463,8 @@ def test_routing(players, links, reward, transitions, rng):
 
 
 def test_routing_takes_its_numbers():
-    game = fm.games.routing(3, 2, "count", thresholds=(1, 3), slopes=1.0, intercepts=(0, 10), discount=0.2, lambda1=1.0, lambda2=0.0)
+    game = fm.games.routing(3, 2, "count", thresholds=(1, 3), slopes=1.0, intercepts=(0, 10), discount=0.2,
+                            lambda1=1.0, lambda2=0.0)
     assert_array_equal(game.payoffs[1, 1], 10.0 - 2 * np.arange(4))
     assert_array_equal(game.transitions[:, 0, :, 1], [[0, 1, 1, 1], [0, 0, 0, 1]])
     assert game.discount == 0.2

@@ -154,7 +154,8 @@ def test_project_row_when_the_floor_takes_everything(size):
     assert_allclose(projected(row, 1.0 / size), np.full(size, 1.0 / size), rtol=0, atol=2 * EPS * np.abs(row).max())
 
 
-@pytest.mark.parametrize("rule", [fm.rules.QAscent(1.0), fm.rules.ProjectedGradientAscent(1.0)], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("rule", [fm.rules.QAscent(1.0), fm.rules.ProjectedGradientAscent(1.0)],
+                         ids=lambda r: type(r).__name__)
 @pytest.mark.parametrize("size", [1e3, 1e6, 1e9, 1e12])
 def test_large_payoffs_still_end_on_the_simplex(rule, size):
     """However large the row that is projected, and however the compiler inlines it, the result sums to 1."""
@@ -163,9 +164,10 @@ def test_large_payoffs_still_end_on_the_simplex(rule, size):
     assert_allclose(policy.sum(), 1.0, rtol=0, atol=4 * 3 * EPS)
 
 
-@pytest.mark.parametrize("bad", [[np.nan, 1.0], [1.0, np.nan], [np.inf, 1.0], [0.0, np.inf], [np.inf, np.inf], [-np.inf, np.nan]])
+@pytest.mark.parametrize("bad", [[np.nan, 1.0], [1.0, np.nan], [np.inf, 1.0], [0.0, np.inf],
+                                 [np.inf, np.inf], [-np.inf, np.nan]])
 def test_project_row_never_hides_a_broken_row(bad):
-    """What is not a number must not come out as a probability row (a run would go on from it as if nothing had happened)."""
+    """What is not a number must not come out as a probability row: a run would go on from it as if all were well."""
     assert np.isnan(projected(bad)).any()
 
 
@@ -304,7 +306,7 @@ def test_sums_over_both_sides(rng, actions, cut, width):
 @every_cut
 @pytest.mark.parametrize("width", [1, 4])
 def test_reduce_all(rng, actions, cut, width):
-    """The tail group's joint plane by itself: its players' marginals and its mean; other players' columns are left alone."""
+    """The tail group's joint plane by itself: its players' marginals and its mean; other players' columns stay."""
     r = Row(rng, actions, cut)
     plane = rng.normal(size=(*actions[cut:], width))
     expected, mean = marginals_of(r.parts[cut:], r.offset[cut:] - r.offset[cut], plane)
@@ -342,14 +344,17 @@ def test_contract_one_state(rng, actions, cut):
         assert_array_equal(one[own], found[own])
         assert np.isnan(np.delete(one, np.arange(own.start, own.stop))).all()
     if len(actions) > 1:
-        contract_dense.contract_rewards(planes[:1].reshape(1, 2, -1), 1, *r.head(), r.lead, r.tail, *r.scratch(), r.others(), found)
+        contract_dense.contract_rewards(planes[:1].reshape(1, 2, -1), 1, *r.head(), r.lead, r.tail,
+                                        *r.scratch(), r.others(), found)
         assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
-    contract_dense.contract_shared(planes[0, 1].ravel(), *r.head(), r.lead, r.lead_top, r.tail, r.tail_top, *r.scratch(), found)
+    contract_dense.contract_shared(planes[0, 1].ravel(), *r.head(), r.lead, r.lead_top, r.tail, r.tail_top,
+                                   *r.scratch(), found)
     assert_allclose(found, r.marginals(planes[0, 1][..., None])[0][:, 0], rtol=0, atol=tolerance)
     width = 5
     moves = rng.dirichlet(np.ones(width), actions)
     out, chain = np.full((r.row.size, width), np.nan), np.full(width, np.nan)
-    contract_dense.contract_transitions(moves.ravel(), width, *r.head(), r.lead, r.tail, *r.scratch(width), out.ravel(), chain)
+    contract_dense.contract_transitions(moves.ravel(), width, *r.head(), r.lead, r.tail,
+                                        *r.scratch(width), out.ravel(), chain)
     expected, mean = r.marginals(moves)
     assert_allclose(out, expected, rtol=0, atol=tolerance)
     assert_allclose(chain, mean, rtol=0, atol=tolerance)
@@ -389,7 +394,8 @@ def test_threads_do_not_change_a_run(keep_threads):
     for threads in range(1, max(2, keep_threads) + 1):
         fm.set_threads(threads)
         run = fm.learn(game, fm.rules.NaturalGradientPlay(0.01), 3, policy=start)
-        seen.append((run.policy, run.trace["ne_gap"], run.trace["value"], *fm.evaluate(game, start)[:4], fm.ne_gap(game, start)))
+        seen.append((run.policy, run.trace["ne_gap"], run.trace["value"], *fm.evaluate(game, start)[:4],
+                     fm.ne_gap(game, start)))
     assert len(seen) >= 2
     for other in seen[1:]:
         for mine, theirs in zip(other, seen[0], strict=True):
@@ -442,7 +448,7 @@ def test_a_vanishing_pivot_is_reported(n):
 
 
 def solved(rng, n, kind, gamma, transposed):
-    """Solve, and check that what it returns is the residual and bounds the error as the module says: (residual, rounding)."""
+    """Solve; what it returns must be the residual and bound the error as the module says: (residual, rounding)."""
     chain = {
         "random": lambda: chain_of(rng, n),
         "sparse": lambda: chain_of(rng, n, 4 / n),
@@ -488,7 +494,8 @@ def test_sparse_residual_is_truthful(rng, n, kind, gamma, transposed):
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)
 def test_gauss_seidel_reaches_rounding(rng, n, kind, gamma, transposed):
-    """The plain series x <- b + gamma P x reaches it in log(eps) / log(gamma) sweeps (36 000 at 0.999): nothing may stall before."""
+    """The plain series x <- b + gamma P x gets there in log(eps) / log(gamma) sweeps (36 000 at 0.999): no
+    stalling before."""
     residual, rounding = solved(rng, n, kind, gamma, transposed)
     assert residual <= rounding
 

@@ -63,7 +63,8 @@ def test_players_are_drawn_apart_on_request_and_by_default_where_values_differ(o
     assert len(plot.trace(one, "ne_gap", axes(), reduce="players").lines) == 2
     assert len(plot.trace(one, "value", axes()).lines) == 1  # one reward for all
     assert len(plot.trace(many, "value", axes()).lines) == 2
-    assert [text.get_text() for text in plot.trace(many, "value", axes()).get_legend().get_texts()] == ["player 0", "player 1"]
+    assert ([text.get_text() for text in plot.trace(many, "value", axes()).get_legend().get_texts()]
+            == ["player 0", "player 1"])
 
 
 @pytest.mark.parametrize("band", ["range", "std", None])
@@ -78,8 +79,9 @@ def test_an_ensemble_is_a_mean_and_a_band(many, band):
         assert corners.max() == pytest.approx(gap.max()) and corners.min() == pytest.approx(gap.min())
 
 
-@pytest.mark.parametrize("wrong, message", [({"metric": "mismatch"}, "trace holds"), ({"metric": "policy"}, "plot.policy"),
-                                            ({"reduce": "median"}, "reduce"), ({"band": "wide"}, "band"), ({"log": "z"}, "log")])
+@pytest.mark.parametrize("wrong, message",
+                         [({"metric": "mismatch"}, "trace holds"), ({"metric": "policy"}, "plot.policy"),
+                          ({"reduce": "median"}, "reduce"), ({"band": "wide"}, "band"), ({"log": "z"}, "log")])
 def test_what_cannot_be_drawn_is_said(one, wrong, message):
     with pytest.raises(ValueError, match=message):
         plot.trace(one, ax=axes(), **wrong)
@@ -134,5 +136,6 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
 
 
 def test_importing_the_package_imports_no_plotting():
-    code = "import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; assert not {'matplotlib', 'tqdm'} & set(sys.modules)"
+    code = ("import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; "
+            "assert not {'matplotlib', 'tqdm'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,7 +1,8 @@
-"""Every argument of every public callable, replaced by wrong things: what comes out is a result, or an error that names the argument.
+"""Every argument of every public callable, replaced by wrong things: what comes out is a result, or an error that names
+the argument.
 
-Callables are found, not listed: what `import fastmpg` offers, its folders of games, rules, solvers, metrics and theory, and the
-methods of its classes. A new one whose arguments have no valid value in VALID or CALLS fails until it has.
+Callables are found, not listed: what `import fastmpg` offers, its folders of games, rules, solvers, metrics and theory,
+and the methods of its classes. A new one whose arguments have no valid value in VALID or CALLS fails until it has.
 """
 
 import contextlib
@@ -98,9 +99,10 @@ def learned(kind):
 
 # Valid values of required arguments, by name. Optional ones keep their defaults.
 VALID = {
-    "game": GAME, "policy": POLICY, "rule": RULE, "steps": 2, "tau": 24.0, "eta": 1 / 24.0, "player": 0, "policies": [POLICY, POLICY],
-    "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2, "num_actions": (2, 2), "num_states": 2, "discount": 0.5,
-    "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5, "function": step,
+    "game": GAME, "policy": POLICY, "rule": RULE, "steps": 2, "tau": 24.0, "eta": 1 / 24.0, "player": 0,
+    "policies": [POLICY, POLICY], "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2,
+    "num_actions": (2, 2), "num_states": 2, "discount": 0.5, "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5,
+    "function": step,
 }
 # What differs by callable, `self` for methods.
 CALLS = {
@@ -122,10 +124,11 @@ CALLS = {
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "SoftmaxState",
-            "TableState", "solvers.RoundRobin"}
+OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts",
+            "Transition", "SoftmaxState", "TableState", "solvers.RoundRobin"}
 # Called by the package itself, with what it has checked.
-INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder", "check_start", "pairs", "reshape"}
+INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
+         "check_start", "pairs", "reshape"}
 PATHS = {"path", "folder", "checkpoint", "trajectory"}  # a file that is not there may be said by the system
 
 
@@ -150,7 +153,8 @@ def members(label, kind):
 
 def callables():
     """(label, what to call, class of its self or None) of everything public."""
-    rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics, "theory.": fm.theory}
+    rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics,
+             "theory.": fm.theory}
     seen = set()
     for prefix, room in rooms.items():
         for name, value in vars(room).items():
@@ -181,8 +185,8 @@ def parameters(call):
 
 
 def tables(kind):
-    games = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 2)), "CountGame": fm.games.safe_distancing(2),
-             "PolymatrixGame": fm.games.ring_polymatrix(3, 2)}
+    games = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 2)),
+             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2)}
     return games[kind].tables() if kind in games else {}
 
 
@@ -196,7 +200,8 @@ def valid(label, tmp_path):
         result = fm.learn(GAME, RULE, 2, checkpoint=tmp_path / "run")
         result.save(tmp_path / "result")
         own |= {"resume": {"path": tmp_path / "run"}, "Result.load": {"path": tmp_path / "result"},
-                "Result.save": {"self": result, "path": tmp_path / "again"}, "Trajectory.load": {"folder": tmp_path / "moves"}}[label]
+                "Result.save": {"self": result, "path": tmp_path / "again"},
+                "Trajectory.load": {"folder": tmp_path / "moves"}}[label]
     given = {}
     for name, each in parameters(call).items():
         if name in own:
@@ -245,10 +250,12 @@ def fault(call, given, name):
 
 def test_they_are_found():
     labels = set(CALLABLES)
-    assert {"learn", "ensemble", "resume", "evaluate", "games.routing", "theory.gradient_play_step", "solvers.round_robin", "metrics.c",
-            "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record", "Record.log_spaced", "Result.load", "split"} <= labels
+    assert {"learn", "ensemble", "resume", "evaluate", "games.routing", "theory.gradient_play_step",
+            "solvers.round_robin", "metrics.c", "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record",
+            "Record.log_spaced", "Result.load", "split"} <= labels
     assert len(labels) >= 60
-    assert not OUTCOMES - {prefix + name for prefix, room in (("", fm), ("solvers.", fm.solvers)) for name in vars(room)}
+    assert not OUTCOMES - {prefix + name for prefix, room in (("", fm), ("solvers.", fm.solvers))
+                           for name in vars(room)}
 
 
 @pytest.mark.parametrize("label", CALLABLES)

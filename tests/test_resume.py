@@ -1,4 +1,5 @@
-"""Runs that stop and go on: checkpoints, kill -9, Ctrl-C, damage, trajectories in files. Nothing computed is lost, no answer is wrong."""
+"""Runs that stop and go on: checkpoints, kill -9, Ctrl-C, damage, trajectories in files. Nothing computed is lost, no
+answer is wrong."""
 
 import hashlib
 import json
@@ -73,9 +74,12 @@ CASES = {
     "two-timescale, count": (fm.games.routing(9, form="count"), RULE, tables),
     "two-timescale, simulator": (fm.games.routing(4, form="simulator"), RULE, tables),
     "two-timescale, sparse": (SPARSE, fm.rules.TwoTimescaleQ(0.1, alpha=(0.9, 0.8, 0.5, 0.01)), tables),
-    "natural, dense": (fm.games.random_markov(4, (2, 3), rng=1), fm.rules.NaturalGradientPlay(0.1), lambda **k: fm.Record(every=100, **k)),
-    "natural, normal form": (fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(1e-3), lambda **k: fm.Record(every=7, **k)),
-    "projected, sparse": (SPARSE, fm.rules.ProjectedGradientAscent(0.01), lambda **k: fm.Record(every=100, metrics=("policy", "c"), **k)),
+    "natural, dense": (fm.games.random_markov(4, (2, 3), rng=1), fm.rules.NaturalGradientPlay(0.1),
+                       lambda **k: fm.Record(every=100, **k)),
+    "natural, normal form": (fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(1e-3),
+                             lambda **k: fm.Record(every=7, **k)),
+    "projected, sparse": (SPARSE, fm.rules.ProjectedGradientAscent(0.01),
+                          lambda **k: fm.Record(every=100, metrics=("policy", "c"), **k)),
 }
 
 
@@ -132,7 +136,8 @@ def test_trajectories_go_on(where, path, monkeypatch):
     """With checkpoints a trajectory is streamed; pieces that were written after the last checkpoint are made again."""
     monkeypatch.setattr(trajectory, "BUFFER", 24 * 1000)
     whole = fm.learn(GAME, RULE, K, rng=5, record=tables(trajectory=True))
-    assert whole.trajectory.states.shape == (K + 1,) and whole.trajectory.actions.shape == (K, 4) and len(whole.trajectory) == K
+    assert (whole.trajectory.states.shape == (K + 1,)
+            and whole.trajectory.actions.shape == (K, 4) and len(whole.trajectory) == K)
     asked = True if where == "memory" else str(path.parent / "steps")
     with monkeypatch.context() as patch:
         stop_at(patch, 9)
@@ -299,7 +304,8 @@ def test_what_a_state_is_called_in_files(path, monkeypatch):
     real = checkpoint.load
     monkeypatch.setattr(checkpoint, "load", lambda where: ({k: v for k, v in real(where)[0].items() if k != "state/q"},
                                                            *real(where)[1:]))
-    with pytest.raises(ValueError, match="the checkpoint holds no q for TwoTimescaleQ: it was written by another version"):
+    with pytest.raises(ValueError,
+                       match="the checkpoint holds no q for TwoTimescaleQ: it was written by another version"):
         fm.resume(path, steps=9)
 
 
@@ -321,7 +327,8 @@ record = fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("q", "policy"
 if what == "learn":
     fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-3), 10, record=fm.Record(every=10, metrics=("policy",)))
     print("go", flush=True)
-    result = fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-3), steps, rng=9, record=record, checkpoint=path)
+    result = fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-3), steps, rng=9, record=record, \
+checkpoint=path)
 else:
     result = fm.resume(path)
 digest = hashlib.sha256()
@@ -347,7 +354,8 @@ def unbroken(steps):
 
 @pytest.mark.parametrize("steps, kills", [(3_000_000, 3), pytest.param(10_000_000, 50, marks=pytest.mark.slow)])
 def test_kill_9_at_random_moments(steps, kills, path):
-    """The run is killed over and over while it goes on from where it was; then, or when it ends, it says what the unbroken run says."""
+    """The run is killed over and over while it goes on from where it was; then, or at its end, it says what the
+    unbroken run says."""
     expected, draw, died, began_again = unbroken(steps), random.Random(7), 0, 0
     while died < kills:
         for leftover in path.parent.iterdir():
@@ -378,7 +386,8 @@ import fastmpg as fm
 from fastmpg.run import checkpoint
 checkpoint.SHORTEST, checkpoint.SHARE = 0.02, 0.5
 def learn(steps, path=None):
-    return fm.learn(fm.games.random_markov(6, (3, 2, 3), rng=1), fm.rules.NaturalGradientPlay(1e-4), steps, checkpoint=path,
+    return fm.learn(fm.games.random_markov(6, (3, 2, 3), rng=1), fm.rules.NaturalGradientPlay(1e-4), steps, \
+checkpoint=path,
                     record=fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("ne_gap", "policy", "c")))
 if __name__ == "__main__":
     what, path, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -392,10 +401,11 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("where", ["session", pytest.param("cold", marks=pytest.mark.slow)])
 def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
-    """An exact rule: the killed process compiled its code, the one that goes on loads it, or compiles it once more; the same bits."""
+    """An exact rule: the killed process compiled its code, the next one loads or recompiles it; the same bits."""
     steps, words = 300_000, [sys.executable, "-W", "error", "-c", EXACT]
     environment = {name: os.environ | {"FASTMPG_CACHE_DIR": str(tmp_path / name)} for name in ("first", "second")}
-    process = subprocess.Popen([*words, "learn", str(path), str(steps)], stdout=subprocess.PIPE, text=True, env=environment["first"])
+    process = subprocess.Popen([*words, "learn", str(path), str(steps)], stdout=subprocess.PIPE, text=True,
+                               env=environment["first"])
     assert process.stdout.readline() == "go\n"
     deadline = time.monotonic() + 60
     while not (path.exists() and checkpoint.load(path)[1]["k"]) and time.monotonic() < deadline:
@@ -411,7 +421,8 @@ def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
     space = {"__name__": "here"}
     exec(EXACT, space)
     whole = space["learn"](steps)
-    assert found.strip() == hashlib.sha256(b"".join(whole.trace[name].tobytes() for name in sorted(whole.trace))).hexdigest()
+    assert (found.strip()
+            == hashlib.sha256(b"".join(whole.trace[name].tobytes() for name in sorted(whole.trace))).hexdigest())
 
 
 class Death(BaseException):
@@ -420,7 +431,7 @@ class Death(BaseException):
 
 @pytest.mark.parametrize("links", [True, False])
 def test_death_between_any_two_calls(links, path, monkeypatch):
-    """A whole checkpoint bears the newest one's name; without hard links the older one may have to do, which is said."""
+    """A whole checkpoint bears the newest one's name; without hard links the older may have to do, which is said."""
     other, older = path.with_name("other"), checkpoint.previous(path)
     for steps, where in ((1000, path), (2000, other)):
         fm.learn(GAME, RULE, steps, record=tables(500), checkpoint=where)
@@ -468,8 +479,9 @@ def test_death_between_any_two_calls(links, path, monkeypatch):
 def test_signals_write_a_checkpoint_and_exit_130(number, path, capsys):
     """Within a second; the continuation is that of the unbroken run."""
     steps = 1_000_000_000
-    process = subprocess.Popen([sys.executable, "-m", "fastmpg", "run", "routing", "TwoTimescaleQ", "--tau", "1e-3", "--steps", str(steps),
-                                "--metrics", "policy", "--every", str(steps), "--checkpoint", str(path), "--json"],
+    process = subprocess.Popen([sys.executable, "-m", "fastmpg", "run", "routing", "TwoTimescaleQ", "--tau", "1e-3",
+                                "--steps", str(steps), "--metrics", "policy", "--every", str(steps),
+                                "--checkpoint", str(path), "--json"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:

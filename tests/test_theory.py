@@ -54,7 +54,8 @@ def average(x):
 
 
 def barrier(game, trace, lam):
-    """The regularised potential of an identical-interest run, its squared gradient norms, and the exponents f with their weight."""
+    """The regularised potential of an identical-interest run, its squared gradient norms, and the exponents f with
+    their weight."""
     counts, left = np.repeat(game.num_actions, game.num_actions), 1 - game.discount
     potential, squares, exponents, energy = [], [], [], []
     for value, pi in zip(trace["value"], trace["policy"]):
@@ -85,8 +86,10 @@ BY_HAND = [(UNIT, *case) for case in [
     (theory.gradient_play_bound, {"steps": 1000, "c": 0.1, "eta": 0.01}, 7680.0),
     # 3 * 8 * 1 / ((1/2) * 0.1 * (1/16) * 1000) = 6 n M D^2 / ((1-gamma)^3 c T)
     (theory.natural_gradient_bound, {"steps": 1000, "c": 0.1}, 6 * 2 * 8 * 8 / (0.1 * 1000)),
-    (theory.natural_gradient_bound, {"steps": 10, "c": 1.0, "mismatch": 2.0, "potential_range": 2.0, "eta": 0.01}, 12 / (0.5 * 0.1)),
-    (theory.log_barrier_natural_bound, {"steps": 10**6, "lam": 0.1}, 0.423936 + 2.4),  # 9*2355.2/((1/2)*0.1*10^6) + 0.1*3*8
+    (theory.natural_gradient_bound,
+     {"steps": 10, "c": 1.0, "mismatch": 2.0, "potential_range": 2.0, "eta": 0.01}, 12 / (0.5 * 0.1)),
+    # 9 * 2355.2 / ((1/2) * 0.1 * 10^6) + 0.1 * 3 * 8
+    (theory.log_barrier_natural_bound, {"steps": 10**6, "lam": 0.1}, 0.423936 + 2.4),
     # lam = 0.01: 2 * 9 * 64 * (96 + 0.06) / ((1/2) * 0.0576), and with a given step
     (theory.log_barrier_gradient_iterations, {"epsilon": 0.24}, 3_842_400),
     (theory.log_barrier_gradient_iterations, {"epsilon": 0.24, "eta": 0.005}, 2 * 9 * 64 * 200 / 0.5 / 0.0576),
@@ -102,7 +105,7 @@ BY_HAND = [(UNIT, *case) for case in [
     (theory.log_barrier_gradient_iterations, {"epsilon": 0.25}, math.ceil(21.6 * 14.9 / 0.0625)),
     (theory.log_barrier_natural_iterations, {"epsilon": 0.25}, 103_680),
     (theory.entropy_natural_step, {"tau": 16.0}, 1 / 16),
-]] + [(spanning((0.0, 1.0), discount=0.9, initial=(1.0,)), theory.log_barrier_weight, {"epsilon": 0.3}, 0.1)]  # one state: M = 1
+]] + [(spanning((0.0, 1.0), discount=0.9, initial=(1.0,)), theory.log_barrier_weight, {"epsilon": 0.3}, 0.1)]  # M = 1
 
 
 @pytest.mark.parametrize("game, function, arguments, expected", BY_HAND)
@@ -140,9 +143,12 @@ def test_units(k):
     base, big = spanning((-7.0, -6.0)), spanning((-300.0, k - 300.0))
     for function, power, scaled, plain in (
         (theory.gradient_play_step, -1, {}, {}), (theory.natural_gradient_step, -1, {}, {}),
-        (theory.log_barrier_gradient_step, -1, {"lam": 0.03}, {}), (theory.log_barrier_natural_step, -1, {"lam": 0.03}, {}),
-        (theory.log_barrier_weight, 1, {"epsilon": 0.2}, {}), (theory.log_barrier_natural_bound, 1, {"lam": 0.03}, {"steps": 9}),
-        *((bound, 2, {}, {"steps": 9, "c": 0.3}) for bound in BOUNDS), *((count, 0, {"epsilon": 0.2}, {}) for count in COUNTS),
+        (theory.log_barrier_gradient_step, -1, {"lam": 0.03}, {}),
+        (theory.log_barrier_natural_step, -1, {"lam": 0.03}, {}),
+        (theory.log_barrier_weight, 1, {"epsilon": 0.2}, {}),
+        (theory.log_barrier_natural_bound, 1, {"lam": 0.03}, {"steps": 9}),
+        *((bound, 2, {}, {"steps": 9, "c": 0.3}) for bound in BOUNDS),
+        *((count, 0, {"epsilon": 0.2}, {}) for count in COUNTS),
     ):
         found = function(big, **{name: k * value for name, value in scaled.items()}, **plain)
         assert found == pytest.approx(k**power * function(base, **scaled, **plain), rel=1e-6, abs=float(power == 0))
@@ -157,7 +163,8 @@ def test_entropy_bound_scales_with_the_payoffs():
     assert_allclose(theory.entropy_natural_bound(wide, start, tau=77.0, eta=0.05 / 7, steps=4), 7.0 * base)
 
 
-@pytest.mark.parametrize("rule", [lambda k: rules.GradientPlay(0.01 / k, 0.02 * k), lambda k: rules.NaturalGradientPlay(0.01 / k, 0.02 * k),
+@pytest.mark.parametrize("rule", [lambda k: rules.GradientPlay(0.01 / k, 0.02 * k),
+                                  lambda k: rules.NaturalGradientPlay(0.01 / k, 0.02 * k),
                                   lambda k: rules.EntropyNaturalGradientPlay(0.01 / k, 3.0 * k)])
 def test_one_scale_and_time_unit(rule):
     """The claim behind the units: payoffs a + k r with (eta/k, k lam, k tau) run through the same policies."""
@@ -199,10 +206,11 @@ def test_bounds_move_the_right_way():
 
 def test_potential_range_is_asked_for_where_it_is_unknown():
     for game in (spanning((0.0, 1.0), (0.0, 0.5)), spanning((0.0, 1.0), (1.0, 0.0))):
-        with pytest.raises(ValueError, match=r"only for identical interest, found different rewards; pass .* widths, (1.5|2)\)"):
+        with pytest.raises(ValueError,
+                           match=r"only for identical interest, found different rewards; pass .* widths, (1.5|2)\)"):
             theory.natural_gradient_step(game)
         assert theory.natural_gradient_step(game, potential_range=1.0) == pytest.approx(1 / 16)
-    for game in (spanning((0.0, 1.0), (0.0, 1.0)), spanning((0.0, 2.0), actions=(3,))):  # one reward stored twice; one player
+    for game in (spanning((0.0, 1.0), (0.0, 1.0)), spanning((0.0, 2.0), actions=(3,))):  # one reward twice; one player
         assert theory.natural_gradient_step(game) == pytest.approx(1 / 16)
 
 
@@ -213,22 +221,26 @@ def test_unregularised_runs_stay_below_their_bounds(name, rule):
     bound = BOUNDS[rule == "natural"]
     eta = theory.natural_gradient_step(game) if rule == "natural" else theory.gradient_play_step(game)
     trace = run(game, (rules.NaturalGradientPlay if rule == "natural" else rules.GradientPlay)(eta), 600)
-    measured, c, M = average(trace["gap"] ** 2), np.minimum.accumulate(trace["c"]), np.maximum.accumulate(trace["mismatch"])
+    measured, c, M = (average(trace["gap"] ** 2), np.minimum.accumulate(trace["c"]),
+                      np.maximum.accumulate(trace["mismatch"]))
     for T in (1, 2, 10, 60, 600):
         assert measured[T - 1] <= bound(game, steps=T, c=c[T - 1])
         assert measured[T - 1] <= bound(game, steps=T, c=c[T - 1], mismatch=M[T], eta=eta)
     # the inequalities the bounds are sums of hold at every update
     natural = trace["c"][:-1] / (3 * M[1:]) * trace["gap"][:-1] ** 2
-    assert np.all(np.diff(trace["value"][:, 0]) >= eta * (natural if rule == "natural" else trace["grad_norm"][:-1] ** 2 / 2) - 1e-12)
+    assert np.all(np.diff(trace["value"][:, 0])
+                  >= eta * (natural if rule == "natural" else trace["grad_norm"][:-1] ** 2 / 2) - 1e-12)
 
 
 def test_potential_game_with_different_rewards():
     """r_i = phi + h_i(a_-i): with the range of phi passed, the bounds hold."""
     rng = np.random.default_rng(4)
     phi = rng.random((3, 3))
-    game, width = fm.NormalFormGame(np.stack([phi + 5 * rng.random((1, 3)), phi - 2 * rng.random((3, 1))])), float(np.ptp(phi))
+    game, width = (fm.NormalFormGame(np.stack([phi + 5 * rng.random((1, 3)), phi - 2 * rng.random((3, 1))])),
+                   float(np.ptp(phi)))
     for bound, rule in ((BOUNDS[0], rules.GradientPlay(theory.gradient_play_step(game))),
-                        (BOUNDS[1], rules.NaturalGradientPlay(theory.natural_gradient_step(game, potential_range=width)))):
+                        (BOUNDS[1],
+                         rules.NaturalGradientPlay(theory.natural_gradient_step(game, potential_range=width)))):
         trace = run(game, rule, 500)
         measured, c = average(trace["gap"] ** 2), np.minimum.accumulate(trace["c"])
         for T in (1, 20, 500):
@@ -238,7 +250,8 @@ def test_potential_game_with_different_rewards():
 @pytest.mark.parametrize("lo, hi", [(0.0, 1.0), (-2.0, 2.0)])
 def test_log_barrier_gradient_play_arrives_in_time(lo, hi):
     game, epsilon = shared(21, (2, 2), lo, hi), 0.5 * (hi - lo)
-    lam, T = theory.log_barrier_weight(game, epsilon=epsilon), theory.log_barrier_gradient_iterations(game, epsilon=epsilon)
+    lam, T = (theory.log_barrier_weight(game, epsilon=epsilon),
+              theory.log_barrier_gradient_iterations(game, epsilon=epsilon))
     assert math.ceil(2 * 4 * (12 + 2 * 2 * 0.25) / 0.25) == T  # the same for both payoff ranges
     eta = theory.log_barrier_gradient_step(game, lam=lam)
     trace = run(game, rules.GradientPlay(eta, lam), T)
@@ -251,7 +264,7 @@ def test_log_barrier_gradient_play_arrives_in_time(lo, hi):
 def test_theorem_6_prints_the_norm_where_its_square_belongs():
     """A flat game: the printed min ||grad|| <= 2 D/((1-gamma) eta T) fails by a factor, with the square it holds."""
     width, lam, T = 1e-3, 1e-6, 1000
-    game = fm.NormalFormGame.identical_interest([[width, 0.0], [0.0, 0.0]])  # inside [0, 1]: the step is the printed one
+    game = fm.NormalFormGame.identical_interest([[width, 0.0], [0.0, 0.0]])  # in [0, 1]: the step is the printed one
     eta = theory.log_barrier_gradient_step(game, lam=lam)
     least = barrier(game, run(game, rules.GradientPlay(eta, lam), T), lam)[1][:T].min()
     assert least <= 2 * width / (eta * T) < math.sqrt(least) / 5
@@ -262,7 +275,8 @@ def test_theorem_6_prints_the_norm_where_its_square_belongs():
 def test_log_barrier_natural_runs_stay_below_their_bound(name, weight):
     game = shared(31, *GAMES[name])
     lo, hi = game.payoff_range()[0]
-    lam, left, A, w = weight * (hi - lo), 1 - game.discount, max(game.num_actions), 1.0 if lo >= 0 and hi <= 1 else hi - lo
+    lam, left, A, w = (weight * (hi - lo), 1 - game.discount, max(game.num_actions),
+                       1.0 if lo >= 0 and hi <= 1 else hi - lo)
     M = 1.0 if game.num_states == 1 else 1 / (left * game.initial.min())
     eta = theory.log_barrier_natural_step(game, lam=lam)
     trace = run(game, rules.NaturalGradientPlay(eta, lam), 150)
@@ -277,9 +291,11 @@ def test_log_barrier_natural_runs_stay_below_their_bound(name, weight):
 
 def test_log_barrier_natural_play_arrives_in_time():
     game = shared(41, (2, 2))
-    T, lam = theory.log_barrier_natural_iterations(game, epsilon=0.5), theory.log_barrier_weight(game, epsilon=0.5, rule="natural")
+    T, lam = (theory.log_barrier_natural_iterations(game, epsilon=0.5),
+              theory.log_barrier_weight(game, epsilon=0.5, rule="natural"))
     assert T == 36 * 2 * 44 / 0.25  # 1/eta = 4 (2 * 0.5 + 4 + 6)
-    assert run(game, rules.NaturalGradientPlay(theory.log_barrier_natural_step(game, lam=lam), lam), T)["gap"][:T].mean() <= 0.5
+    assert run(game, rules.NaturalGradientPlay(theory.log_barrier_natural_step(game, lam=lam), lam),
+               T)["gap"][:T].mean() <= 0.5
 
 
 def qre_gaps(game, start, eta, tau, steps):
@@ -291,10 +307,12 @@ def qre_gaps(game, start, eta, tau, steps):
         for _ in range(steps + 1):
             found.append(fm.qre_gap(game, start, tau).max())
             theta = (1 - eta * tau) * np.log(start) + eta * fm.evaluate(game, start).q_bar
-            start = fm.join([np.exp(part - part.max()) / np.exp(part - part.max()).sum() for part in fm.split(game, theta)])
+            start = fm.join([np.exp(part - part.max()) / np.exp(part - part.max()).sum()
+                             for part in fm.split(game, theta)])
         return np.array(found)
     record = fm.Record(metrics=("qre_gap",))
-    return fm.learn(game, rules.EntropyNaturalGradientPlay(eta, tau), steps, policy=start, record=record).trace["qre_gap"].max(axis=1)
+    return fm.learn(game, rules.EntropyNaturalGradientPlay(eta, tau), steps, policy=start,
+                    record=record).trace["qre_gap"].max(axis=1)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 1.0, "beyond"])
@@ -330,15 +348,19 @@ def test_the_printed_range_of_sun_is_too_wide(tau):
 
 @pytest.mark.parametrize("function, arguments, message", [
     (theory.log_barrier_weight, {"epsilon": 0.0}, r"epsilon must be .* in \(0, inf\), found 0"),
-    (theory.log_barrier_weight, {"epsilon": 0.1, "rule": "other"}, "rule must be 'gradient' or 'natural', found 'other'"),
-    (theory.log_barrier_weight, {"epsilon": 0.1, "mismatch": 1.5}, r"mismatch \(at least num_states.* \[2, inf\), found 1.5"),
+    (theory.log_barrier_weight, {"epsilon": 0.1, "rule": "other"},
+     "rule must be 'gradient' or 'natural', found 'other'"),
+    (theory.log_barrier_weight, {"epsilon": 0.1, "mismatch": 1.5},
+     r"mismatch \(at least num_states.* \[2, inf\), found 1.5"),
     (theory.log_barrier_gradient_step, {"lam": -1.0}, r"lam .* \[0, inf\), found -1"),
     (theory.log_barrier_natural_step, {"lam": math.inf}, "lam .* found inf"),
     (theory.log_barrier_natural_bound, {"steps": 5, "lam": 0.0}, r"lam .* \(0, inf\), found 0"),
     (theory.gradient_play_bound, {"steps": 0, "c": 0.5}, "steps must be at least 1, found 0"),
     (theory.natural_gradient_bound, {"steps": 5, "c": 1.5}, r"c .* \(0, 1\], found 1.5"),
-    (theory.gradient_play_bound, {"steps": 5, "c": 0.5, "eta": 0.1}, r"up to gradient_play_step\) .* \(0, 0.0104167\], found 0.1"),
-    (theory.natural_gradient_bound, {"steps": 5, "c": 0.5, "eta": 0.07}, r"up to natural_gradient_step\) .* 0.0625\], found 0.07"),
+    (theory.gradient_play_bound, {"steps": 5, "c": 0.5, "eta": 0.1},
+     r"up to gradient_play_step\) .* \(0, 0.0104167\], found 0.1"),
+    (theory.natural_gradient_bound, {"steps": 5, "c": 0.5, "eta": 0.07},
+     r"up to natural_gradient_step\) .* 0.0625\], found 0.07"),
     (theory.natural_gradient_step, {"potential_range": -1.0}, "potential_range .* found -1"),
     (theory.natural_gradient_step, {"potential_range": 0.0}, "found 0: every policy is an equilibrium"),
     (theory.log_barrier_natural_iterations, {"epsilon": 0.1, "eta": 1.0}, "up to log_barrier_natural_step"),
