@@ -251,6 +251,17 @@ def test_files_are_short(path):
     assert len(lines) <= 400 and max(map(len, lines), default=0) <= 120
 
 
+def test_lines_of_tests_are_short():
+    """Of tests, benchmarks and what checks a change too, in whatever language: 120 columns."""
+    root = Path(__file__).parent.parent
+    files = [path for room in ("tests", "bench", ".ci") for path in (root / room).rglob("*")
+             if path.suffix == ".py" or path.name == "run"]
+    assert len(files) >= 60
+    long = [f"{path.relative_to(root)}:{number}" for path in files
+            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 120]
+    assert not long
+
+
 DECORATORS = {"kernel", "inlined", "precise", "unit", "user_kernel"}
 
 

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from test_learn import ALL, NPG, same
+from recording import ALL, NPG, same
 
 import fastmpg as fm
 from fastmpg.run import storage
