@@ -262,7 +262,7 @@ class SparseModel(NamedTuple):
 
     pointer (S J + 1,), slot, probability: P(t | s, j) in CSR, by the place of t in the union of next states
     chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi
-    discount   initial (S,)   n_actions   offset   cut
+    discount   initial (S,)   n_actions   offset   cut   missing (K,): places in a flat (S, A_total)
     """
 
     rewards: Any
@@ -276,6 +276,7 @@ class SparseModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
+    missing: Any
 
 
 def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
