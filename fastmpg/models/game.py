@@ -72,7 +72,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -224,6 +224,7 @@ class Game(ABC):
         return self._counts  # type: ignore[no-any-return]
 
     _counts: Any = None
+    _everything: Any = None  # of feedbacks, where nothing is missing
 
     @property
     def work_size(self) -> int:
