@@ -13,7 +13,6 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from naive import compared_at  # noqa: F401  (twins are found by name)
 from numpy.testing import assert_allclose, assert_array_equal
 from simulating import compiled_only
 
@@ -423,10 +422,9 @@ def test_simulators_without_an_action():
     game = fm.SimulatorGame(begin, both, (3, 2), 3, 0.8, available=mask)
     less = fm.SimulatorGame(begin, without_one, (2, 2), 3, 0.8)
     keep, record = mask[0], fm.Record(metrics=("policy",), every=100)
-    for rule in SAMPLED:
-        found, expected = (fm.learn(each, rule, 200, rng=2, record=record) for each in (game, less))
-        assert_allclose(found.policy[:, keep], expected.policy, rtol=0, atol=1e-12)
-        assert (found.policy[:, ~keep] == 0).all()
+    found, expected = (fm.learn(each, fm.rules.TwoTimescaleQ(0.1), 200, rng=2, record=record) for each in (game, less))
+    assert_allclose(found.policy[:, keep], expected.policy, rtol=0, atol=1e-12)
+    assert (found.policy[:, ~keep] == 0).all()
     assert "(12 of 15 available)" in repr(game) and game == copy.deepcopy(game) != less
 
 
@@ -580,7 +578,7 @@ def test_rules_start_where_only_the_missing_is_zero():
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     rule = fm.rules.NaturalGradientPlay(0.1, lam=0.1)
     assert fm.learn(game, rule, 3).status == "done"
-    with pytest.raises(ValueError, match="found 0.0 for player 1, action 2 in state 0"):
+    with pytest.raises(ValueError, match=r"found 0\.0 for player 1, action 2 in state 0"):
         fm.learn(game, rule, 3, policy=[[0.5, 0.5, 1, 0, 0], [0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]])
 
 
@@ -616,43 +614,3 @@ def test_theory_counts_what_there_is():
     bounds = [fm.theory.entropy_natural_bound(each, given, tau=tau, eta=1e-3, steps=3)
               for each, given in ((game, wide(policy)), (less, policy))]
     assert_allclose(*bounds, rtol=1e-12)
-
-
-# ------------------------------------------------------------------------------------------------------- no discounting
-ENDLESS = {
-    "evaluate": lambda game, policy: fm.evaluate(game, policy),
-    "ne_gap": lambda game, policy: fm.ne_gap(game, policy),
-    "relative ne_gap": lambda game, policy: fm.ne_gap(game, policy, relative=True),
-    "qre_gap": lambda game, policy: fm.qre_gap(game, policy, 0.1),
-    "ne_gap_bound": lambda game, policy: fm.metrics.ne_gap_bound(game, policy),
-    "best_response": lambda game, policy: fm.best_response(game, policy, 0),
-    "gradient": lambda game, policy: fm.metrics.gradient(game, policy),
-    "distance": lambda game, policy: fm.metrics.distance_to_nash(game, [policy]),
-    "round_robin": lambda game, policy: fm.solvers.round_robin(game, policy),
-    "learn": lambda game, policy: fm.learn(game, fm.rules.EntropyNaturalGradientPlay(0.1, 0.1), 3),
-    "ensemble": lambda game, policy: fm.ensemble(game, fm.rules.QAscent(0.1), 3, 2),
-    "two timescales": lambda game, policy: fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 3, record=fm.Record(metrics=())),
-    "exact metrics of rollouts": lambda game, policy: fm.learn(game, fm.rules.MonteCarloGradientAscent(0.1, length=3), 3),
-    "theory": lambda game, policy: fm.theory.gradient_play_step(game),
-}
-
-
-@pytest.mark.parametrize("ask", ENDLESS)
-def test_what_has_no_end_needs_discounting(ask):
-    game = fm.games.random_markov(2, (2, 2), discount=1.0, rng=1)
-    with pytest.raises(ValueError, match="an infinite horizon needs discount below 1, found 1 for 'random_markov'.*evaluate_horizon"):
-        ENDLESS[ask](game, fm.uniform_policy(game))
-
-
-@pytest.mark.parametrize("discount", [1.1, -0.1, np.nan])
-def test_discounts_that_are_none(discount):
-    with pytest.raises(ValueError, match="discount must be"):
-        fm.games.random_markov(2, (2, 2), discount=discount, rng=1)
-
-
-@compiled_only
-def test_rollouts_end_and_need_none():
-    """Undiscounted returns of five steps: the best policy is found all the same."""
-    game = fm.MarkovGame.identical_interest(np.array([[0.0, 1.0]]), np.ones((1, 2, 1)), 1.0)
-    rule = fm.rules.MonteCarloGradientAscent(0.01, length=5)
-    assert fm.learn(game, rule, 100, rng=0, record=fm.Record(metrics=())).policy[0, 1] > 0.9

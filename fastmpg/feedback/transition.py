@@ -113,7 +113,8 @@ class Transition(NamedTuple):
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
                    game.discount, one.copy(), one.copy(), aligned(LANES * span), np.arange(LANES) * span,
-                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64),
+                   np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

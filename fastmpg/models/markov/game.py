@@ -127,7 +127,8 @@ class MarkovGame(Game):
     @classmethod
     def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any,
                    discount: float, initial: ArrayLike | None = None, *, available: Any = None, width: int = 1024,
-                   shared: bool = False, name: str = "Markov game", dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
+                   shared: bool = False, name: str = "Markov game", dtype: str = "float64",
+                   max_bytes: int | None = None) -> MarkovGame:
         """A sparse game from a function of state and joint action; no dense table is ever formed.
 
         Parameters
