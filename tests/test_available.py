@@ -275,6 +275,37 @@ def test_evaluation_and_gaps_of_ragged_masks(seed):
         assert (end[~forms["dense"].available] == 0).all()
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_pure_policies_and_distant_payoffs_on_ragged_masks(seed):
+    """What nobody can do has payoff 0 in the tables, which must not decide where the middle of a player's payoffs is."""
+    twin, policies, forms = ragged_case(seed)
+    pure = [np.eye(p.shape[1])[p.argmax(axis=1)] for p in policies]
+    for game in forms.values():
+        close(fm.ne_gap(game, naive.join(pure)), naive.ne_gap(twin, pure), 1 / (1 - twin.discount))
+    game = forms["dense"]
+    far = np.round(game.rewards * 2**20) + 2.0**40  # whole numbers: exact at either origin
+    build = functools.partial(fm.MarkovGame, discount=game.discount, initial=game.initial, available=game.available)
+    moved, near = build(far, game.transitions), build(far - 2.0**40, game.transitions)
+    for policy in (naive.join(pure), naive.join(policies)):
+        assert_allclose(fm.ne_gap(moved, policy), fm.ne_gap(near, policy), rtol=1e-9)
+    assert (moved.payoff_range() > 2.0**39).all()
+
+
+def test_sparse_games_solved_iteratively():
+    """150 states: chains that are not factored densely, marginals read again or kept, and rows in single precision."""
+    rng = np.random.default_rng(9)
+    plain = fm.games.random_markov(150, (3, 2), rng=rng, sparse=3)
+    parts = ragged(rng, 150, (3, 2))
+    policy = naive.join(policy_on(rng, parts))
+    game = fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts)
+    dense, single = game.to_dense(), fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts, dtype="float32")
+    for tau in (0.0, TAU):
+        assert_allclose(fm.evaluate(game, policy, tau=tau).q_bar, fm.evaluate(dense, policy, tau=tau).q_bar, rtol=0, atol=1e-10)
+        assert_allclose(fm.qre_gap(game, policy, tau), fm.qre_gap(dense, policy, tau), rtol=0, atol=1e-10)
+    assert_allclose(fm.evaluate(single, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-5)
+    assert single.transitions.dtype == np.float32 and pickle.loads(pickle.dumps(single)) == single
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_exact_rules_on_ragged_masks(seed):
     twin, policies, forms = ragged_case(seed)
@@ -599,7 +630,7 @@ def test_rules_of_ones_own_see_what_there_is():
     says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's probability "
             r"of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
     with pytest.raises(fm.Diverged, match=says):
-        fm.learn(game, kind(), 3)
+        fm.learn(game, kind(), 3, record=fm.Record(metrics=()))
 
 
 def test_theory_counts_what_there_is():
