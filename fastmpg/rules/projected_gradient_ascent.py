@@ -26,7 +26,7 @@ def ascend(policy, q_bar, offset, s, step):
     """
     for i in range(offset.size - 1):
         for c in range(offset[i], offset[i + 1]):
-            policy[s, c] = policy[s, c] + step * q_bar[s, c] if q_bar[s, c] > -math.inf else -math.inf
+            policy[s, c] = policy[s, c] + step * q_bar[s, c] if q_bar[s, c] != -math.inf else -math.inf
         project_row(policy[s, offset[i]:offset[i + 1]], 0.0, policy[s, offset[i]:offset[i + 1]])
 
 
