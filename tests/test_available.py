@@ -320,6 +320,18 @@ def test_exact_rules_on_ragged_masks(seed):
                 assert (found.policy[~game.available] == 0).all() and np.isfinite(found.trace["ne_gap"]).all()
 
 
+@pytest.mark.parametrize("name", EXACT)
+def test_states_that_nobody_visits(name):
+    """A visitation of 0 meets Q of -inf: state 1 cannot be reached."""
+    moves = np.broadcast_to(np.eye(2)[:, None, None], (2, 3, 2, 2))
+    rewards = np.random.default_rng(1).uniform(-1, 1, (2, 2, 3, 2))
+    game = fm.MarkovGame(rewards, moves, 0.9, [1.0, 0.0], available=[[1, 0, 1, 1, 1], [0, 1, 1, 1, 0]])
+    for given in EXACT[name]:
+        found = fm.learn(game, getattr(fm.rules, name)(**given), 5, record=fm.Record(metrics=("ne_gap", "grad_norm", "c")))
+        assert found.status == "done" and (found.policy[~game.available] == 0).all()
+        assert all(np.isfinite(found.trace[each]).all() for each in ("ne_gap", "grad_norm", "c"))
+
+
 @compiled_only
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 @pytest.mark.parametrize("runs", [1, 2])
