@@ -13,6 +13,7 @@ from test_available import TAU, policy_on, ragged
 
 import fastmpg as fm
 
+
 def count_pair(kind):
     """A count game of three players whose action 1 is missing, and the game of the two other actions."""
     rng = np.random.default_rng(2)
