@@ -15,6 +15,9 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
                                                      value <- that of the deviation, given q, its lookahead; only so
                                                      far, if the model likes, that ``share`` of its Bellman residual is
                                                      left; whether it is exact
+    push(model, work, law, out)                      out(t) = sum_s law(s) P^pi(t | s), P^pi the chain of the
+                                                     contracted policy
+    pull(model, work, value, out)                    out(s) = sum_t P^pi(t | s) value(t)
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from ..machine import Held, inlined, kernel, method
 from .available import Mask
 
 marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
-solve, lookahead = method("solve"), method("lookahead")
+solve, lookahead, push, pull = method("solve"), method("lookahead"), method("push"), method("pull")
 
 
 @kernel
@@ -96,6 +99,8 @@ class Game(ABC):
         The law of the first state, read-only.
     available : ndarray (S, A_total) of bool, or None
         Which actions there are in which state, read-only; None if every player has all of its actions everywhere.
+    terminal : ndarray (S,) of bool, or None
+        Which states end the game: nobody receives anything there, and the state stays. Read-only; None if none does.
     shares_reward : bool
         Whether all players share one stored reward.
     name : str
@@ -121,6 +126,7 @@ class Game(ABC):
     name: str
     largest_change: float = 0.0
     available: Mask | None = None
+    terminal: Mask | None = None
     _frozen = False
 
     kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
@@ -238,6 +244,14 @@ class Game(ABC):
         """Table entries that one exact evaluation reads: what decides whether threads pay."""
         return self.nbytes // 8
 
+    def _masks(self) -> dict[str, Any]:
+        """What actions and states there are, as constructors take it."""
+        return {"available": self.available, "terminal": self.terminal}
+
+    def _kept_masks(self) -> dict[str, Mask]:
+        """The same as a part of :meth:`tables`."""
+        return {name: mask for name, mask in self._masks().items() if mask is not None}
+
     def _sizes(self) -> tuple[Any, ...]:
         return self.num_players, self.num_states, self.num_actions, self.discount
 
@@ -266,8 +280,9 @@ class Game(ABC):
         law = getattr(self.model, "initial", self.initial).view()  # of the model's own, and read-only as it was
         law.flags.writeable = False
         vars(self)["initial"] = law
-        if self.available is not None:
-            self.available.flags.writeable = False
+        for mask in (self.available, self.terminal):
+            if mask is not None:
+                mask.flags.writeable = False
 
     def __repr__(self) -> str:
         shared = "identical interest" if self.shares_reward else "own rewards"
@@ -284,6 +299,11 @@ class Game(ABC):
         """How much of the players' actions there is, where some are missing: for people."""
         mask = self.available
         return "" if mask is None else f" ({np.count_nonzero(mask)} of {mask.size} available)"
+
+
+def masks_in(tables: dict[str, Any]) -> dict[str, Any]:
+    """What constructors take of the masks among a game's tables."""
+    return {name: tables.get(name) for name in ("available", "terminal")}
 
 
 def check_discounted(game: Game) -> None:

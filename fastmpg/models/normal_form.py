@@ -60,7 +60,20 @@ def _lookahead(model, work, policy, i, value, q):
         q[0, c] = work.reward[0, c]
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@inlined
+def _push(model, work, law, out):
+    """out (1,) = law (1,): the one state."""
+    out[0] = law[0]
+
+
+@inlined
+def _pull(model, work, value, out):
+    """out (1,) = value (1,): the one state."""
+    out[0] = value[0]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push,
+        pull=_pull)
 class StageModel(NamedTuple):
     """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
 
