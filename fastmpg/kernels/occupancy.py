@@ -1,0 +1,371 @@
+"""Sweeps of MGE-FB: players with states of their own, who meet through the crowd alone.
+
+    Q_i^t(x, a) = R_i(x, a) + Psi_i(O_-i^t)(x) + sum_y P_i(y | x, a) V_i^{t+1}(y),    pi_i^t = softmax(beta Q_i^t)
+    O_i^{t+1}(y) = sum_{x, a} pi_i^t(a | x) P_i(y | x, a) O_i^t(x),                   O_i^0 given
+    Psi_i(O_-i^t)(x) = - sum_{j != i} mu_j O_j^t(x) = - (W^t(x) - mu_i O_i^t(x)),     W^t = sum_j mu_j O_j^t
+
+Etesami & Straehle (2020), Algorithm 3, equations (9)-(12). A sweep takes every player's occupancies and W as they were
+and writes the occupancies of its new policy in their place: all players at once (Jacobi), so that they may be handed to
+any number of threads; then W is summed again, player after player for every step. Nothing depends on the threads.
+
+Where a player cannot be at step t it has no weight and no say: its occupancies hold only the cells that it can reach by
+then, in the order in which it first reaches them (its *cells*, of which step t has the first ``counts[i, t]``).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from ..machine import attach, call, inlined, kernel, method, unit
+from .elementary import exp
+
+MEAN, SOFTMAX, MAX = 0, 1, 2  # what a state is worth: sum_a pi Q, (1 / beta) log sum_a exp(beta Q), max_a Q
+# A cycle: W is back where it was to this share of its largest change of one sweep since then.
+RETURNED = 1e-10
+HUGE = 1e300  # what Psi may not exceed
+
+
+class OccupancyModel(NamedTuple):
+    """A game of M players on X cells.
+
+    pointer (R + 1,), index, probability (E,): the rows of all graphs, those of one graph x A + a; an action that cannot
+    be taken has an empty row
+    row, actions (M,): a player's first row, and its number of actions
+    reward, reward_at, reward_width: R_i(x, a) at reward[reward_at[i] + x] (width 1) or [reward_at[i] + x A + a] (A)
+    final, final_at (M,): R_F,i(x) at final[final_at[i] + x]
+    """
+
+    pointer: Any
+    index: Any
+    probability: Any
+    row: Any
+    actions: Any
+    reward: Any
+    reward_at: Any
+    reward_width: Any
+    final: Any
+    final_at: Any
+
+
+class Sweep(NamedTuple):
+    """What sweeps need: a game, a horizon of T steps with D decisions, and room for ``shares`` threads of control.
+
+    psi: the interaction   weight (M,): mu
+    cells (C,) int32, first (M,): a player's cells begin at cells[first[i]]   counts (M, D + 1)
+    place (M, D + 2): occupancies of step t begin at occupancy[place[i, t]], for t <= T
+    occupancy: O, see above   crowd (T + 1, X): W   kept (T + 1, X): W of an earlier sweep
+    moved, apart (T + 1,): how far W^t went in the last sweep, and how far it is from what is kept
+    kind: what a state is worth   charged: whether V^D holds Psi(O^T)   alpha: share of the new occupancies
+    policy (shares, P): pi_i^t(a | x) of the player at work at [A (place[i, t] - place[i, 0]) + A l + a], x its cell l
+    q: the same of Q_i^t, and values: V_i^t(x) at [place[i, t] - place[i, 0] + l], for t <= D, where ``keep``
+    value, flow (shares, 2, L): rows of two steps   local (shares, X) int32: where a cell is among the player's own
+    before (shares, X)   fault (shares, 4): where Psi is no number, [1, i, t, x]
+    residual (M,): largest change of a player's occupancies in the last sweep, before ``alpha``
+    paths (runs, M, T + 1) int32, key (2,): of what is played   score (M,)
+    """
+
+    model: Any
+    psi: Any
+    weight: Any
+    cells: Any
+    first: Any
+    counts: Any
+    place: Any
+    occupancy: Any
+    crowd: Any
+    kept: Any
+    moved: Any
+    apart: Any
+    horizon: int
+    decisions: int
+    beta: float
+    alpha: float
+    kind: int
+    charged: bool
+    keep: bool
+    shares: int
+    policy: Any
+    q: Any
+    values: Any
+    value: Any
+    flow: Any
+    local: Any
+    before: Any
+    fault: Any
+    residual: Any
+    paths: Any
+    key: Any
+    score: Any
+
+
+# ------------------------------------------------------------------------------------------------------ interactions
+@kernel
+def _nothing(psi, frame, t):
+    """An interaction that needs no more than W gathers nothing."""
+
+
+interaction = method("interaction")  # Psi_i(O_-i^t)(x), from W^t(x) and the player's own O_i^t(x)
+gather = method("gather", default=_nothing)  # what else it needs of step t, after every sweep
+
+
+@inlined
+def _weighted(psi, frame, share, i, t, x, own):
+    """- sum_{j != i} mu_j O_j^t(x)."""
+    return frame.weight[i] * own - frame.crowd[t, x]
+
+
+@attach(interaction=_weighted)
+class Weighted(NamedTuple):
+    """Psi_i = - sum_{j != i} mu_j O_j."""
+
+    players: int
+
+
+@kernel
+def gather_everyone(psi, frame, t):
+    """everyone[t, x, j] = O_j^t(x), 0 where j cannot be.    everyone (T + 1, X, M)"""
+    everyone = psi.everyone
+    for x in range(everyone.shape[1]):
+        for j in range(everyone.shape[2]):
+            everyone[t, x, j] = 0.0
+    for j in range(everyone.shape[2]):
+        for l in range(frame.counts[j, t]):
+            everyone[t, frame.cells[frame.first[j] + l], j] = frame.occupancy[frame.place[j, t] + l]
+
+
+# ------------------------------------------------------------------------------------------------------- one player
+@inlined
+def psi_of(frame, share, i, t, x, own):
+    """Psi_i(O_-i^t)(x); what is no number is noted, and 0."""
+    level = interaction(frame.psi, frame, share, i, t, x, own)
+    if not abs(level) <= HUGE:
+        frame.fault[share, 0], frame.fault[share, 1], frame.fault[share, 2], frame.fault[share, 3] = 1, i, t, x
+        level = 0.0
+    return level
+
+
+@inlined
+def stage_reward(model, i, x, a):
+    """R_i(x, a)."""
+    width = model.reward_width[i]
+    return model.reward[model.reward_at[i] + x * width + (a if width > 1 else 0)]
+
+
+@kernel
+def number(frame, share, i):
+    """local[x] <- where cell x is among player i's own."""
+    local = frame.local[share]
+    for l in range(frame.counts[i, frame.decisions]):
+        local[frame.cells[frame.first[i] + l]] = l
+
+
+@kernel
+def terminal(frame, share, i, now):
+    """now[l] <- V_i^D(x), R_F,i(x) and, where it is charged, Psi_i(O_-i^T)(x).    now (L,)"""
+    model, last = frame.model, frame.decisions
+    for l in range(frame.counts[i, last]):
+        x = frame.cells[frame.first[i] + l]
+        now[l] = model.final[model.final_at[i] + x]
+        if frame.charged:
+            now[l] += psi_of(frame, share, i, frame.horizon, x, frame.occupancy[frame.place[i, frame.horizon] + l])
+
+
+@kernel
+def backward(frame, share, i):
+    """Q_i^t and pi_i^t of player i for t = D - 1 .. 0 against the occupancies of the others as they are."""
+    model, beta, actions = frame.model, frame.beta, frame.model.actions[i]
+    local, policy, origin = frame.local[share], frame.policy[share], frame.place[i, 0]
+    number(frame, share, i)
+    terminal(frame, share, i, frame.value[share, frame.decisions % 2])
+    for t in range(frame.decisions - 1, -1, -1):
+        now, after = frame.value[share, t % 2], frame.value[share, (t + 1) % 2]
+        start = frame.place[i, t]
+        for l in range(frame.counts[i, t]):
+            x = frame.cells[frame.first[i] + l]
+            level = psi_of(frame, share, i, t, x, frame.occupancy[start + l])
+            at, row, top = actions * (start - origin + l), model.row[i] + actions * x, -math.inf
+            for a in range(actions):
+                low, high = model.pointer[row + a], model.pointer[row + a + 1]
+                found = -math.inf
+                if low < high:
+                    found = level + stage_reward(model, i, x, a)
+                    for e in range(low, high):
+                        found += model.probability[e] * after[local[model.index[e]]]
+                    top = max(top, found)
+                policy[at + a] = found
+            total, mean = 0.0, 0.0
+            for a in range(actions):
+                found = policy[at + a]
+                if frame.keep:
+                    frame.q[share, at + a] = found
+                share_of = exp(beta * (found - top))
+                if share_of > 0.0:
+                    mean += share_of * (found - top)
+                total += share_of
+                policy[at + a] = share_of
+            for a in range(actions):
+                policy[at + a] /= total
+            if frame.kind == MEAN:
+                now[l] = top + mean / total
+            elif frame.kind == SOFTMAX:
+                now[l] = top + math.log(total) / beta
+            else:
+                now[l] = top
+        if frame.keep:
+            for l in range(frame.counts[i, t]):
+                frame.values[share, start - origin + l] = now[l]
+
+
+@kernel
+def forward(frame, share, i):
+    """O_i^{t+1} of player i's policy for t = 0 .. T - 1 in the place of the old; returns the largest change."""
+    model, actions = frame.model, frame.model.actions[i]
+    local, policy, origin = frame.local[share], frame.policy[share], frame.place[i, 0]
+    worst, alpha = 0.0, frame.alpha
+    for l in range(frame.counts[i, 0]):
+        frame.flow[share, 0, l] = frame.occupancy[origin + l]
+    for t in range(frame.horizon):
+        now, after = frame.flow[share, t % 2], frame.flow[share, (t + 1) % 2]
+        start, end = frame.place[i, t], frame.place[i, t + 1]
+        for l in range(frame.counts[i, t + 1]):
+            after[l] = 0.0
+        for l in range(frame.counts[i, t]):
+            if now[l] > 0.0:
+                at, row = actions * (start - origin + l), model.row[i] + actions * frame.cells[frame.first[i] + l]
+                for a in range(actions):
+                    mass = now[l] * policy[at + a]
+                    for e in range(model.pointer[row + a], model.pointer[row + a + 1]):
+                        after[local[model.index[e]]] += mass * model.probability[e]
+        for l in range(frame.counts[i, t + 1]):
+            change = after[l] - frame.occupancy[end + l]
+            worst = max(worst, abs(change))
+            frame.occupancy[end + l] = after[l] if alpha == 1.0 else frame.occupancy[end + l] + alpha * change
+    return worst
+
+
+# ------------------------------------------------------------------------------------------------------- all players
+@unit
+def sweep_players(frame, share):
+    """A share of a sweep: every ``shares``-th player."""
+    for i in range(share, frame.residual.size, frame.shares):
+        backward(frame, share, i)
+        frame.residual[i] = forward(frame, share, i)
+
+
+@unit
+def play_uniformly(frame, share):
+    """Occupancies of uniform policies, of every ``shares``-th player."""
+    model = frame.model
+    for i in range(share, frame.residual.size, frame.shares):
+        number(frame, share, i)
+        actions, policy = model.actions[i], frame.policy[share]
+        for t in range(frame.horizon):
+            for l in range(frame.counts[i, t]):
+                row = model.row[i] + actions * frame.cells[frame.first[i] + l]
+                at, count = actions * (frame.place[i, t] - frame.place[i, 0] + l), 0
+                for a in range(actions):
+                    count += 1 if model.pointer[row + a] < model.pointer[row + a + 1] else 0
+                for a in range(actions):
+                    policy[at + a] = 1.0 / count if model.pointer[row + a] < model.pointer[row + a + 1] else 0.0
+        forward(frame, share, i)
+
+
+@unit
+def sum_crowd(frame, share):
+    """A share of W^t = sum_j mu_j O_j^t: every ``shares``-th step, player after player."""
+    before = frame.before[share]
+    for t in range(share, frame.horizon + 1, frame.shares):
+        row = frame.crowd[t]
+        for x in range(row.size):
+            before[x] = row[x]
+            row[x] = 0.0
+        for j in range(frame.weight.size):
+            weight, start, first = frame.weight[j], frame.place[j, t], frame.first[j]
+            if weight != 0.0:
+                for l in range(frame.counts[j, t]):
+                    row[frame.cells[first + l]] += weight * frame.occupancy[start + l]
+        moved, apart = 0.0, 0.0
+        for x in range(row.size):
+            moved = max(moved, abs(row[x] - before[x]))
+            apart = max(apart, abs(row[x] - frame.kept[t, x]))
+        frame.moved[t], frame.apart[t] = moved, apart
+        gather(frame.psi, frame, t)
+
+
+class Sweeping(NamedTuple):
+    """Both halves of a sweep, each as one call; crowd, kept, moved, apart, residual, fault as in :class:`Sweep`.
+
+    count (4,): sweeps made; sweeps since W was kept and after how many it is kept again (Brent 1980); period of a cycle
+    found (3,): residual of the last sweep; tolerance; largest change of W since it was kept
+    """
+
+    players: Any
+    crowds: Any
+    crowd: Any
+    kept: Any
+    moved: Any
+    apart: Any
+    residual: Any
+    fault: Any
+    count: Any
+    found: Any
+
+
+@inlined
+def _largest(row):
+    """Largest entry of a row that holds none below 0."""
+    top = 0.0
+    for value in row:
+        top = max(top, value)
+    return top
+
+
+@unit
+def sweeps(frame, most):
+    """Up to ``most`` sweeps, until all changes are within the tolerance, W cycles, or Psi is no number."""
+    count, found = frame.count, frame.found
+    for _ in range(most):
+        call(frame.players, (0,))
+        call(frame.crowds, (0,))
+        count[0] += 1
+        count[1] += 1
+        found[0] = _largest(frame.residual)
+        found[2] = max(found[2], _largest(frame.moved))
+        for share in range(frame.fault.shape[0]):
+            if frame.fault[share, 0] != 0:
+                return
+        if found[0] <= found[1]:
+            return
+        if count[1] > 1 and _largest(frame.apart) <= RETURNED * found[2]:
+            count[3] = count[1]
+            return
+        if count[1] == count[2]:
+            count[1], count[2], found[2] = 0, 2 * count[2], 0.0
+            for t in range(frame.crowd.shape[0]):
+                for x in range(frame.crowd.shape[1]):
+                    frame.kept[t, x] = frame.crowd[t, x]
+
+
+# ---------------------------------------------------------------------------------------------- where a player can be
+@kernel
+def reach(model, i, counts, cells, seen):
+    """Cells that player i can be in, in the order in which it first can; ``cells`` holds the first counts[0] of them.
+
+    counts (D + 1,): how many of them by step t; filled from t = 1   cells (X,) int32   seen (X,): all False
+    """
+    found, actions = counts[0], model.actions[i]
+    for l in range(found):
+        seen[cells[l]] = True
+    done = 0
+    for t in range(1, counts.size):
+        until = found
+        for l in range(done, until):
+            row = model.row[i] + actions * cells[l]
+            for e in range(model.pointer[row], model.pointer[row + actions]):
+                if not seen[model.index[e]]:
+                    seen[model.index[e]] = True
+                    cells[found] = model.index[e]
+                    found += 1
+        done = until
+        counts[t] = found
