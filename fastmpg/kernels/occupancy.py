@@ -18,6 +18,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..machine import attach, call, inlined, kernel, method, unit
+from ..machine.vectors import LANES, broadcast, load, store
 from .elementary import exp
 
 MEAN, SOFTMAX, MAX = 0, 1, 2  # what a state is worth: sum_a pi Q, (1 / beta) log sum_a exp(beta Q), max_a Q
@@ -59,7 +60,8 @@ class Sweep(NamedTuple):
     kind: what a state is worth   charged: whether V^D holds Psi(O^T)   alpha: share of the new occupancies
     policy (shares, P): pi_i^t(a | x) of the player at work at [A (place[i, t] - place[i, 0]) + A l + a], x its cell l
     q: the same of Q_i^t, and values: V_i^t(x) at [place[i, t] - place[i, 0] + l], for t <= D, where ``keep``
-    value, flow (shares, 2, L): rows of two steps   local (shares, X) int32: where a cell is among the player's own
+    gaps (shares, A L): Q - max Q of a step   value, flow (shares, 2, L): rows of two steps
+    local (shares, X) int32: where a cell is among the player's own
     before (shares, X)   fault (shares, 4): where Psi is no number, [1, i, t, x]
     residual (M,): largest change of a player's occupancies in the last sweep, before ``alpha``
     paths (runs, M, T + 1) int32, key (2,): of what is played   score (M,)
@@ -88,6 +90,7 @@ class Sweep(NamedTuple):
     policy: Any
     q: Any
     values: Any
+    gaps: Any
     value: Any
     flow: Any
     local: Any
@@ -145,13 +148,6 @@ def psi_of(frame, share, i, t, x, own):
     return level
 
 
-@inlined
-def stage_reward(model, i, x, a):
-    """R_i(x, a)."""
-    width = model.reward_width[i]
-    return model.reward[model.reward_at[i] + x * width + (a if width > 1 else 0)]
-
-
 @kernel
 def number(frame, share, i):
     """local[x] <- where cell x is among player i's own."""
@@ -172,49 +168,86 @@ def terminal(frame, share, i, now):
 
 
 @kernel
+def _action_values(frame, share, i, t, after, now, q):
+    """q <- Q_i^t less its maximum over a, and now <- that maximum, for the cells of step t.
+
+    after (L,): V_i^{t+1}   now (L,)   q (counts[i, t], A)
+    """
+    model, local = frame.model, frame.local[share]
+    pointer, index, probability, width = model.pointer, model.index, model.probability, model.reward_width[i]
+    own, first = frame.place[i, t], frame.first[i]
+    for l in range(q.shape[0]):
+        x = frame.cells[first + l]
+        level = psi_of(frame, share, i, t, x, frame.occupancy[own + l])
+        if width == 1:
+            level += model.reward[model.reward_at[i] + x]
+        row, top = model.row[i] + q.shape[1] * x, -math.inf
+        low = pointer[row]
+        for a in range(q.shape[1]):
+            high, found = pointer[row + a + 1], -math.inf
+            if low < high:
+                found = level
+                if width > 1:
+                    found += model.reward[model.reward_at[i] + x * width + a]
+                for e in range(low, high):
+                    found += probability[e] * after[local[index[e]]]
+                top = max(top, found)
+            q[l, a], low = found, high
+        if frame.keep:
+            for a in range(q.shape[1]):
+                frame.q[share, q.shape[1] * (own - frame.place[i, 0] + l) + a] = q[l, a]
+        now[l] = top
+        for a in range(q.shape[1]):
+            q[l, a] -= top
+
+
+@inlined
+def _exponentials(beta, q, out):
+    """out <- exp(beta q), eight at a time.    q, out (n,)"""
+    whole = q.size - q.size % LANES
+    for c in range(0, whole, LANES):
+        store(out, c, exp(load(q, c) * broadcast(beta)))
+    for c in range(whole, q.size):
+        out[c] = exp(q[c] * beta)
+
+
+@kernel
+def _weigh(kind, beta, q, policy, now):
+    """policy <- its rows divided by their sums, and now <- V_i^t.
+
+    q (n, A): less its maximum over a   policy (n, A): exp(beta q)   now (n,): the maximum
+    """
+    for l in range(now.size):
+        total, mean = 0.0, 0.0
+        for a in range(q.shape[1]):
+            total += policy[l, a]
+            mean += policy[l, a] * max(q[l, a], -HUGE)  # what cannot be taken has weight 0
+        scale = 1.0 / total
+        for a in range(q.shape[1]):
+            policy[l, a] *= scale
+        if kind == MEAN:
+            now[l] += mean * scale
+        elif kind == SOFTMAX:
+            now[l] += math.log(total) / beta
+
+
+@kernel
 def backward(frame, share, i):
     """Q_i^t and pi_i^t of player i for t = D - 1 .. 0 against the occupancies of the others as they are."""
-    model, beta, actions = frame.model, frame.beta, frame.model.actions[i]
-    local, policy, origin = frame.local[share], frame.policy[share], frame.place[i, 0]
+    actions, origin = frame.model.actions[i], frame.place[i, 0]
     number(frame, share, i)
     terminal(frame, share, i, frame.value[share, frame.decisions % 2])
     for t in range(frame.decisions - 1, -1, -1):
         now, after = frame.value[share, t % 2], frame.value[share, (t + 1) % 2]
-        start = frame.place[i, t]
-        for l in range(frame.counts[i, t]):
-            x = frame.cells[frame.first[i] + l]
-            level = psi_of(frame, share, i, t, x, frame.occupancy[start + l])
-            at, row, top = actions * (start - origin + l), model.row[i] + actions * x, -math.inf
-            for a in range(actions):
-                low, high = model.pointer[row + a], model.pointer[row + a + 1]
-                found = -math.inf
-                if low < high:
-                    found = level + stage_reward(model, i, x, a)
-                    for e in range(low, high):
-                        found += model.probability[e] * after[local[model.index[e]]]
-                    top = max(top, found)
-                policy[at + a] = found
-            total, mean = 0.0, 0.0
-            for a in range(actions):
-                found = policy[at + a]
-                if frame.keep:
-                    frame.q[share, at + a] = found
-                share_of = exp(beta * (found - top))
-                if share_of > 0.0:
-                    mean += share_of * (found - top)
-                total += share_of
-                policy[at + a] = share_of
-            for a in range(actions):
-                policy[at + a] /= total
-            if frame.kind == MEAN:
-                now[l] = top + mean / total
-            elif frame.kind == SOFTMAX:
-                now[l] = top + math.log(total) / beta
-            else:
-                now[l] = top
+        count, at = frame.counts[i, t], actions * (frame.place[i, t] - origin)
+        flat, policy = frame.gaps[share, :actions * count], frame.policy[share, at:at + actions * count]
+        shape = (count, actions)
+        _action_values(frame, share, i, t, after, now, flat.reshape(shape))
+        _exponentials(frame.beta, flat, policy)
+        _weigh(frame.kind, frame.beta, flat.reshape(shape), policy.reshape(shape), now[:count])
         if frame.keep:
-            for l in range(frame.counts[i, t]):
-                frame.values[share, start - origin + l] = now[l]
+            for l in range(count):
+                frame.values[share, frame.place[i, t] - origin + l] = now[l]
 
 
 @kernel
@@ -345,27 +378,3 @@ def sweeps(frame, most):
             for t in range(frame.crowd.shape[0]):
                 for x in range(frame.crowd.shape[1]):
                     frame.kept[t, x] = frame.crowd[t, x]
-
-
-# ---------------------------------------------------------------------------------------------- where a player can be
-@kernel
-def reach(model, i, counts, cells, seen):
-    """Cells that player i can be in, in the order in which it first can; ``cells`` holds the first counts[0] of them.
-
-    counts (D + 1,): how many of them by step t; filled from t = 1   cells (X,) int32   seen (X,): all False
-    """
-    found, actions = counts[0], model.actions[i]
-    for l in range(found):
-        seen[cells[l]] = True
-    done = 0
-    for t in range(1, counts.size):
-        until = found
-        for l in range(done, until):
-            row = model.row[i] + actions * cells[l]
-            for e in range(model.pointer[row], model.pointer[row + actions]):
-                if not seen[model.index[e]]:
-                    seen[model.index[e]] = True
-                    cells[found] = model.index[e]
-                    found += 1
-        done = until
-        counts[t] = found

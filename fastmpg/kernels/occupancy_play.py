@@ -1,4 +1,4 @@
-"""What solutions of occupancy games are for: tables of one player, expected payoffs, likely and sampled paths.
+"""Around the sweeps of occupancy games: where players can be; then tables of one, payoffs, likely and sampled paths.
 
 A solution is what players do against the occupancies that :mod:`.occupancy` has settled; each player's policy is found
 again when it is asked for, as no machine holds the policies of a thousand players at once.
@@ -6,9 +6,32 @@ again when it is asked for, as no machine holds the policies of a thousand playe
 
 import numpy as np
 
-from ..machine import inlined, unit
-from .occupancy import backward, psi_of, stage_reward, terminal
+from ..machine import inlined, kernel, unit
+from .occupancy import backward, psi_of, terminal
 from .rng import ACTIONS, START, pair
+
+
+@kernel
+def reach(model, i, counts, cells, seen):
+    """Cells that player i can be in, in the order in which it first can; ``cells`` holds the first counts[0] of them.
+
+    counts (D + 1,): how many of them by step t; filled from t = 1   cells (X,) int32   seen (X,): all False
+    """
+    found, actions = counts[0], model.actions[i]
+    for l in range(found):
+        seen[cells[l]] = True
+    done = 0
+    for t in range(1, counts.size):
+        until = found
+        for l in range(done, until):
+            row = model.row[i] + actions * cells[l]
+            for e in range(model.pointer[row], model.pointer[row + actions]):
+                if not seen[model.index[e]]:
+                    seen[model.index[e]] = True
+                    cells[found] = model.index[e]
+                    found += 1
+        done = until
+        counts[t] = found
 
 
 @unit
@@ -19,6 +42,13 @@ def write_tables(frame, i):
     terminal(frame, 0, i, frame.value[0, last % 2])
     for l in range(frame.counts[i, last]):
         frame.values[0, frame.place[i, last] - frame.place[i, 0] + l] = frame.value[0, last % 2, l]
+
+
+@inlined
+def stage_reward(model, i, x, a):
+    """R_i(x, a)."""
+    width = model.reward_width[i]
+    return model.reward[model.reward_at[i] + x * width + (a if width > 1 else 0)]
 
 
 @unit

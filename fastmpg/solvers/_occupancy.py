@@ -75,7 +75,8 @@ class OccupancySolution:
         What is kept.
     """
 
-    def __init__(self, game: OccupancyGame, plan: OccupancyPlan, sweep: Sweep, counts: NDArray[np.int64], found: Float) -> None:
+    def __init__(self, game: OccupancyGame, plan: OccupancyPlan, sweep: Sweep, counts: NDArray[np.int64],
+                 found: Float) -> None:
         self.game, self._plan, self._sweep = game, plan, sweep
         self.horizon, self.beta, self.value_kind, self.alpha, self.terminal, self.tol = plan
         self.decisions = plan.decisions
@@ -129,7 +130,8 @@ class OccupancySolution:
             cells=np.arange(x, dtype=np.int32), first=np.zeros(m, np.int64), place=place,
             counts=np.full((m, steps + 1), x), occupancy=self.occupancy(i).reshape(-1), keep=True, shares=1,
             policy=np.zeros((1, steps * x * a)), q=np.zeros((1, steps * x * a)), values=values,
-            value=np.zeros((1, 2, x)), local=np.zeros((1, x), np.int32), fault=np.zeros((1, 4), np.int64),
+            gaps=np.zeros((1, x * a)), value=np.zeros((1, 2, x)), local=np.zeros((1, x), np.int32),
+            fault=np.zeros((1, 4), np.int64),
             psi=game.interaction(self.horizon, 1) if game.has_weights else self._sweep.psi)
         write_tables.bind(whole)(i)
         shape = (steps, x, a)
@@ -216,7 +218,7 @@ class OccupancySolution:
         """
         count = _check.integer(runs, "runs", low=1)
         need = 4 * count * self.game.num_players * (self.horizon + 1)
-        _check.budget(need, f"runs = {count}, with the paths of {self.game.num_players} players", "fewer runs would fit")
+        _check.budget(need, f"runs = {count} of {self.game.num_players} players", "fewer runs would fit")
         return self._paths(count, _check.seed_sequence(rng).generate_state(2).astype(np.uint64), True)
 
     def _paths(self, runs: int, key: Any, sampled: bool) -> NDArray[np.int32]:
@@ -228,5 +230,5 @@ class OccupancySolution:
 
     def __repr__(self) -> str:
         cycle = f" of {self.period}" if self.status == "cycle" else ""
-        return (f"<OccupancySolution: {self.status}{cycle} after {self.iterations} sweeps, residual {self.residual:.3g}, "
-                f"{self.game.num_players} players, {self.horizon} steps, value {self.value_kind!r}>")
+        return (f"<OccupancySolution: {self.status}{cycle} after {self.iterations} sweeps, residual "
+                f"{self.residual:.3g}, {self.game.num_players} players, {self.horizon} steps>")

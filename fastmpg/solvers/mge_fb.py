@@ -1,7 +1,8 @@
 """MGE-FB: forward-backward sweeps over players who meet through their occupancies alone.
 
     forward     O_i^{t+1}(y) = sum_{x, a} pi_i^t(a | x) P_i(y | x, a) O_i^t(x)
-    backward    Q_i^t(x, a) = R_i(x, a) + Psi_i(O_-i^t)(x) + sum_y P_i(y | x, a) V_i^{t+1}(y),  pi_i^t = softmax(beta Q_i^t)
+    backward    Q_i^t(x, a) = R_i(x, a) + Psi_i(O_-i^t)(x) + sum_y P_i(y | x, a) V_i^{t+1}(y),
+                pi_i^t = softmax(beta Q_i^t)
 
 until the occupancies stay. Etesami & Straehle (2020), Algorithm 3, equations (9)-(12). Time and memory are linear in
 players, states and steps: no joint state is formed. What is kept are the occupancies; policies and Q of a player follow
@@ -24,11 +25,11 @@ from ..kernels.occupancy import (
     Sweep,
     Sweeping,
     play_uniformly,
-    reach,
     sum_crowd,
     sweep_players,
     sweeps,
 )
+from ..kernels.occupancy_play import reach
 from ..machine import Held, fanned
 from ..models.occupancy.game import OccupancyGame
 from ._occupancy import INSTEAD, OccupancyPlan, OccupancyPlay, OccupancySolution
@@ -37,7 +38,7 @@ __all__ = ["OccupancyPlay", "OccupancySolution", "mge_fb"]
 
 KINDS = {"mean": MEAN, "softmax": SOFTMAX, "max": MAX}
 TERMINALS = ("with_psi", "plain", "extra_decision")
-PARALLEL_WORK = 20_000  # cells, steps and actions of a sweep (about 100 us) below which threads cost more than they bring
+PARALLEL_WORK = 20_000  # cells, steps and actions of a sweep (about 100 us) below which threads do not pay
 PATIENCE = 0.1  # seconds of sweeps between two chances for Ctrl-C
 
 
@@ -61,8 +62,8 @@ def _cones(game: OccupancyGame, plan: OccupancyPlan) -> tuple[NDArray[np.int32],
 def _prepared(game: OccupancyGame, plan: OccupancyPlan, max_bytes: int | None) -> Sweep:
     """A sweep from uniform policies, with O^0 in its place and nothing else."""
     m, x, steps = game.num_players, game.num_states, plan.horizon
-    _check.budget(12 * m * x + 24 * m * (steps + 2) + 16 * (steps + 1) * x, f"{m} players, {x} states and {steps} steps",
-                  INSTEAD, max_bytes)
+    _check.budget(12 * m * x + 24 * m * (steps + 2) + 16 * (steps + 1) * x,
+                  f"{m} players, {x} states and {steps} steps", INSTEAD, max_bytes)
     cells, first, counts = _cones(game, plan)
     sizes = counts[:, :steps + 1]
     place = np.zeros((m, plan.decisions + 2), np.int64)
@@ -75,10 +76,12 @@ def _prepared(game: OccupancyGame, plan: OccupancyPlan, max_bytes: int | None) -
     largest = int((sizes.sum(axis=1) * np.array(game.num_actions)).max())
     width = int(counts[:, -1].max())
     shares = min(machine.threads(), m) if entries * max(game.num_actions) > PARALLEL_WORK else 1
+    actions = max(game.num_actions)
     functional = 0 if game.has_weights else m * (x * (steps + 1) + shares)
-    need = 8 * (entries + 2 * (steps + 1) * x + shares * (largest + 4 * width + x + 4) + functional) + 4 * shares * x
-    _check.budget(need, f"{entries} occupancies, of {m} players in up to {width} of {x} states over {steps} steps, with "
-                  f"what {shares} threads need,", INSTEAD, max_bytes)
+    need = 8 * (entries + 2 * (steps + 1) * x + functional)
+    need += shares * (8 * (largest + (4 + actions) * width + x + 4) + 4 * x)
+    _check.budget(need, f"{entries} occupancies, of {m} players in up to {width} of {x} states over {steps} steps, "
+                  f"with room for {shares} threads,", INSTEAD, max_bytes)
     occupancy = np.zeros(entries)
     for i in range(m):
         law = 1.0 if game.starts.ndim == 1 else game.starts[i, cells[first[i]:first[i] + counts[i, 0]]]
@@ -90,7 +93,8 @@ def _prepared(game: OccupancyGame, plan: OccupancyPlan, max_bytes: int | None) -
         moved=row.copy(), apart=row.copy(), horizon=steps, decisions=plan.decisions, beta=plan.beta, alpha=plan.alpha,
         kind=KINDS[plan.value], charged=plan.terminal == "with_psi", keep=False, shares=shares,
         policy=np.zeros((shares, largest)), q=np.zeros((1, 1)), values=np.zeros((1, 1)),
-        value=np.zeros((shares, 2, width)), flow=np.zeros((shares, 2, width)), local=np.zeros((shares, x), np.int32),
+        gaps=np.zeros((shares, width * actions)), value=np.zeros((shares, 2, width)),
+        flow=np.zeros((shares, 2, width)), local=np.zeros((shares, x), np.int32),
         before=np.zeros((shares, x)), fault=np.zeros((shares, 4), np.int64), residual=np.zeros(m),
         paths=np.zeros((1, 1, 1), np.int32), key=np.zeros(2, np.uint64), score=np.zeros(m))
 
@@ -168,14 +172,16 @@ def mge_fb(game: OccupancyGame, horizon: int, beta: float = 1.0, *,
     Etesami & Straehle (2020), Algorithm 3. :func:`fastmpg.theory.occupancy_factor` says when it must settle.
     """
     if not isinstance(game, OccupancyGame):
-        raise TypeError(f"game must be a fastmpg.OccupancyGame, found {_check.shown(game)}; mge_fb forms no joint states")
+        raise TypeError(f"game must be a fastmpg.OccupancyGame, found {_check.shown(game)}")
     for name, given, allowed in (("value", value, tuple(KINDS)), ("terminal", terminal, TERMINALS)):
         if not isinstance(given, str) or given not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, found {_check.shown(given)}")
     if start is not None and not isinstance(start, OccupancySolution):
         raise TypeError(f"start must be a solution of mge_fb, found {_check.shown(start)}")
-    plan = OccupancyPlan(_check.integer(horizon, "horizon", low=1), _check.real(beta, "beta", 0.0, 1e100, open_low=True), value,
-                 _check.real(alpha, "alpha", 0.0, 1.0, open_low=True), terminal, _check.real(tol, "tol", 0.0, open_low=True))
+    plan = OccupancyPlan(
+        _check.integer(horizon, "horizon", low=1, high=10**9), _check.real(beta, "beta", 0.0, 1e100, open_low=True),
+        value, _check.real(alpha, "alpha", 0.0, 1.0, open_low=True), terminal,
+        _check.real(tol, "tol", 0.0, open_low=True))
     most = _check.integer(maxiter, "maxiter", low=1)
     if (plan.horizon + 2) * (float(np.abs(game.payoff_range()).max()) + float(np.abs(game.mu).sum())) > 1e150:
         raise ValueError("rewards, mu and horizon are too large: sums of rewards would overflow")
@@ -202,4 +208,4 @@ def _check_psi(sweep: Sweep) -> None:
     noted = sweep.fault[sweep.fault[:, 0] != 0]
     if noted.size:
         _, i, t, x = (int(each) for each in noted[0])
-        raise ValueError(f"psi must return finite numbers, found one that is not for player {i} in state {x} at step {t}")
+        raise ValueError(f"psi must return finite numbers, found another for player {i} in state {x} at step {t}")

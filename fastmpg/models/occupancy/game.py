@@ -124,10 +124,10 @@ class OccupancyGame:
         self.players = self._words(players, "players", m)
         rows = np.cumsum([0, *(each.states * each.actions for each in self._graphs)])
         pointers = [each.pointer[:-1] for each in self._graphs]
-        entries = np.cumsum([0, *(each.index.size for each in self._graphs)])
+        entries = np.cumsum([0, *(each.target.size for each in self._graphs)])
         self.model = OccupancyModel(
             pointer=np.concatenate([*(p + e for p, e in zip(pointers, entries, strict=False)), entries[-1:]]),
-            index=np.concatenate([each.index for each in self._graphs]),
+            index=np.concatenate([each.target for each in self._graphs]),
             probability=np.concatenate([each.probability for each in self._graphs]),
             row=rows[self._graph].astype(np.int64), actions=np.array(self.num_actions, np.int64), reward=reward.flat,
             reward_at=reward.at, reward_width=np.array([1 if table.ndim == 1 else table.shape[1]
@@ -149,9 +149,9 @@ class OccupancyGame:
     def _ends(self, final: Any, reward: _Tables) -> _Tables:
         """R_F of every player."""
         if final is None:
-            given = [table if table.ndim == 1 else None for table in reward.tables]
-            return _Tables([id(table) for table in given],
-                           lambda i: np.zeros(self.num_states) if given[i] is None else given[i])
+            zero = np.zeros(self.num_states)
+            given = [table if table.ndim == 1 else zero for table in reward.tables]
+            return _Tables([id(table) for table in given], lambda i: given[i])
         tables = _per_player(final, "final", self.num_players)
 
         def checked(i: int) -> Float:
@@ -271,6 +271,11 @@ class OccupancyGame:
         """Whether Psi is a function of sum_{j != i} mu_j O_j."""
         return self._psi is None or self._pooled
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether Psi_i is - sum_{j != i} mu_j O_j."""
+        return self._psi is None
+
     def interaction(self, horizon: int, shares: int) -> Any:
         """Psi as kernels take it (see kernels/occupancy.py), with room for ``shares`` threads of control.
 
@@ -345,8 +350,8 @@ def _graphs(transitions: Any, available: Any, m: int) -> tuple[list[Graph], list
                                    f"available[{i}]" if masks else "available"))
             if graphs[-1].states != graphs[0].states:
                 raise ValueError(f"transitions[{i}] must have as many states as those of player 0, {graphs[0].states}, "
-                                 f"found {graphs[-1].states}; states that a player never visits may stay where they are")
-            _check.budget(sum(g.pointer.nbytes + g.index.nbytes + g.probability.nbytes for g in graphs),
+                                 f"found {graphs[-1].states}; in states that it never visits a player may stay")
+            _check.budget(sum(g.pointer.nbytes + g.target.nbytes + g.probability.nbytes for g in graphs),
                           "transitions of all players", INSTEAD)
     return graphs, [found[id(each), id(mask)] for each, mask in zip(given, allowed, strict=True)]
 
@@ -355,8 +360,8 @@ def _reward(table: Any, graph: Graph, name: str) -> Float:
     """R_i (X,), or (X, A_i) with 0 where an action cannot be taken."""
     found = np.array(_check.read(table, name), np.float64)
     if found.shape not in ((graph.states,), (graph.states, graph.actions)):
-        raise ValueError(f"{name} must have shape (X,) = {(graph.states,)} or (X, A) = {(graph.states, graph.actions)}, "
-                         f"found {found.shape}")
+        raise ValueError(f"{name} must have shape (X,) = {(graph.states,)} or (X, A) = "
+                         f"{(graph.states, graph.actions)}, found {found.shape}")
     if found.ndim == 2:
         found[~graph.available] = 0.0
     return _check.array(found, name)

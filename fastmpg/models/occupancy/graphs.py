@@ -14,10 +14,10 @@ INSTEAD = "share a graph between players, or give integers (X, A) where moves ar
 
 
 class Graph(NamedTuple):
-    """pointer (X A + 1,), index, probability (E,) of rows x A + a; an action that cannot be taken has an empty row."""
+    """pointer (X A + 1,), target, probability (E,) of rows x A + a; an action that cannot be taken has an empty row."""
 
     pointer: NDArray[np.int64]
-    index: NDArray[np.int32]
+    target: NDArray[np.int32]
     probability: NDArray[np.float64]
     states: int
     actions: int
