@@ -49,7 +49,7 @@ def same(game, found, twin, tol=1e-10):
 def test_solutions_are_those_of_the_twin(value, terminal, alpha):
     for seed, more in ((0, {"players": 2}), (1, {}), (2, {"by_action": False}), (3, {"laws": True})):
         game = random_game(seed, **more)
-        found = mge_fb.mge_fb(game, 5, 1.3, value=value, terminal=terminal, alpha=alpha, tol=1e-13)
+        found = mge_fb(game, 5, 1.3, value=value, terminal=terminal, alpha=alpha, tol=1e-13)
         twin = naive.mge_fb(game, 5, 1.3, value=value, terminal=terminal, alpha=alpha)
         assert found.status == "settled" and found.residual <= 1e-13
         same(game, found, twin)
@@ -59,7 +59,7 @@ def test_sweeps_are_those_of_the_twin_one_by_one():
     """Also where they have not settled: the same numbers after one sweep, two, and five."""
     game = random_game(4, weight=8.0)
     for sweeps in (1, 2, 5):
-        found = mge_fb.mge_fb(game, 6, 2.0, maxiter=sweeps)
+        found = mge_fb(game, 6, 2.0, maxiter=sweeps)
         twin = naive.mge_fb(game, 6, 2.0, maxiter=sweeps)
         assert (found.status, found.iterations) == ("maxiter", sweeps)
         assert found.residual == pytest.approx(twin[5], abs=1e-12)
@@ -68,7 +68,7 @@ def test_sweeps_are_those_of_the_twin_one_by_one():
 
 def test_the_crowd_is_the_weighted_sum_of_occupancies():
     game = random_game(5)
-    found = mge_fb.mge_fb(game, 4)
+    found = mge_fb(game, 4)
     assert_allclose(found.crowd, sum(game.mu[j] * found.occupancy(j) for j in range(3)), atol=1e-15)
     assert not found.crowd.flags.writeable
     for i in range(3):
@@ -80,11 +80,11 @@ def test_scores_are_those_of_the_markov_game_of_joint_states():
     for seed, more in ((6, {"players": 2}), (7, {}), (8, {"laws": True, "by_action": False})):
         game = random_game(seed, **more)
         for value in KINDS:
-            found = mge_fb.mge_fb(game, 3, value=value)
+            found = mge_fb(game, 3, value=value)
             policies = [found.policy(i) for i in range(game.num_players)]
             assert_allclose(found.scores(), naive.collision_scores(game, policies, 3), atol=1e-9)
     starts = naive.laws(game)
-    found = mge_fb.mge_fb(game, 3)
+    found = mge_fb(game, 3)
     assert_allclose(found.scores(), [starts[i] @ found.value(i)[0] for i in range(3)], atol=1e-12)  # value "mean" is what is paid
 
 
@@ -104,14 +104,14 @@ def test_interactions_may_be_functions():
     game = random_game(9, psi=pooled, pooled=True)
     linear = naive.weighted(game)
     twin = naive.mge_fb(game, 4, psi=lambda i, o: -0.5 * linear(i, o) ** 2 - 0.1 * i)
-    same(game, mge_fb.mge_fb(game, 4, tol=1e-13), twin)
+    same(game, mge_fb(game, 4, tol=1e-13), twin)
     game = random_game(9, psi=functional)
 
     def psi(i, o):
         others = [(1 + j) * o[j] ** 2 for j in range(len(o)) if j != i]
         return -sum(others) / (1.0 + np.arange(4))
 
-    found = mge_fb.mge_fb(game, 4, tol=1e-13, terminal="extra_decision")
+    found = mge_fb(game, 4, tol=1e-13, terminal="extra_decision")
     same(game, found, naive.mge_fb(game, 4, psi=psi, terminal="extra_decision"))
     assert found.simulate(3, 0).shape == (3, 3, 5) and np.isfinite(found.scores()).all()
 
@@ -120,7 +120,7 @@ def test_a_function_of_weights_is_weights():
     given = random_game(10)
     game = fm.OccupancyGame([naive.transitions(given, i) for i in range(3)], [naive.rewards(given, i) for i in range(3)], given.starts,
                             mu=given.mu, psi=lambda player, state, crowd: -crowd)
-    one, other = mge_fb.mge_fb(given, 5), mge_fb.mge_fb(game, 5)
+    one, other = mge_fb(given, 5), mge_fb(game, 5)
     assert one.iterations == other.iterations
     for i in range(3):
         assert_allclose(one.q(i), other.q(i), atol=1e-13)
@@ -129,7 +129,7 @@ def test_a_function_of_weights_is_weights():
 def test_psi_that_is_no_number_is_refused():
     game = random_game(9, psi=lambda player, state, crowd: np.log(crowd - 1.0), pooled=True)
     with pytest.raises(ValueError, match=r"what psi returns must be a finite number|psi must return finite numbers, found another for player"):
-        mge_fb.mge_fb(game, 3)
+        mge_fb(game, 3)
     game = random_game(9, psi=lambda player, state, crowd: 1.0 / crowd if crowd > 0.0 else 0.0 * crowd / crowd if player > 5 else
                        np.inf if player == 1 and crowd > 0.1 else 0.0, pooled=True)
     with pytest.raises(TypeError, match="psi must be a function"):
@@ -177,13 +177,13 @@ def swap(weight, **more):
 
 
 def test_a_cycle_is_told_with_its_residual():
-    game = swap(30.0)
+    game = swap(8.0)
     found = fm.solvers.mge_fb(game, 2, 4.0)
     assert found.status == "cycle" and found.period == 2 and found.residual > 0.5 and "cycle of 2" in repr(found)
     assert found.iterations < 200
-    damped = fm.solvers.mge_fb(game, 2, 4.0, alpha=0.1)
+    damped = fm.solvers.mge_fb(game, 2, 4.0, alpha=0.05)
     assert damped.status == "settled" and damped.period == 0
-    same(game, damped, naive.mge_fb(game, 2, 4.0, alpha=0.1), 1e-8)
+    same(game, damped, naive.mge_fb(game, 2, 4.0, alpha=0.05), 1e-8)
 
 
 def test_slow_convergence_is_no_cycle():
@@ -244,7 +244,7 @@ def test_players_hold_what_they_can_reach():
     assert_allclose(found.occupancy(999).sum(axis=1), 1.0)
     with pytest.raises(MemoryError, match=r"occupancies, of 1000 players.*shorter horizon"):
         fm.solvers.mge_fb(game, 8, max_bytes=2 * 10**6)
-    with pytest.raises(MemoryError, match=r"players, 10000 states and 1000000000 steps"):
+    with pytest.raises(MemoryError, match=r"1000 players, 10000 states and 1000000000 steps"):
         fm.solvers.mge_fb(game, 10**9)
 
 

@@ -6,6 +6,7 @@ from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .distancing import safe_distancing as safe_distancing
+    from .driving import driving as driving
     from .matrix import sun2023_potential as sun2023_potential
     from .matrix import zhang_3player as zhang_3player
     from .matrix import zhang_3x2 as zhang_3x2

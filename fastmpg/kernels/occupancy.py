@@ -52,7 +52,7 @@ class OccupancyModel(NamedTuple):
 class Sweep(NamedTuple):
     """What sweeps need: a game, a horizon of T steps with D decisions, and room for ``shares`` threads of control.
 
-    psi: the interaction   weight (M,): mu
+    felt: what fills ``level`` (shares, L), see :func:`feel`, for a player and a step   weight (M,): mu
     cells (C,) int32, first (M,): a player's cells begin at cells[first[i]]   counts (M, D + 1)
     place (M, D + 2): occupancies of step t begin at occupancy[place[i, t]], for t <= T
     occupancy: O, see above   crowd (T + 1, X): W   kept (T + 1, X): W of an earlier sweep
@@ -62,13 +62,13 @@ class Sweep(NamedTuple):
     q: the same of Q_i^t, and values: V_i^t(x) at [place[i, t] - place[i, 0] + l], for t <= D, where ``keep``
     gaps (shares, A L): Q - max Q of a step   value, flow (shares, 2, L): rows of two steps
     local (shares, X) int32: where a cell is among the player's own
-    before (shares, X)   fault (shares, 4): where Psi is no number, [1, i, t, x]
+    before (shares, X)   everyone: see :class:`Felt`
     residual (M,): largest change of a player's occupancies in the last sweep, before ``alpha``
     paths (runs, M, T + 1) int32, key (2,): of what is played   score (M,)
     """
 
     model: Any
-    psi: Any
+    felt: Any
     weight: Any
     cells: Any
     first: Any
@@ -95,7 +95,8 @@ class Sweep(NamedTuple):
     flow: Any
     local: Any
     before: Any
-    fault: Any
+    everyone: Any
+    level: Any
     residual: Any
     paths: Any
     key: Any
@@ -103,19 +104,35 @@ class Sweep(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------------ interactions
-@kernel
-def _nothing(psi, frame, t):
-    """An interaction that needs no more than W gathers nothing."""
+class Felt(NamedTuple):
+    """What players feel of one another, besides what :class:`Sweep` says of the fields of the same name.
+
+    psi: the interaction   level (shares, L): Psi_i(O_-i^t)(x) of the player and the step at work
+    everyone (T + 1, X, M): O_j^t(x), and others (shares, M), of interactions that are functions of all; else empty
+    fault (shares, 4): where Psi is no number, [1, i, t, x]
+    """
+
+    psi: Any
+    weight: Any
+    cells: Any
+    first: Any
+    counts: Any
+    place: Any
+    occupancy: Any
+    crowd: Any
+    everyone: Any
+    others: Any
+    level: Any
+    fault: Any
 
 
 interaction = method("interaction")  # Psi_i(O_-i^t)(x), from W^t(x) and the player's own O_i^t(x)
-gather = method("gather", default=_nothing)  # what else it needs of step t, after every sweep
 
 
 @inlined
-def _weighted(psi, frame, share, i, t, x, own):
+def _weighted(psi, felt, share, i, t, x, own):
     """- sum_{j != i} mu_j O_j^t(x)."""
-    return frame.weight[i] * own - frame.crowd[t, x]
+    return felt.weight[i] * own - felt.crowd[t, x]
 
 
 @attach(interaction=_weighted)
@@ -125,10 +142,23 @@ class Weighted(NamedTuple):
     players: int
 
 
+@unit
+def feel(felt, share, i, t):
+    """level <- Psi_i(O_-i^t)(x) for the cells of player i at step t; what is no number is noted, and 0."""
+    start, first = felt.place[i, t], felt.first[i]
+    for l in range(felt.counts[i, t]):
+        x = felt.cells[first + l]
+        level = interaction(felt.psi, felt, share, i, t, x, felt.occupancy[start + l])
+        if not abs(level) <= HUGE:
+            felt.fault[share, 0], felt.fault[share, 1], felt.fault[share, 2], felt.fault[share, 3] = 1, i, t, x
+            level = 0.0
+        felt.level[share, l] = level
+
+
 @kernel
-def gather_everyone(psi, frame, t):
+def _gather(frame, t):
     """everyone[t, x, j] = O_j^t(x), 0 where j cannot be.    everyone (T + 1, X, M)"""
-    everyone = psi.everyone
+    everyone = frame.everyone
     for x in range(everyone.shape[1]):
         for j in range(everyone.shape[2]):
             everyone[t, x, j] = 0.0
@@ -138,16 +168,6 @@ def gather_everyone(psi, frame, t):
 
 
 # ------------------------------------------------------------------------------------------------------- one player
-@inlined
-def psi_of(frame, share, i, t, x, own):
-    """Psi_i(O_-i^t)(x); what is no number is noted, and 0."""
-    level = interaction(frame.psi, frame, share, i, t, x, own)
-    if not abs(level) <= HUGE:
-        frame.fault[share, 0], frame.fault[share, 1], frame.fault[share, 2], frame.fault[share, 3] = 1, i, t, x
-        level = 0.0
-    return level
-
-
 @kernel
 def number(frame, share, i):
     """local[x] <- where cell x is among player i's own."""
@@ -160,11 +180,12 @@ def number(frame, share, i):
 def terminal(frame, share, i, now):
     """now[l] <- V_i^D(x), R_F,i(x) and, where it is charged, Psi_i(O_-i^T)(x).    now (L,)"""
     model, last = frame.model, frame.decisions
+    if frame.charged:
+        call(frame.felt, (share, i, last))
     for l in range(frame.counts[i, last]):
-        x = frame.cells[frame.first[i] + l]
-        now[l] = model.final[model.final_at[i] + x]
+        now[l] = model.final[model.final_at[i] + frame.cells[frame.first[i] + l]]
         if frame.charged:
-            now[l] += psi_of(frame, share, i, frame.horizon, x, frame.occupancy[frame.place[i, frame.horizon] + l])
+            now[l] += frame.level[share, l]
 
 
 @kernel
@@ -176,9 +197,10 @@ def _action_values(frame, share, i, t, after, now, q):
     model, local = frame.model, frame.local[share]
     pointer, index, probability, width = model.pointer, model.index, model.probability, model.reward_width[i]
     own, first = frame.place[i, t], frame.first[i]
+    call(frame.felt, (share, i, t))
     for l in range(q.shape[0]):
         x = frame.cells[first + l]
-        level = psi_of(frame, share, i, t, x, frame.occupancy[own + l])
+        level = frame.level[share, l]
         if width == 1:
             level += model.reward[model.reward_at[i] + x]
         row, top = model.row[i] + q.shape[1] * x, -math.inf
@@ -236,8 +258,12 @@ def backward(frame, share, i):
     """Q_i^t and pi_i^t of player i for t = D - 1 .. 0 against the occupancies of the others as they are."""
     actions, origin = frame.model.actions[i], frame.place[i, 0]
     number(frame, share, i)
-    terminal(frame, share, i, frame.value[share, frame.decisions % 2])
-    for t in range(frame.decisions - 1, -1, -1):
+    last = frame.decisions
+    terminal(frame, share, i, frame.value[share, last % 2])
+    if frame.keep:
+        for l in range(frame.counts[i, last]):
+            frame.values[share, frame.place[i, last] - origin + l] = frame.value[share, last % 2, l]
+    for t in range(last - 1, -1, -1):
         now, after = frame.value[share, t % 2], frame.value[share, (t + 1) % 2]
         count, at = frame.counts[i, t], actions * (frame.place[i, t] - origin)
         flat, policy = frame.gaps[share, :actions * count], frame.policy[share, at:at + actions * count]
@@ -287,24 +313,6 @@ def sweep_players(frame, share):
 
 
 @unit
-def play_uniformly(frame, share):
-    """Occupancies of uniform policies, of every ``shares``-th player."""
-    model = frame.model
-    for i in range(share, frame.residual.size, frame.shares):
-        number(frame, share, i)
-        actions, policy = model.actions[i], frame.policy[share]
-        for t in range(frame.horizon):
-            for l in range(frame.counts[i, t]):
-                row = model.row[i] + actions * frame.cells[frame.first[i] + l]
-                at, count = actions * (frame.place[i, t] - frame.place[i, 0] + l), 0
-                for a in range(actions):
-                    count += 1 if model.pointer[row + a] < model.pointer[row + a + 1] else 0
-                for a in range(actions):
-                    policy[at + a] = 1.0 / count if model.pointer[row + a] < model.pointer[row + a + 1] else 0.0
-        forward(frame, share, i)
-
-
-@unit
 def sum_crowd(frame, share):
     """A share of W^t = sum_j mu_j O_j^t: every ``shares``-th step, player after player."""
     before = frame.before[share]
@@ -323,7 +331,8 @@ def sum_crowd(frame, share):
             moved = max(moved, abs(row[x] - before[x]))
             apart = max(apart, abs(row[x] - frame.kept[t, x]))
         frame.moved[t], frame.apart[t] = moved, apart
-        gather(frame.psi, frame, t)
+        if frame.everyone.size > 0:
+            _gather(frame, t)
 
 
 class Sweeping(NamedTuple):

@@ -1,4 +1,4 @@
-"""Around the sweeps of occupancy games: where players can be; then tables of one, payoffs, likely and sampled paths.
+"""Around the sweeps of occupancy games: where players can be, uniform play; tables of one, payoffs, paths of all.
 
 A solution is what players do against the occupancies that :mod:`.occupancy` has settled; each player's policy is found
 again when it is asked for, as no machine holds the policies of a thousand players at once.
@@ -6,8 +6,8 @@ again when it is asked for, as no machine holds the policies of a thousand playe
 
 import numpy as np
 
-from ..machine import inlined, kernel, unit
-from .occupancy import backward, psi_of, terminal
+from ..machine import call, inlined, kernel, unit
+from .occupancy import backward, forward, number, terminal
 from .rng import ACTIONS, START, pair
 
 
@@ -35,13 +35,27 @@ def reach(model, i, counts, cells, seen):
 
 
 @unit
+def play_uniformly(frame, share):
+    """Occupancies of uniform policies, of every ``shares``-th player."""
+    model = frame.model
+    for i in range(share, frame.residual.size, frame.shares):
+        number(frame, share, i)
+        actions, policy = model.actions[i], frame.policy[share]
+        for t in range(frame.horizon):
+            for l in range(frame.counts[i, t]):
+                row = model.row[i] + actions * frame.cells[frame.first[i] + l]
+                at, count = actions * (frame.place[i, t] - frame.place[i, 0] + l), 0
+                for a in range(actions):
+                    count += 1 if model.pointer[row + a] < model.pointer[row + a + 1] else 0
+                for a in range(actions):
+                    policy[at + a] = 1.0 / count if model.pointer[row + a] < model.pointer[row + a + 1] else 0.0
+        forward(frame, share, i)
+
+
+@unit
 def write_tables(frame, i):
     """Q_i^t, pi_i^t and V_i^t of one player, on share 0 of a frame that keeps them."""
     backward(frame, 0, i)
-    last = frame.decisions
-    terminal(frame, 0, i, frame.value[0, last % 2])
-    for l in range(frame.counts[i, last]):
-        frame.values[0, frame.place[i, last] - frame.place[i, 0] + l] = frame.value[0, last % 2, l]
 
 
 @inlined
@@ -62,10 +76,11 @@ def write_scores(frame, share):
         for t in range(frame.decisions - 1, -1, -1):
             now, after = frame.value[share, t % 2], frame.value[share, (t + 1) % 2]
             start = frame.place[i, t]
+            call(frame.felt, (share, i, t))
             for l in range(frame.counts[i, t]):
                 x = frame.cells[frame.first[i] + l]
                 row, at = model.row[i] + actions * x, actions * (start - frame.place[i, 0] + l)
-                now[l] = psi_of(frame, share, i, t, x, frame.occupancy[start + l])
+                now[l] = frame.level[share, l]
                 for a in range(actions):
                     if policy[at + a] > 0.0:
                         now[l] += policy[at + a] * stage_reward(model, i, x, a)

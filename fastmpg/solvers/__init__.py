@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from ._occupancy import OccupancyPlay as OccupancyPlay
+    from ._occupancy import OccupancySolution as OccupancySolution
+    from .mge_fb import mge_fb as mge_fb
     from .round_robin import RoundRobin as RoundRobin
     from .round_robin import round_robin as round_robin
 

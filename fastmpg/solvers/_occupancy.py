@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _check, machine
 from .._check import Float
-from ..kernels.occupancy import Sweep
+from ..kernels.occupancy import Felt, Sweep, feel
 from ..kernels.occupancy_play import write_paths, write_scores, write_tables
 from ..machine import fanned
 from ..models.occupancy.game import OccupancyGame
@@ -75,9 +75,9 @@ class OccupancySolution:
         What is kept.
     """
 
-    def __init__(self, game: OccupancyGame, plan: OccupancyPlan, sweep: Sweep, counts: NDArray[np.int64],
-                 found: Float) -> None:
-        self.game, self._plan, self._sweep = game, plan, sweep
+    def __init__(self, game: OccupancyGame, plan: OccupancyPlan, felt: Felt, sweep: Sweep,
+                 counts: NDArray[np.int64], found: Float) -> None:
+        self.game, self._felt, self._sweep = game, felt, sweep
         self.horizon, self.beta, self.value_kind, self.alpha, self.terminal, self.tol = plan
         self.decisions = plan.decisions
         self.iterations, self.period, self.residual = int(counts[0]), int(counts[3]), float(found[0])
@@ -124,15 +124,16 @@ class OccupancySolution:
         i, game = _check.player(player, self.game.num_players), self.game
         m, x, a, steps = game.num_players, game.num_states, game.num_actions[i], self.decisions
         _check.budget(8 * x * (2 * steps * a + 2 * steps + 8), f"the tables of player {i}", INSTEAD)
-        place = np.tile(np.arange(steps + 2) * x, (m, 1))
-        values = np.zeros((1, (steps + 1) * x))
+        values, occupancy = np.zeros((1, (steps + 1) * x)), self.occupancy(i).reshape(-1)
+        everywhere: dict[str, Any] = {
+            "cells": np.arange(x, dtype=np.int32), "first": np.zeros(m, np.int64), "occupancy": occupancy,
+            "place": np.tile(np.arange(steps + 2) * x, (m, 1)), "counts": np.full((m, steps + 1), x),
+            "level": np.zeros((1, x))}
+        felt = self._felt._replace(fault=np.zeros((1, 4), np.int64), **everywhere)
         whole = self._sweep._replace(
-            cells=np.arange(x, dtype=np.int32), first=np.zeros(m, np.int64), place=place,
-            counts=np.full((m, steps + 1), x), occupancy=self.occupancy(i).reshape(-1), keep=True, shares=1,
-            policy=np.zeros((1, steps * x * a)), q=np.zeros((1, steps * x * a)), values=values,
-            gaps=np.zeros((1, x * a)), value=np.zeros((1, 2, x)), local=np.zeros((1, x), np.int32),
-            fault=np.zeros((1, 4), np.int64),
-            psi=game.interaction(self.horizon, 1) if game.has_weights else self._sweep.psi)
+            felt=feel.bind(felt), keep=True, shares=1, policy=np.zeros((1, steps * x * a)),
+            q=np.zeros((1, steps * x * a)), values=values, gaps=np.zeros((1, x * a)), value=np.zeros((1, 2, x)),
+            local=np.zeros((1, x), np.int32), **everywhere)
         write_tables.bind(whole)(i)
         shape = (steps, x, a)
         return whole.policy.reshape(shape), whole.q.reshape(shape), values.reshape(steps + 1, x)

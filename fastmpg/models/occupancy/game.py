@@ -110,7 +110,8 @@ class OccupancyGame:
         self.name = _check.text(name, "name")
         reward = _Tables([(id(table), g) for table, g in zip(tables, self._graph, strict=True)],
                          lambda i: _reward(tables[i], graphs[i], f"rewards[{i}]"))
-        ends = self._ends(final, reward)
+        same = final is None and all(table.ndim == 1 for table in reward.tables)
+        ends = reward if same else self._ends(final, reward)
         self.starts = self._begin(starts)
         self.mu = self._weights(mu, psi)
         self._psi = None if psi is None else _check.function(psi, "psi")
@@ -133,12 +134,19 @@ class OccupancyGame:
             reward_at=reward.at, reward_width=np.array([1 if table.ndim == 1 else table.shape[1]
                                                         for table in reward.tables], np.int64),
             final=ends.flat, final_at=ends.at)
+        self._freeze()
+
+    _frozen = False
+
+    def _freeze(self) -> None:
         for each in (*self.model, self.starts, self.mu, self.goals, self.layout):
             if each is not None:
                 each.flags.writeable = False
-        self._frozen = True
+        object.__setattr__(self, "_frozen", True)
 
-    _frozen = False
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._freeze()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._frozen and name != "name":
@@ -251,7 +259,7 @@ class OccupancyGame:
     @property
     def nbytes(self) -> int:
         """Bytes of the game's own tables."""
-        return int(sum(each.nbytes for each in (*self.model, self.starts, self.mu)))
+        return sum({id(each): int(each.nbytes) for each in (*self.model, self.starts, self.mu)}.values())
 
     def workspace_bytes(self, horizon: int = 100, threads: int = 1) -> int:
         """What :func:`fastmpg.solvers.mge_fb` would take if every player could be everywhere; it takes less.
@@ -276,24 +284,15 @@ class OccupancyGame:
         """Whether Psi_i is - sum_{j != i} mu_j O_j."""
         return self._psi is None
 
-    def interaction(self, horizon: int, shares: int) -> Any:
-        """Psi as kernels take it (see kernels/occupancy.py), with room for ``shares`` threads of control.
-
-        Parameters
-        ----------
-        horizon, shares : int
-        """
+    def interaction(self) -> Any:
+        """Psi as kernels take it, see kernels/occupancy.py."""
         if self._psi is None:
             return Weighted(self.num_players)
         psi = self._psi if hasattr(self._psi, "py_func") else user_kernel(self._psi)
-        everyone = np.zeros(self.num_players)
         with explaining(self._psi, "psi"):  # what cannot be compiled is told here, not from the middle of a sweep
-            found = psi(0, 0, 0.0 if self._pooled else everyone)
+            found = psi(0, 0, 0.0 if self._pooled else np.zeros(self.num_players))
         _check.real(found, "what psi returns")
-        if self._pooled:
-            return pooled(psi)(self.num_players)
-        return functional(psi)(np.zeros((horizon + 1, self.num_states, self.num_players)),
-                               np.zeros((shares, self.num_players)))
+        return (pooled if self._pooled else functional)(psi)(self.num_players)
 
     def _parts(self) -> Any:
         return (*self.model, self.starts, self.mu, self._psi, self._pooled)

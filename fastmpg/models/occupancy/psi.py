@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...kernels.occupancy import gather_everyone
 from ...machine import attach, user_kernel
 
 
@@ -12,9 +11,9 @@ def pooled(psi: Any) -> Any:
     """The class of an interaction that is a compiled function of sum_{j != i} mu_j O_j^t(x)."""
 
     @user_kernel
-    def interaction(self, frame, share, i, t, x, own):
+    def interaction(self, felt, share, i, t, x, own):
         """psi(i, x, sum_{j != i} mu_j O_j^t(x))."""
-        return float(psi(i, x, frame.crowd[t, x] - frame.weight[i] * own))
+        return float(psi(i, x, felt.crowd[t, x] - felt.weight[i] * own))
 
     @attach(interaction=interaction)
     class PooledPsi(NamedTuple):
@@ -25,24 +24,20 @@ def pooled(psi: Any) -> Any:
 
 
 def functional(psi: Any) -> Any:
-    """The class of an interaction that is a compiled function of all O_j^t(x).
-
-    everyone (T + 1, X, M): O_j^t(x)   others (shares, M): what the function is handed
-    """
+    """The class of an interaction that is a compiled function of all O_j^t(x)."""
 
     @user_kernel
-    def interaction(self, frame, share, i, t, x, own):
+    def interaction(self, felt, share, i, t, x, own):
         """psi(i, x, O^t(x) with 0 for player i)."""
-        others = self.others[share]
+        others = felt.others[share]
         for j in range(others.size):
-            others[j] = self.everyone[t, x, j]
+            others[j] = felt.everyone[t, x, j]
         others[i] = 0.0
         return float(psi(i, x, others))
 
-    @attach(interaction=interaction, gather=gather_everyone)
+    @attach(interaction=interaction)
     class FunctionalPsi(NamedTuple):
-        everyone: Any
-        others: Any
+        players: int
 
     FunctionalPsi.__module__ = "user"
     return FunctionalPsi
