@@ -1,5 +1,6 @@
 """Occupancy games and forward-backward sweeps, against the twin in naive_occupancy.py and the numbers of the driving scene."""
 
+import itertools
 import pickle
 
 import naive_occupancy as naive
@@ -375,8 +376,8 @@ def measured(game, horizon, beta, value="mean"):
     for sweeps in range(1, 8):
         found = fm.solvers.mge_fb(game, horizon, beta, value=value, maxiter=sweeps, tol=1e-300)
         tables.append([np.where(np.isfinite(found.q(i)), found.q(i), 0.0) for i in range(game.num_players)])
-    steps = [max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)) for one, two in zip(tables, tables[1:], strict=False)]
-    return max(b / a for a, b in zip(steps, steps[1:], strict=False) if a > 1e-13)
+    steps = [max(np.abs(a - b).max() for a, b in zip(one, two, strict=True)) for one, two in itertools.pairwise(tables)]
+    return max(b / a for a, b in itertools.pairwise(steps) if a > 1e-13)
 
 
 @pytest.mark.parametrize("seed", range(4))
