@@ -195,6 +195,15 @@ def test_slow_convergence_is_no_cycle():
     assert fm.solvers.mge_fb(swap(0.0), 2).iterations == 2
 
 
+def test_solutions_pickle():
+    found = fm.solvers.mge_fb(fm.games.driving(), 5)
+    copy = pickle.loads(pickle.dumps(found))
+    assert repr(copy) == repr(found)
+    assert_array_equal(copy.crowd, found.crowd)
+    assert_array_equal(copy.q(2), found.q(2))
+    assert_array_equal(copy.simulate(4, 1), found.simulate(4, 1))
+
+
 def test_start_goes_on_from_a_solution():
     game = fm.games.driving()
     whole, half = fm.solvers.mge_fb(game, 12, maxiter=40), fm.solvers.mge_fb(game, 12, maxiter=20)

@@ -15,96 +15,18 @@ import time
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _check, machine
-from ..kernels.occupancy import (
-    MAX,
-    MEAN,
-    SOFTMAX,
-    Felt,
-    Sweep,
-    Sweeping,
-    feel,
-    sum_crowd,
-    sweep_players,
-    sweeps,
-)
-from ..kernels.occupancy_play import play_uniformly, reach
-from ..machine import Held, fanned
+from ..kernels.occupancy import Felt, Sweep, Sweeping, sum_crowd, sweep_players, sweeps
+from ..kernels.occupancy_play import play_uniformly
+from ..machine import fanned
 from ..models.occupancy.game import OccupancyGame
-from ._occupancy import INSTEAD, OccupancyPlan, OccupancyPlay, OccupancySolution
+from ._occupancy import KINDS, OccupancyPlan, OccupancyPlay, OccupancySolution, prepared
 
 __all__ = ["OccupancyPlay", "OccupancySolution", "mge_fb"]
 
-KINDS = {"mean": MEAN, "softmax": SOFTMAX, "max": MAX}
 TERMINALS = ("with_psi", "plain", "extra_decision")
-PARALLEL_WORK = 20_000  # cells, steps and actions of a sweep (about 100 us) below which threads do not pay
 PATIENCE = 0.1  # seconds of sweeps between two chances for Ctrl-C
-
-
-# -------------------------------------------------------------------------------------------------------- preparation
-def _cones(game: OccupancyGame, plan: OccupancyPlan,
-           max_bytes: int | None) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Cells that players can reach: cells (C,), first (M,), counts (M, D + 1)."""
-    m, x = game.num_players, game.num_states
-    counts, cells, first, total = np.zeros((m, plan.decisions + 1), np.int64), [], np.zeros(m, np.int64), 0
-    room = np.zeros(x, np.int32)
-    for i in range(m):
-        begin = [game.starts[i]] if game.starts.ndim == 1 else np.flatnonzero(game.starts[i] > 0)
-        counts[i, 0] = len(begin)
-        room[:len(begin)] = begin
-        reach(game.model, i, counts[i], room, np.zeros(x, np.bool_))
-        cells.append(room[:counts[i, -1]].copy())
-        first[i] = total
-        total += int(counts[i, -1])
-        if i % 64 == 0:
-            _check.budget(8 * total, f"the states that {i + 1} of {m} players can reach", INSTEAD, max_bytes)
-    return np.concatenate(cells), first, counts
-
-
-def _prepared(game: OccupancyGame, plan: OccupancyPlan, max_bytes: int | None) -> tuple[Felt, Sweep]:
-    """A sweep with O^0 in its place and nothing else."""
-    m, x, steps = game.num_players, game.num_states, plan.horizon
-    _check.budget(24 * m * (steps + 2) + 16 * (steps + 1) * x, f"{m} players, {x} states and {steps} steps", INSTEAD,
-                  max_bytes)
-    cells, first, counts = _cones(game, plan, max_bytes)
-    sizes = counts[:, :steps + 1]
-    place = np.zeros((m, plan.decisions + 2), np.int64)
-    ends = np.cumsum(sizes).reshape(m, steps + 1)
-    place[:, :steps + 1] = ends - sizes
-    place[:, steps + 1:] = ends[:, -1:]
-    if plan.decisions > steps:
-        place[:, -1] += counts[:, -1]
-    entries = int(ends[-1, -1])
-    largest = int((sizes.sum(axis=1) * np.array(game.num_actions)).max())
-    width = int(counts[:, -1].max())
-    shares = min(machine.threads(), m) if entries * max(game.num_actions) > PARALLEL_WORK else 1
-    actions = max(game.num_actions)
-    functional = 0 if game.has_weights else m * (x * (steps + 1) + shares)
-    need = 8 * (entries + 2 * (steps + 1) * x + functional)
-    need += shares * (8 * (largest + (5 + actions) * width + x + 4) + 4 * x)
-    _check.budget(need, f"{entries} occupancies, of {m} players in up to {width} of {x} states over {steps} steps, "
-                  f"with room for {shares} threads,", INSTEAD, max_bytes)
-    occupancy = np.zeros(entries)
-    for i in range(m):
-        law = 1.0 if game.starts.ndim == 1 else game.starts[i, cells[first[i]:first[i] + counts[i, 0]]]
-        occupancy[place[i, 0]:place[i, 0] + counts[i, 0]] = law
-    row = np.zeros(steps + 1)
-    felt = Felt(psi=game.interaction(), weight=game.mu, cells=cells, first=first, counts=counts, place=place,
-                occupancy=occupancy, crowd=np.zeros((steps + 1, x)), level=np.zeros((shares, width)),
-                everyone=np.zeros((0, 0, 0) if game.has_weights else (steps + 1, x, m)),
-                others=np.zeros((shares, 0 if game.has_weights else m)), fault=np.zeros((shares, 4), np.int64))
-    return felt, Sweep(
-        model=Held(game.model), felt=feel.bind(felt), weight=game.mu, cells=cells, first=first, counts=counts,
-        place=place, occupancy=occupancy, crowd=felt.crowd, kept=np.zeros((steps + 1, x)),
-        moved=row.copy(), apart=row.copy(), horizon=steps, decisions=plan.decisions, beta=plan.beta, alpha=plan.alpha,
-        kind=KINDS[plan.value], charged=plan.terminal == "with_psi", keep=False, shares=shares,
-        policy=np.zeros((shares, largest)), q=np.zeros((1, 1)), values=np.zeros((1, 1)),
-        gaps=np.zeros((shares, width * actions)), value=np.zeros((shares, 2, width)),
-        flow=np.zeros((shares, 2, width)), local=np.zeros((shares, x), np.int32),
-        before=np.zeros((shares, x)), everyone=felt.everyone, level=felt.level, residual=np.zeros(m),
-        paths=np.zeros((1, 1, 1), np.int32), key=np.zeros(2, np.uint64), score=np.zeros(m))
 
 
 def _begin(sweep: Sweep, start: Any, game: OccupancyGame) -> None:
@@ -193,7 +115,7 @@ def mge_fb(game: OccupancyGame, horizon: int, beta: float = 1.0, *,
     most = _check.integer(maxiter, "maxiter", low=1)
     if (plan.horizon + 2) * (float(np.abs(game.payoff_range()).max()) + float(np.abs(game.mu).sum())) > 1e150:
         raise ValueError("rewards, mu and horizon are too large: sums of rewards would overflow")
-    felt, sweep = _prepared(game, plan, max_bytes)
+    felt, sweep = prepared(game, plan, max_bytes)
     _begin(sweep, start, game)
     sweep.kept[...] = sweep.crowd
     count, found = np.array([0, 0, 1, 0]), np.array([np.inf, plan.tol, 0.0])

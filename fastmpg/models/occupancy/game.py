@@ -96,6 +96,7 @@ class OccupancyGame:
 
     exact = False  # a game's joint values and gaps are not computed
     discount = 1.0  # none: horizons are finite
+    _instead = ", which has no joint states; solve it with fastmpg.solvers.mge_fb"  # what functions of games say
 
     def __init__(self, transitions: Any, rewards: Any, starts: Sequence[Any] | ArrayLike, *,
                  mu: ArrayLike | None = None, psi: Callable[..., Any] | None = None, final: Any = None,
@@ -360,7 +361,7 @@ def _reward(table: Any, graph: Graph, name: str) -> Float:
     found = np.array(_check.read(table, name), np.float64)
     if found.shape not in ((graph.states,), (graph.states, graph.actions)):
         raise ValueError(f"{name} must have shape (X,) = {(graph.states,)} or (X, A) = "
-                         f"{(graph.states, graph.actions)}, found {found.shape}")
+                         f"{(graph.states, graph.actions)}, as transitions have, found {found.shape}")
     if found.ndim == 2:
         found[~graph.available] = 0.0
     return _check.array(found, name)
