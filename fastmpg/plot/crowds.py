@@ -110,10 +110,10 @@ def _frame(ax: Any, found: OccupancySolution, where: NDArray[np.int64], path: Oc
     small = max(height, span) <= 40
     if tables:
         for i, table in enumerate(tables):
-            colour = np.array(to_rgb(COLOURS[i % len(COLOURS)]))
+            shade = np.array(to_rgb(COLOURS[i % len(COLOURS)]))
             for x, (r, c) in enumerate(where):
                 weight = 0.75 * table[t, x]
-                picture[r, c] = (1 - weight) * picture[r, c] + weight * colour
+                picture[r, c] = (1 - weight) * picture[r, c] + weight * shade
         ax.imshow(picture, interpolation="nearest")
     else:
         dense = np.full((height, span), np.nan)

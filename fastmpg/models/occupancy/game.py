@@ -86,8 +86,9 @@ class OccupancyGame:
     >>> game = fm.OccupancyGame(stay_or_go, [[0, 1], [0, 1]], starts=[0, 1], mu=2.0)
     >>> game
     <OccupancyGame 'occupancy': 2 players, 2 states each, 2 actions each>
-    >>> fm.solvers.mge_fb(game, 3).policy(0)[0, 0].round(3)  # stay, mostly: the other is there
-    array([0.726, 0.274])
+    >>> fm.solvers.mge_fb(game, 3).policy(0)[0].round(2)  # in states 0 and 1: stay, go
+    array([[0.38, 0.62],
+           [0.62, 0.38]])
 
     Notes
     -----
