@@ -193,6 +193,8 @@ def test_slow_convergence_is_no_cycle():
     assert fm.solvers.mge_fb(game, 2, 4.0, alpha=1e-3, tol=1e-6, maxiter=50_000).status == "settled"
     assert fm.solvers.mge_fb(swap(1e-11), 2, alpha=0.01).status == "settled"
     assert fm.solvers.mge_fb(swap(0.0), 2).iterations == 2
+    assert fm.solvers.mge_fb(swap(0.0), 2, alpha=0.01).status == "settled"  # W does not move at all
+    assert fm.solvers.mge_fb(swap([1.0, 0.0]), 2, alpha=0.01).status == "settled"
 
 
 def test_solutions_pickle():
@@ -256,6 +258,30 @@ def test_players_hold_what_they_can_reach():
         fm.solvers.mge_fb(game, 8, max_bytes=2 * 10**6)
     with pytest.raises(MemoryError, match=r"1000 players, 10000 states and 1000000000 steps"):
         fm.solvers.mge_fb(game, 10**9)
+
+
+@pytest.mark.slow
+def test_a_thousand_players_answer_one_another():
+    """Settled on a 100 x 100 grid; some players' answers to the crowd again, in plain NumPy on the grid."""
+    game, horizon, to = crowd_game(1000, 100), 12, grid(100)
+    found = fm.solvers.mge_fb(game, horizon, alpha=0.5, tol=1e-9)
+    assert found.status == "settled"
+    assert_allclose(found.crowd.sum(axis=1), 1000.0)
+    for i in (0, 333, 999):
+        psi = found.occupancy(i) - found.crowd
+        value, policies = game.final(i) + psi[horizon], []
+        for t in range(horizon - 1, -1, -1):
+            q = np.where(to >= 0, (game.reward(i) + psi[t])[:, None] + value[to], -np.inf)
+            weight = np.exp(q - q.max(axis=1, keepdims=True))
+            policies.insert(0, weight / weight.sum(axis=1, keepdims=True))
+            value = (policies[0] * np.where(to >= 0, q, 0.0)).sum(axis=1)
+        assert_allclose(found.policy(i), policies, atol=1e-13)
+        law = np.eye(10_000)[game.starts[i]]
+        for t in range(horizon):
+            after = np.zeros(10_000)
+            np.add.at(after, to[to >= 0], (law[:, None] * policies[t])[to >= 0])
+            law = after
+            assert_allclose(found.occupancy(i)[t + 1], law, rtol=0, atol=1e-8)
 
 
 def test_a_large_crowd_is_the_same_code_as_a_small_one():

@@ -22,7 +22,7 @@ from ..machine.vectors import LANES, broadcast, load, store
 from .elementary import exp
 
 MEAN, SOFTMAX, MAX = 0, 1, 2  # what a state is worth: sum_a pi Q, (1 / beta) log sum_a exp(beta Q), max_a Q
-# A cycle: W is back where it was to this share of its largest change of one sweep since then.
+# A cycle: W is back where it was to this share of its largest change of one sweep since then, and so is the residual.
 RETURNED = 1e-10
 HUGE = 1e300  # what Psi may not exceed
 
@@ -339,7 +339,7 @@ class Sweeping(NamedTuple):
     """Both halves of a sweep, each as one call; crowd, kept, moved, apart, residual, fault as in :class:`Sweep`.
 
     count (4,): sweeps made; sweeps since W was kept and after how many it is kept again (Brent 1980); period of a cycle
-    found (3,): residual of the last sweep; tolerance; largest change of W since it was kept
+    found (4,): residual of the last sweep; tolerance; largest change of W since it was kept; residual at that time
     """
 
     players: Any
@@ -379,11 +379,12 @@ def sweeps(frame, most):
                 return
         if found[0] <= found[1]:
             return
-        if count[1] > 1 and _largest(frame.apart) <= RETURNED * found[2]:
+        back = _largest(frame.apart) <= RETURNED * found[2] and abs(found[0] - found[3]) <= RETURNED * found[0]
+        if count[1] > 1 and back:
             count[3] = count[1]
             return
         if count[1] == count[2]:
-            count[1], count[2], found[2] = 0, 2 * count[2], 0.0
+            count[1], count[2], found[2], found[3] = 0, 2 * count[2], 0.0, found[0]
             for t in range(frame.crowd.shape[0]):
                 for x in range(frame.crowd.shape[1]):
                     frame.kept[t, x] = frame.crowd[t, x]

@@ -118,7 +118,7 @@ def mge_fb(game: OccupancyGame, horizon: int, beta: float = 1.0, *,
     felt, sweep = prepared(game, plan, max_bytes)
     _begin(sweep, start, game)
     sweep.kept[...] = sweep.crowd
-    count, found = np.array([0, 0, 1, 0]), np.array([np.inf, plan.tol, 0.0])
+    count, found = np.array([0, 0, 1, 0]), np.array([np.inf, plan.tol, 0.0, np.inf])
     with machine.parallel_region(sweep.shares > 1):
         run = sweeps.bind(Sweeping(
             fanned(sweep_players.bind(sweep), sweep.shares), fanned(sum_crowd.bind(sweep), sweep.shares), sweep.crowd,

@@ -17,8 +17,9 @@ at most xi.
        c = 2 L beta sum_{j=1}^T j S^j  <=  2 L beta T S^{T+1} / (S - 1)  =  2 L T (1 + beta xi)^{T+1} / xi
          <=  2 L T exp(beta (T+1) xi) / xi
 
-   (at t = 0; at a later t, sum_{j=0}^{T-t} S^j (t + j) has the terms t .. T of the first sum over S^t <= S^j). The last
-   is Theorem 3: it asks for c <= 1. The one before, the proof's own last line but one, is weaker to ask.
+   (from D^t <= L sum_{j=0}^{T-t} S^j L^{t+j} and L^s <= 2 beta s D: sum_j S^j (t + j) = sum_{m=t}^T m S^{m-t} is
+   largest at t = 0). The last is Theorem 3: it asks for c <= 1. The one before, the proof's own last line but one, is
+   weaker to ask.
 
 What is received at the end changes nothing of this: with a decision at T, V^{T+1} = R_F and |Q^1| <= xi still.
 
