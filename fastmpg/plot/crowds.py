@@ -191,7 +191,7 @@ def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None,
     where = None if game.layout is None else _map(found)
     columns = min(4, len(chosen))
     rows = -(-len(chosen) // columns)
-    sheet, axes = figure(rows, columns, size=(3.5 * columns + 0.2, 2.9 * rows + 0.4),
+    sheet, axes = figure(rows, columns, size=(3.5 * columns + 0.2, 3.4 * rows + 0.4),
                          title=f"{game.name}: occupancies over time")
     names, time = _names(found), np.arange(found.horizon + 1)
     with style():
@@ -210,7 +210,8 @@ def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None,
             if goal >= 0:
                 ax.plot(time, table[:, goal], color="black", linewidth=2.2, label=f"goal {_place(goal, where)}")
             ax.set(title=names[i], xlabel="step t", ylabel="probability", ylim=(-0.03, 1.03))
-            ax.legend(fontsize=7, ncols=2, frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
+            ax.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18), columnspacing=1.0,
+                      handlelength=1.3)
     return sheet
 
 
