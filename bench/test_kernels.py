@@ -9,7 +9,7 @@ import fastmpg as fm
 from fastmpg.kernels import dense_solve, simplex, vector
 from fastmpg.machine import unit
 
-from . import workloads
+from . import occupancy, workloads
 
 
 def run(benchmark, function, *args):
@@ -85,3 +85,18 @@ def test_round_robin(benchmark, game):
     target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if static else workloads.game(
         3, 5, 5, shared=True)
     run(benchmark, fm.solvers.round_robin, target)
+
+
+@pytest.mark.parametrize("value", ["mean", "max"])
+def test_pursuit(benchmark, value):
+    """MGE-F of three stages, 729 states each."""
+    game = fm.games.pursuit_3()
+    run(benchmark, lambda: fm.solvers.mge_f(game, 3, value=value))
+
+
+@pytest.mark.parametrize("players", [4, 100])
+@pytest.mark.parametrize("part", ["players", "crowd"])
+def test_forward_backward(benchmark, players, part):
+    """Half a sweep of MGE-FB on a grid of 10^4 cells."""
+    sweeps = occupancy.Sweeps(occupancy.crowd(players), 20)
+    run(benchmark, sweeps.parts[part == "crowd"], 0)

@@ -8,6 +8,9 @@ from . import games, metrics, rules, solvers, theory
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
+from .horizon.evaluate import HorizonEvaluation, evaluate_horizon
+from .horizon.play import HorizonPlay, play_horizon
+from .horizon.response import best_response_horizon, ne_gap_horizon
 from .machine import set_threads
 from .machine import user_kernel as kernel
 from .metrics.evaluation import Evaluation, evaluate
@@ -21,6 +24,7 @@ from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
 from .models.normal_form import NormalFormGame
+from .models.occupancy.game import OccupancyGame
 from .models.polymatrix import PolymatrixGame
 from .models.simulator import SimulatorGame
 from .policy import join, random_policy, split, uniform_policy
@@ -38,9 +42,12 @@ __all__ = [
     "Diverged",
     "Evaluation",
     "Game",
+    "HorizonEvaluation",
+    "HorizonPlay",
     "Interrupted",
     "MarkovGame",
     "NormalFormGame",
+    "OccupancyGame",
     "Oracle",
     "PolymatrixGame",
     "Record",
@@ -53,9 +60,11 @@ __all__ = [
     "Trajectory",
     "Transition",
     "best_response",
+    "best_response_horizon",
     "count_vectors",
     "ensemble",
     "evaluate",
+    "evaluate_horizon",
     "games",
     "join",
     "kernel",
@@ -63,6 +72,8 @@ __all__ = [
     "metrics",
     "nash_regret",
     "ne_gap",
+    "ne_gap_horizon",
+    "play_horizon",
     "product_transitions",
     "qre_gap",
     "random_policy",

@@ -127,7 +127,7 @@ WRONG = {
     "transitions": (({(0, 1): M}, (2, 2), np.ones((2, 3))), ValueError,
                     r"transitions must have shape \(S, S\), found \(2, 3\)"),
     "rows": (({(0, 1): M}, (2, 2), np.ones((2, 2))), ValueError, "sum to 1, found 2.0 in state 0"),
-    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.0), ValueError, "discount"),
+    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.5), ValueError, "discount"),
 }
 
 

@@ -23,6 +23,7 @@ from fastmpg.models.markov import moves as compiling
 GAME = fm.games.zhang_3x2()
 POLICY = fm.uniform_policy(GAME)
 RULE = fm.rules.NaturalGradientPlay(0.1)
+DRIVING = fm.games.driving()
 SECONDS = 20  # that a call may take
 
 WRONG = {
@@ -119,13 +120,25 @@ CALLS = {
     "product_transitions": {"factors": [np.full((2, 2, 2, 2), 0.5)]},
     "count_vectors": {"num_actions": 2},
     "games.ring_polymatrix": {"num_players": 3},
+    "OccupancyGame": {"transitions": [[0, 1], [1, 0]], "rewards": np.zeros((2, 2)), "starts": [0, 1]},
+    "OccupancyGame.available": {"self": DRIVING}, "OccupancyGame.reward": {"self": DRIVING}, "OccupancyGame.final": {"self": DRIVING},
+    **{f"solvers.OccupancySolution.{name}": {"self": fm.solvers.mge_fb(DRIVING, 3)}
+       for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
+    "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
+    "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
     "metrics.mismatch": {},
+    "evaluate_horizon": {"policy": [POLICY] * 2},
+    "best_response_horizon": {"policy": [POLICY] * 2},
+    "ne_gap_horizon": {"policy": [POLICY] * 2},
+    "play_horizon": {"policy": [POLICY] * 2},
+    "HorizonEvaluation.features": {"self": fm.evaluate_horizon(GAME, [POLICY] * 2), "features": [[1.0]]},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts",
-            "Transition", "SoftmaxState", "TableState", "solvers.RoundRobin"}
+            "Transition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay",
+            "solvers.OccupancyPlay", "solvers.OccupancySolution"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

@@ -18,10 +18,13 @@ from .state import TableState
 
 @kernel
 def ascend(policy, q_bar, offset, s, step):
-    """Move one state's rows by step Qbar and project every player's back onto its simplex.
+    """Move one state's rows by step Qbar and project every player's back onto its simplex, in which an action of
+    Qbar -inf has no place.
 
     policy, q_bar (S, A_total)   offset (N + 1,)
     """
+    if step == 0.0:  # nobody ever comes here; and 0 times -inf would be no number
+        return
     for i in range(offset.size - 1):
         for c in range(offset[i], offset[i + 1]):
             policy[s, c] += step * q_bar[s, c]

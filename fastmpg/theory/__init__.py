@@ -17,10 +17,19 @@ max r_i - min r_i (1 if that is 0). Shifted and divided by W, the rewards are in
 gap) become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Solved back, all is in the game's own
 units: eta in 1/payoff; lam, tau, epsilon, D and gaps in payoffs.
 
-Where the printed papers need care, the file of each theorem says so.
+Where the printed papers need care, the file of each theorem says so. Occupancy games, Etesami & Straehle (2020), have
+their own symbols: see :mod:`.occupancy`.
 """
 
 from .entropy import entropy_natural_bound, entropy_natural_step
+from .exploring import (
+    DampingLimit,
+    damping_limit,
+    mge_f_factors,
+    mge_f_reward_limit,
+    mge_i_factor,
+    mge_i_reward_limit,
+)
 from .log_barrier import (
     log_barrier_gradient_iterations,
     log_barrier_gradient_step,
@@ -29,6 +38,7 @@ from .log_barrier import (
     log_barrier_natural_step,
     log_barrier_weight,
 )
+from .occupancy import occupancy_factor
 from .softmax import (
     gradient_play_bound,
     gradient_play_step,
@@ -37,6 +47,8 @@ from .softmax import (
 )
 
 __all__ = [
+    "DampingLimit",
+    "damping_limit",
     "entropy_natural_bound",
     "entropy_natural_step",
     "gradient_play_bound",
@@ -47,6 +59,11 @@ __all__ = [
     "log_barrier_natural_iterations",
     "log_barrier_natural_step",
     "log_barrier_weight",
+    "mge_f_factors",
+    "mge_f_reward_limit",
+    "mge_i_factor",
+    "mge_i_reward_limit",
     "natural_gradient_bound",
     "natural_gradient_step",
+    "occupancy_factor",
 ]
