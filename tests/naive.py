@@ -28,7 +28,8 @@ def barred(game, i, table):
 
 def how_many(game, policies, i):
     """(S, 1): how many actions player i has."""
-    return np.full((len(policies[i]), 1), policies[i].shape[1]) if game.available is None else game.available[i].sum(axis=1)[:, None]
+    return (np.full((len(policies[i]), 1), policies[i].shape[1]) if game.available is None
+            else game.available[i].sum(axis=1)[:, None])
 
 
 def random_game(rng, num_actions, num_states, discount, shared=False):
@@ -232,7 +233,8 @@ def adv_bar(game, policies):
 def gradient(game, policies):
     """dV_i(rho)/dtheta_{s,a_i} = d(s) pi_i(a_i|s) Abar_i(s,a_i) / (1-gamma)   Zhang eq. 4."""
     d = visitation(game, policies)
-    return [d[:, None] * p * np.where(p > 0, a, 0.0) / (1 - game.discount) for p, a in zip(policies, adv_bar(game, policies), strict=True)]
+    return [d[:, None] * p * np.where(p > 0, a, 0.0) / (1 - game.discount)
+            for p, a in zip(policies, adv_bar(game, policies), strict=True)]
 
 
 def grad_norm(game, policies):
@@ -399,7 +401,8 @@ def start(twin, game, policies, **parameters):
 def gradient_play(game, policies, eta, lam=0.0):
     """theta += eta [d pi Abar/(1-gamma) + lam - lam A_i pi]   Zhang (8), (15)."""
     slopes = gradient(game, policies)
-    return [softmax(log(p) + eta * (slopes[i] + lam - lam * how_many(game, policies, i) * p)) for i, p in enumerate(policies)]
+    return [softmax(log(p) + eta * (slopes[i] + lam - lam * how_many(game, policies, i) * p))
+            for i, p in enumerate(policies)]
 
 
 @compared_at(eta=(0.3, 2.0))

@@ -1,4 +1,4 @@
-"""Twins of occupancy games in plain NumPy: every state of every player, dense transitions, loops over players and steps."""
+"""Twins of occupancy games in plain NumPy: all states of all players, dense transitions, loops over players, steps."""
 
 import itertools
 
@@ -63,10 +63,12 @@ def respond(game, i, psi, horizon, beta, value, terminal):
     return q, policy, v
 
 
-def mge_fb(game, horizon, beta=1.0, *, value="mean", alpha=1.0, terminal="with_psi", tol=1e-13, maxiter=20_000, psi=None):
+def mge_fb(game, horizon, beta=1.0, *, value="mean", alpha=1.0, terminal="with_psi",
+           tol=1e-13, maxiter=20_000, psi=None):
     """(Q, policies, V, O, sweeps, residual), Algorithm 3 with O <- alpha O' + (1 - alpha) O, from uniform policies."""
     players, felt = range(game.num_players), psi or weighted(game)
-    uniform = [np.repeat((game.available(i) / game.available(i).sum(axis=1, keepdims=True))[None], horizon, axis=0) for i in players]
+    uniform = [np.repeat((game.available(i) / game.available(i).sum(axis=1, keepdims=True))[None], horizon, axis=0)
+               for i in players]
     o = flow(game, uniform, horizon)
     for sweeps in itertools.count(1):
         found = [respond(game, i, felt(i, o), horizon, beta, value, terminal) for i in players]
@@ -80,7 +82,7 @@ def mge_fb(game, horizon, beta=1.0, *, value="mean", alpha=1.0, terminal="with_p
 
 
 def collision_scores(game, policies, horizon):
-    """(M,): expected payoffs of the Markov game of *joint* states in which i pays mu_j for every step in one state with j.
+    """(M,): expected payoffs of the Markov game of *joint* states in which i pays mu_j for each step in a state with j.
 
     The joint law is a table over X^M; each state of the path is charged once, t = 0 .. T, and R_F is received at T.
     """

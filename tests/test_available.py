@@ -70,7 +70,8 @@ def ragged_case(seed):
     can = possible(np.concatenate(parts, axis=1), actions)
     rewards, moves = np.where(can, twin.rewards, np.nan), np.where(can[..., None], twin.transitions, np.nan)
     forms = {"dense": fm.MarkovGame(rewards, moves, discount, twin.initial, available=parts),
-             "sparse": fm.MarkovGame(rewards, rows(moves), discount, twin.initial, available=np.concatenate(parts, axis=1))}
+             "sparse": fm.MarkovGame(rewards, rows(moves), discount, twin.initial,
+                                     available=np.concatenate(parts, axis=1))}
     if shared:
         forms["shared"] = fm.MarkovGame.identical_interest(rewards[0], moves, discount, twin.initial, available=parts)
     if discount == 0.0:
@@ -92,12 +93,14 @@ def test_a_missing_action_has_no_entropy():
     moves = np.array([[[0.3, 0.7], [0.3, 0.7]], [[0.5, 0.5], [0.9, 0.1]]])
     rewards = np.array([[[1.0, 1.0], [0.0, 2.0]]])
     copied = fm.MarkovGame(rewards, moves, 0.9)
-    without = fm.MarkovGame(np.where([[True, False], [True, True]], rewards, np.nan), moves, 0.9, available=[[1, 0], [1, 1]])
+    without = fm.MarkovGame(np.where([[True, False], [True, True]], rewards, np.nan), moves, 0.9,
+                            available=[[1, 0], [1, 1]])
     policy = np.array([[0.5, 0.5], [0.25, 0.75]])
     chain = np.array([[0.3, 0.7], [0.8, 0.2]])
     visits = np.linalg.solve(np.eye(2) - 0.9 * chain, [1.0, 0.0])  # discounted visits of state 0 from either state
     entropy = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
-    assert_allclose(fm.evaluate(copied, policy, tau=TAU).value[0] - fm.evaluate(without, [[1, 0], policy[1]], tau=TAU).value[0],
+    assert_allclose(fm.evaluate(copied, policy, tau=TAU).value[0]
+                    - fm.evaluate(without, [[1, 0], policy[1]], tau=TAU).value[0],
                     TAU * np.log(2) * visits, rtol=1e-13)
     by_hand = np.linalg.solve(np.eye(2) - 0.9 * np.array([[0.3, 0.7], [0.8, 0.2]]), [1.0, 1.5 + TAU * entropy])
     chain_of = fm.evaluate(without, [[1, 0], policy[1]], tau=TAU)
@@ -106,7 +109,8 @@ def test_a_missing_action_has_no_entropy():
 
 
 def test_uniform_and_random_policies():
-    game = fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9, available=[[1, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
+    game = fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9,
+                         available=[[1, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
     assert_array_equal(fm.uniform_policy(game), [[0.5, 0.5, 0, 0.5, 0.5], [1, 0, 1 / 3, 1 / 3, 1 / 3]])
     assert_array_equal(game.action_counts(), [[2, 2], [1, 3]])
     draws = np.array([fm.random_policy(game, k) for k in range(2000)])
@@ -174,10 +178,12 @@ def test_everything_that_is_found_equals_the_game_without_the_columns(form, seed
             assert_allclose(getattr(found, name)[:, COLUMNS], getattr(expected, name), rtol=0, atol=1e-12)
             assert (getattr(found, name)[:, ~COLUMNS] == -np.inf).all()
         assert_allclose(found.error_bound, expected.error_bound, rtol=0.25)  # counts of roundings depend on the cut
-        assert_allclose(fm.metrics.ne_gap_bound(game, given, tau), fm.metrics.ne_gap_bound(less, policy, tau), rtol=0.25)
+        assert_allclose(fm.metrics.ne_gap_bound(game, given, tau),
+                        fm.metrics.ne_gap_bound(less, policy, tau), rtol=0.25)
         assert_allclose(fm.qre_gap(game, given, tau), fm.qre_gap(less, policy, tau), rtol=0, atol=1e-12)
         for i, keep in enumerate(KEEP):
-            (response, value), (mine, best) = fm.best_response(game, given, i, tau=tau), fm.best_response(less, policy, i, tau=tau)
+            (response, value), (mine, best) = (fm.best_response(game, given, i, tau=tau),
+                                               fm.best_response(less, policy, i, tau=tau))
             assert_allclose(value, best, rtol=0, atol=1e-12)
             assert_allclose(response[:, keep], mine, rtol=0, atol=1e-12)
             assert (response[:, ~keep] == 0).all()
@@ -187,9 +193,10 @@ def test_everything_that_is_found_equals_the_game_without_the_columns(form, seed
     assert_allclose(fm.metrics.c(game, given), fm.metrics.c(less, policy), rtol=0, atol=1e-12)
     assert_allclose(fm.metrics.mismatch(game, given), fm.metrics.mismatch(less, policy), rtol=1e-12)
     snapshots = np.stack([policy, fm.uniform_policy(less)])
-    assert_allclose(fm.metrics.distance_to_nash(game, wide(snapshots)), fm.metrics.distance_to_nash(less, snapshots), rtol=0,
-                    atol=1e-12)
-    assert_allclose(fm.metrics.smoothed_q(game, given, TAU)[:, COLUMNS], fm.metrics.smoothed_q(less, policy, TAU), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.distance_to_nash(game, wide(snapshots)),
+                    fm.metrics.distance_to_nash(less, snapshots), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.smoothed_q(game, given, TAU)[:, COLUMNS],
+                    fm.metrics.smoothed_q(less, policy, TAU), rtol=0, atol=1e-12)
     ends = fm.solvers.round_robin(game, given), fm.solvers.round_robin(less, policy)
     assert ends[0].status == ends[1].status and ends[0].moves == ends[1].moves
     assert_array_equal(ends[0].policy, wide(ends[1].policy))
@@ -209,14 +216,16 @@ def test_bits_where_the_shapes_allow_it():
     assert_array_equal(found.q_bar[:, :2], expected.q_bar)
     assert found.error_bound == expected.error_bound
     assert_array_equal(fm.ne_gap(game, given), fm.ne_gap(less, policy))
-    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2], fm.best_response(less, policy, 0, tau=TAU)[0])
+    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2],
+                       fm.best_response(less, policy, 0, tau=TAU)[0])
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_rules_equal_those_of_the_game_without_the_columns(form, name):
     game, less = twice(form)
-    policy, record = fm.random_policy(less, 4), fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU)
+    policy, record = (fm.random_policy(less, 4),
+                      fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU))
     for given in EXACT[name]:
         rule = getattr(fm.rules, name)(**given)
         found = fm.learn(game, rule, 10, policy=wide(policy), record=record)
@@ -241,7 +250,8 @@ def test_sampled_rules_draw_the_same_as_without_the_columns(form, rule):
     assert (found.trace["policy"][..., ~COLUMNS] == 0).all()
     if moves:
         assert_array_equal(found.trajectory.states, expected.trajectory.states)
-        index = np.array([np.flatnonzero(keep)[a] for keep, a in zip(KEEP, expected.trajectory.actions.T, strict=True)]).T
+        index = np.array([np.flatnonzero(keep)[a]
+                          for keep, a in zip(KEEP, expected.trajectory.actions.T, strict=True)]).T
         assert_array_equal(found.trajectory.actions, index)
         assert_allclose(found.trace["q"][..., COLUMNS], expected.trace["q"], rtol=0, atol=1e-12)
         assert (found.trace["q"][..., ~COLUMNS] == -np.inf).all() and (found.trace["counts"][..., ~COLUMNS] == 0).all()
@@ -260,7 +270,7 @@ def test_evaluation_and_gaps_of_ragged_masks(seed):
             assert np.abs(found.value - naive.value(twin, policies, tau)).max() <= found.error_bound + 1e-13 * size
             gap, bound = fm.qre_gap(game, policy, tau), fm.metrics.ne_gap_bound(game, policy, tau)
             close(gap, naive.qre_gap(twin, policies, tau), size)
-            assert np.abs(gap - naive.qre_gap(twin, policies, tau)).max() <= bound + 2e-13 * size  # the twin stops at 1e-13
+            assert np.abs(gap - naive.qre_gap(twin, policies, tau)).max() <= bound + 2e-13 * size  # the twin's 1e-13
         close(fm.evaluate(game, policy).visit, naive.visitation(twin, policies))
         close(fm.metrics.gradient(game, policy), naive.join(naive.gradient(twin, policies)), size**2)
         close(fm.metrics.c(game, policy), naive.c_of(twin, policies))
@@ -277,7 +287,7 @@ def test_evaluation_and_gaps_of_ragged_masks(seed):
 
 @pytest.mark.parametrize("seed", [0, 4])
 def test_pure_policies_and_distant_payoffs_on_ragged_masks(seed):
-    """What nobody can do has payoff 0 in the tables, which must not decide where the middle of a player's payoffs is."""
+    """What nobody can do has payoff 0 in the tables, which must not decide where the middle of the payoffs is."""
     twin, policies, forms = ragged_case(seed)
     pure = [np.eye(p.shape[1])[p.argmax(axis=1)] for p in policies]
     for game in forms.values():
@@ -298,9 +308,11 @@ def test_sparse_games_solved_iteratively():
     parts = ragged(rng, 150, (3, 2))
     policy = naive.join(policy_on(rng, parts))
     game = fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts)
-    dense, single = game.to_dense(), fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts, dtype="float32")
+    dense, single = (game.to_dense(),
+                     fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts, dtype="float32"))
     for tau in (0.0, TAU):
-        assert_allclose(fm.evaluate(game, policy, tau=tau).q_bar, fm.evaluate(dense, policy, tau=tau).q_bar, rtol=0, atol=1e-10)
+        assert_allclose(fm.evaluate(game, policy, tau=tau).q_bar,
+                        fm.evaluate(dense, policy, tau=tau).q_bar, rtol=0, atol=1e-10)
         assert_allclose(fm.qre_gap(game, policy, tau), fm.qre_gap(dense, policy, tau), rtol=0, atol=1e-10)
     assert_allclose(fm.evaluate(single, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-5)
     assert single.transitions.dtype == np.float32 and pickle.loads(pickle.dumps(single)) == single
@@ -327,7 +339,8 @@ def test_states_that_nobody_visits(name):
     rewards = np.random.default_rng(1).uniform(-1, 1, (2, 2, 3, 2))
     game = fm.MarkovGame(rewards, moves, 0.9, [1.0, 0.0], available=[[1, 0, 1, 1, 1], [0, 1, 1, 1, 0]])
     for given in EXACT[name]:
-        found = fm.learn(game, getattr(fm.rules, name)(**given), 5, record=fm.Record(metrics=("ne_gap", "grad_norm", "c")))
+        found = fm.learn(game, getattr(fm.rules, name)(**given), 5,
+                         record=fm.Record(metrics=("ne_gap", "grad_norm", "c")))
         assert found.status == "done" and (found.policy[~game.available] == 0).all()
         assert all(np.isfinite(found.trace[each]).all() for each in ("ne_gap", "grad_norm", "c"))
 
@@ -416,7 +429,8 @@ def test_copies_and_checkpoints_keep_the_mask(tmp_path, form):
     for same in (pickle.loads(pickle.dumps(game)), copy.deepcopy(game), type(game).from_tables(game.tables())):
         assert same == game != plain and not same.available.flags.writeable
         assert_array_equal(fm.evaluate(same, policy).q_bar, fm.evaluate(game, policy).q_bar)
-    assert game.to_dense() == forms["dense"] and f"({game.available.sum()} of {game.available.size} available)" in repr(game)
+    assert (game.to_dense() == forms["dense"]
+            and f"({game.available.sum()} of {game.available.size} available)" in repr(game))
     for rule in (fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)):
         path = tmp_path / type(rule).__name__
         whole = fm.learn(game, rule, 40, policy=policy, rng=2)
@@ -447,12 +461,15 @@ def two(available, **more):
 
 
 @pytest.mark.parametrize("mask, error, says", [
-    ([[1, 1, 0, 0, 0], [1] * 5], ValueError, "at least one available action in every state, found none for player 1 in state 0"),
+    ([[1, 1, 0, 0, 0], [1] * 5], ValueError,
+     "at least one available action in every state, found none for player 1 in state 0"),
     ([[1] * 5, [0, 0, 1, 1, 1]], ValueError, "found none for player 0 in state 1"),
     ([[1, 1, 0.5, 0, 1], [1] * 5], ValueError, r"must hold truth values, .* found 0.5 at index \(0, 2\)"),
     ([[1, np.nan, 1, 1, 1], [1] * 5], ValueError, "must hold truth values"),
-    (np.ones((2, 4)), ValueError, r"must have shape \(S, A_total\) = \(2, 5\), or be a list of one \(S, A_i\) per player, found \(2, 4\)"),
-    ([np.ones((2, 2)), np.ones((2, 2))], ValueError, r"hold one array \(S, A_i\) per player, \[\(2, 2\), \(2, 3\)\], found"),
+    (np.ones((2, 4)), ValueError,
+     r"must have shape \(S, A_total\) = \(2, 5\), or be a list of one \(S, A_i\) per player, found \(2, 4\)"),
+    ([np.ones((2, 2)), np.ones((2, 2))], ValueError,
+     r"hold one array \(S, A_i\) per player, \[\(2, 2\), \(2, 3\)\], found"),
     ("all", TypeError, "available must hold real numbers"),
 ])
 def test_masks_that_are_none(mask, error, says):
@@ -465,7 +482,8 @@ def test_policies_that_play_what_is_missing(form):
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     good, bad = fm.uniform_policy(game), fm.uniform_policy(game)
     bad[0, 2:] = [0.5, 0.25, 0.25]
-    given = {"table": bad, "list": naive.split(bad, (2, 3)), "stack": np.stack([good, bad]), "float32": bad.astype(np.float32)}[form]
+    given = {"table": bad, "list": naive.split(bad, (2, 3)), "stack": np.stack([good, bad]),
+             "float32": bad.astype(np.float32)}[form]
     says = r"policy of player 1 must give unavailable actions probability 0, found 0.25 in state 0 for action 1"
     says += " of policy 1; see" if form == "stack" else "; see"
     for ask in (fm.evaluate, fm.ne_gap, lambda game, policy: fm.best_response(game, policy, 0)):
@@ -500,20 +518,21 @@ def test_rules_of_ones_own_see_what_there_is():
     kind = define(update=staticmethod(play_missing))
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     assert_array_equal(fm.learn(game, kind(), 2).policy, fm.uniform_policy(game))
-    says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's probability "
-            r"of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
+    says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's "
+            r"probability of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
     with pytest.raises(fm.Diverged, match=says):
         fm.learn(game, kind(), 3, record=fm.Record(metrics=()))
 
 
 def test_theory_counts_what_there_is():
     game, less = twice("dense")
-    for name, given in (("log_barrier_weight", {"epsilon": 0.1}), ("gradient_play_step", {}), ("log_barrier_gradient_step", {"lam": 0.1}),
-                        ("log_barrier_natural_step", {"lam": 0.1})):
+    for name, given in (("log_barrier_weight", {"epsilon": 0.1}), ("gradient_play_step", {}),
+                        ("log_barrier_gradient_step", {"lam": 0.1}), ("log_barrier_natural_step", {"lam": 0.1})):
         assert_allclose(getattr(fm.theory, name)(game, **given), getattr(fm.theory, name)(less, **given), rtol=1e-14)
     game, less = twice("normal form")
     tau = 1000.0
-    assert_allclose(fm.theory.entropy_natural_step(game, tau=tau), fm.theory.entropy_natural_step(less, tau=tau), rtol=1e-14)
+    assert_allclose(fm.theory.entropy_natural_step(game, tau=tau),
+                    fm.theory.entropy_natural_step(less, tau=tau), rtol=1e-14)
     policy = fm.random_policy(less, 2)
     bounds = [fm.theory.entropy_natural_bound(each, given, tau=tau, eta=1e-3, steps=3)
               for each, given in ((game, wide(policy)), (less, policy))]

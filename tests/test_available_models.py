@@ -46,7 +46,8 @@ def test_count_games_without_an_action(kind):
     policy = fm.random_policy(less, 1)
     given = np.zeros((2, 9))
     given[:, game.available[0]] = policy
-    assert_allclose(fm.evaluate(game, given, tau=TAU).value, fm.evaluate(less, policy, tau=TAU).value, rtol=0, atol=1e-12)
+    assert_allclose(fm.evaluate(game, given, tau=TAU).value,
+                    fm.evaluate(less, policy, tau=TAU).value, rtol=0, atol=1e-12)
     assert_allclose(fm.qre_gap(game, given, TAU), fm.qre_gap(less, policy, TAU), rtol=0, atol=1e-12)
     assert_array_equal(game.payoff_range(), less.payoff_range())
     rule = fm.rules.NaturalGradientPlay(0.1)
@@ -81,7 +82,8 @@ def test_polymatrix_games_are_their_dense_form():
     assert_allclose(fm.evaluate(game, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-12)
     assert_allclose(fm.qre_gap(game, policy, TAU), fm.qre_gap(dense, policy, TAU), rtol=0, atol=1e-12)
     low, high = game.payoff_range().T
-    assert (low <= dense.payoff_range()[:, 0]).all() and (high >= dense.payoff_range()[:, 1]).all() and np.isfinite([low, high]).all()
+    assert ((low <= dense.payoff_range()[:, 0]).all()
+            and (high >= dense.payoff_range()[:, 1]).all() and np.isfinite([low, high]).all())
     assert pickle.loads(pickle.dumps(game)) == game == type(game).from_tables(game.tables())
 
 

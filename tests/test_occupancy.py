@@ -1,4 +1,4 @@
-"""Occupancy games and forward-backward sweeps, against the twin in naive_occupancy.py and the numbers of the driving scene."""
+"""Occupancy games and forward-backward sweeps, against naive_occupancy.py and the numbers of the driving scene."""
 
 import itertools
 import pickle
@@ -85,8 +85,8 @@ def test_scores_are_those_of_the_markov_game_of_joint_states():
             policies = [found.policy(i) for i in range(game.num_players)]
             assert_allclose(found.scores(), naive.collision_scores(game, policies, 3), atol=1e-9)
     starts = naive.laws(game)
-    found = mge_fb(game, 3)
-    assert_allclose(found.scores(), [starts[i] @ found.value(i)[0] for i in range(3)], atol=1e-12)  # value "mean" is what is paid
+    found = mge_fb(game, 3)  # value "mean" is what is paid
+    assert_allclose(found.scores(), [starts[i] @ found.value(i)[0] for i in range(3)], atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------- interactions
@@ -119,7 +119,8 @@ def test_interactions_may_be_functions():
 
 def test_a_function_of_weights_is_weights():
     given = random_game(10)
-    game = fm.OccupancyGame([naive.transitions(given, i) for i in range(3)], [naive.rewards(given, i) for i in range(3)], given.starts,
+    game = fm.OccupancyGame([naive.transitions(given, i) for i in range(3)],
+                            [naive.rewards(given, i) for i in range(3)], given.starts,
                             mu=given.mu, psi=lambda player, state, crowd: -crowd)
     one, other = mge_fb(given, 5), mge_fb(game, 5)
     assert one.iterations == other.iterations
@@ -129,10 +130,12 @@ def test_a_function_of_weights_is_weights():
 
 def test_psi_that_is_no_number_is_refused():
     game = random_game(9, psi=lambda player, state, crowd: np.log(crowd - 1.0), pooled=True)
-    with pytest.raises(ValueError, match=r"what psi returns must be a finite number|psi must return finite numbers, found another for player"):
+    with pytest.raises(ValueError, match=r"what psi returns must be a finite number|"
+                                         r"psi must return finite numbers, found another for player"):
         mge_fb(game, 3)
-    game = random_game(9, psi=lambda player, state, crowd: 1.0 / crowd if crowd > 0.0 else 0.0 * crowd / crowd if player > 5 else
-                       np.inf if player == 1 and crowd > 0.1 else 0.0, pooled=True)
+    game = random_game(9, psi=lambda player, state, crowd: 1.0 / crowd if crowd > 0.0
+                       else 0.0 * crowd / crowd if player > 5
+                       else np.inf if player == 1 and crowd > 0.1 else 0.0, pooled=True)
     with pytest.raises(TypeError, match="psi must be a function"):
         random_game(9, psi=lambda player: 0.0, pooled=True)
 
@@ -142,7 +145,7 @@ MARKS = {"mean": [7, 5, 8, 3]}
 
 
 def test_driving_arrivals_are_those_of_the_statement():
-    """Ours, recomputed independently (a reconstruction): pedestrian 3, car 2 at 5, car 1 at 7, car 3 at 8, no collision."""
+    """Ours, recomputed independently (a reconstruction): pedestrian 3, car 2 at 5, car 1 at 7, car 3 at 8, no crash."""
     game = fm.games.driving()
     assert game.players == ("car 1", "car 2", "car 3", "pedestrian")
     reached, policies = None, {}
@@ -153,7 +156,8 @@ def test_driving_arrivals_are_those_of_the_statement():
         assert play.arrivals.tolist() == [7, 5, 8, 3] and play.meetings == ()
         policies[terminal] = [found.policy(i)[:12] for i in range(4)]
         reached = [found.occupancy(i)[:12] > 0 for i in range(4)] if terminal == "with_psi" else reached
-    largest = {other: max((np.abs(policies["with_psi"][i] - policies[other][i]).max(axis=2) * reached[i]).max() for i in range(4))
+    largest = {other: max((np.abs(policies["with_psi"][i] - policies[other][i]).max(axis=2) * reached[i]).max()
+                          for i in range(4))
                for other in TERMINALS[1:]}
     assert largest["plain"] == pytest.approx(0.35, abs=0.005)  # "differ by up to .35 and .37", where players can be
     assert largest["extra_decision"] == pytest.approx(0.37, abs=0.005)
@@ -336,7 +340,8 @@ def test_graphs_may_be_given_in_any_form():
     for game in made:
         assert_array_equal(game.available(1), to >= 0)
         assert_array_equal(naive.transitions(game, 1), dense)
-    assert made[0] == made[1] == made[3] == made[4] and made[4].model.pointer.size == 10 and made[5].model.pointer.size == 19
+    assert (made[0] == made[1] == made[3] == made[4]
+            and made[4].model.pointer.size == 10 and made[5].model.pointer.size == 19)
     assert made[0] != fm.OccupancyGame(to, np.eye(3)[:2], [0, 1]) and hash(made[0]) == hash(made[1])
     copy = pickle.loads(pickle.dumps(made[0]))
     assert copy == made[0] and copy.starts.flags.writeable is False
@@ -369,10 +374,13 @@ def test_the_end_is_the_reward_of_the_state_by_default():
     ({"transitions": [[0, 1], [-1, -1]]}, "transitions must leave an action in every state, found none in state 1"),
     ({"transitions": np.full((2, 2, 2), 0.4)}, "sum to 1, found a sum of 0.8 in state 0, action 0"),
     ({"transitions": np.array([[[1.5, -0.5], [1, 0]], [[1, 0], [1, 0]]])}, r"found -0.5 in state 0, action 0"),
-    ({"transitions": [grid(2), grid(3)]}, r"transitions\[1\] must have as many states as those of player 0, 4, found 9"),
+    ({"transitions": [grid(2), grid(3)]},
+     r"transitions\[1\] must have as many states as those of player 0, 4, found 9"),
     ({"transitions": np.zeros((2, 3, 4))}, r"transitions must be integers \(X, A\)"),
-    ({"available": [[True, False], [False, False]]}, "available must leave an action in every state, found none in state 1"),
-    ({"transitions": [[0, -1], [1, 0]], "available": np.ones((2, 2), bool)}, "says that action 1 can be taken in state 0"),
+    ({"available": [[True, False], [False, False]]},
+     "available must leave an action in every state, found none in state 1"),
+    ({"transitions": [[0, -1], [1, 0]], "available": np.ones((2, 2), bool)},
+     "says that action 1 can be taken in state 0"),
     ({"available": np.ones((2, 3), bool)}, r"available must have shape \(X, A\) = \(2, 2\), found \(2, 3\)"),
     ({"available": np.ones((2, 2))}, "available must hold True or False, found dtype float64"),
     ({"rewards": np.zeros((2, 3))}, r"rewards\[0\] must have shape \(X,\) = \(2,\) or"),
@@ -395,9 +403,11 @@ def test_bad_games_are_refused(arguments, message):
 
 @pytest.mark.parametrize("arguments, message", [
     ({"game": fm.games.zhang_3x2()}, "game must be a fastmpg.OccupancyGame"), ({"horizon": 0}, "horizon must be"),
-    ({"beta": 0.0}, r"beta must be a finite number in \(0"), ({"value": "min"}, "value must be one of 'mean', 'softmax', 'max'"),
-    ({"alpha": 0.0}, "alpha must be"), ({"alpha": 1.5}, "alpha must be"), ({"terminal": "psi"}, "terminal must be one of"),
-    ({"tol": 0.0}, "tol must be"), ({"maxiter": 0}, "maxiter must be"), ({"start": 1}, "start must be a solution"),
+    ({"beta": 0.0}, r"beta must be a finite number in \(0"),
+    ({"value": "min"}, "value must be one of 'mean', 'softmax', 'max'"),
+    ({"alpha": 0.0}, "alpha must be"), ({"alpha": 1.5}, "alpha must be"),
+    ({"terminal": "psi"}, "terminal must be one of"), ({"tol": 0.0}, "tol must be"),
+    ({"maxiter": 0}, "maxiter must be"), ({"start": 1}, "start must be a solution"),
 ])
 def test_bad_questions_are_refused(arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):
@@ -432,8 +442,10 @@ def test_the_printed_condition_is_theorem_3():
     game, steps, beta = random_game(30, weight=0.01, by_action=False), 3, 0.7
     others = (game.mu.sum() - game.mu).max()
     xi = (steps + 1) * (np.abs(game.payoff_range()).max() + others)
-    assert fm.theory.occupancy_factor(game, steps, beta, form="printed") == pytest.approx(2 * others * steps / (xi * np.exp(-beta * (steps + 1) * xi)))
-    assert fm.theory.occupancy_factor(game, steps, beta) == pytest.approx(others * steps * (1 + beta * xi) ** (steps + 1) / xi)
+    assert (fm.theory.occupancy_factor(game, steps, beta, form="printed")
+            == pytest.approx(2 * others * steps / (xi * np.exp(-beta * (steps + 1) * xi))))
+    assert (fm.theory.occupancy_factor(game, steps, beta)
+            == pytest.approx(others * steps * (1 + beta * xi) ** (steps + 1) / xi))
     stretch = 1 + beta * xi
     assert fm.theory.occupancy_factor(game, steps, beta, form="sum") == pytest.approx(
         others / 2 * beta * sum(j * stretch**j for j in range(1, steps + 1)))

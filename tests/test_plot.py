@@ -141,9 +141,11 @@ def test_a_junction_is_drawn_until_everybody_has_arrived(crossing):
     play = crossing.most_likely()
     for t in (0, 3, 8):  # markers lie where most likely play is, rings at the goals
         markers = [line for line in frames[t].lines if line.get_marker() not in ("None", "")]
-        at = [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in markers if line.get_markerfacecolor() != "none"]
+        at = [(float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+              for line in markers if line.get_markerfacecolor() != "none"]
         assert at == [tuple(crossing.game.layout[x, ::-1]) for x in play.paths[:, t]]
-        rings = [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in markers if line.get_markerfacecolor() == "none"]
+        rings = [(float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+                 for line in markers if line.get_markerfacecolor() == "none"]
         assert rings == [tuple(crossing.game.layout[x, ::-1]) for x in crossing.game.goals]
     assert ink(sheet) > 0.1
     assert len([ax for ax in plot.junction(crossing, [2, 5]).axes if ax.images]) == 2

@@ -121,7 +121,8 @@ CALLS = {
     "count_vectors": {"num_actions": 2},
     "games.ring_polymatrix": {"num_players": 3},
     "OccupancyGame": {"transitions": [[0, 1], [1, 0]], "rewards": np.zeros((2, 2)), "starts": [0, 1]},
-    "OccupancyGame.available": {"self": DRIVING}, "OccupancyGame.reward": {"self": DRIVING}, "OccupancyGame.final": {"self": DRIVING},
+    "OccupancyGame.available": {"self": DRIVING}, "OccupancyGame.reward": {"self": DRIVING},
+    "OccupancyGame.final": {"self": DRIVING},
     **{f"solvers.OccupancySolution.{name}": {"self": fm.solvers.mge_fb(DRIVING, 3)}
        for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
     "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},

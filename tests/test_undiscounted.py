@@ -19,7 +19,8 @@ ENDLESS = {
     "learn": lambda game, policy: fm.learn(game, fm.rules.EntropyNaturalGradientPlay(0.1, 0.1), 3),
     "ensemble": lambda game, policy: fm.ensemble(game, fm.rules.QAscent(0.1), 3, 2),
     "two timescales": lambda game, policy: fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 3, record=fm.Record(metrics=())),
-    "exact metrics of rollouts": lambda game, policy: fm.learn(game, fm.rules.MonteCarloGradientAscent(0.1, length=3), 3),
+    "exact metrics of rollouts":
+        lambda game, policy: fm.learn(game, fm.rules.MonteCarloGradientAscent(0.1, length=3), 3),
     "theory": lambda game, policy: fm.theory.gradient_play_step(game),
 }
 
@@ -27,7 +28,8 @@ ENDLESS = {
 @pytest.mark.parametrize("ask", ENDLESS)
 def test_what_has_no_end_needs_discounting(ask):
     game = fm.games.random_markov(2, (2, 2), discount=1.0, rng=1)
-    with pytest.raises(ValueError, match=r"an infinite horizon needs discount below 1, found 1 for 'random_markov'.*evaluate_horizon"):
+    with pytest.raises(ValueError, match=r"an infinite horizon needs discount below 1, found 1 for 'random_markov'"
+                                         r".*evaluate_horizon"):
         ENDLESS[ask](game, fm.uniform_policy(game))
 
 
