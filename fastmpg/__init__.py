@@ -5,6 +5,7 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
+from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
@@ -39,6 +40,7 @@ __all__ = [
     "Evaluation",
     "Game",
     "Interrupted",
+    "JointTransition",
     "MarkovGame",
     "NormalFormGame",
     "Oracle",

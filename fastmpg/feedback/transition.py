@@ -29,12 +29,25 @@ def act_by_policy(state, s, offset, uniforms, at, actions):
 act = method("act", default=act_by_policy)
 
 
+@kernel
+def begin_episode(feedback, key, k):
+    """Put the environment in a first state, drawn by the numbers START of step k.    key (2,)"""
+    for block in range((feedback.draws + 1) // 2):
+        at = feedback.first + 2 * block
+        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(k), np.uint64(block),
+                                                                np.uint64(START))
+    feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
+
+
 @inlined
 def _observe(feedback, state, key, k):
     """Play step k of the run with this key (2,): actions, rewards (N,) and the two rows of ``feedback.state``.
 
-    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i.
+    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i. An episode that is over
+    begins again before them, since it takes its numbers in the place of the first lane's.
     """
+    if feedback.ends.size > 0 and feedback.ends[feedback.place[0]]:
+        begin_episode(feedback, key, k)
     lane = k % LANES
     if feedback.filled[0] != k - lane:
         fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts,
@@ -64,6 +77,9 @@ def _proceed(feedback, k):
 class Transition(NamedTuple):
     """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
 
+    A step into a terminal state (:attr:`fastmpg.Game.terminal`) ends an episode: the next step is played in a first
+    state, drawn anew. Nobody plays or learns in a terminal state, so that its value stays what it is at the start, 0.
+
     Attributes
     ----------
     state : (2,)
@@ -72,8 +88,9 @@ class Transition(NamedTuple):
     offset : (N + 1,)
         First column of every player.
     discount : float
-    place, next, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
-        The environment and the trajectory.
+    place, next, ends, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
+        The environment and the trajectory, which holds the states that were played: none is terminal, but the last may
+        be.
     """
 
     state: Any
@@ -83,6 +100,7 @@ class Transition(NamedTuple):
     discount: float
     place: Any
     next: Any
+    ends: Any
     uniforms: Any
     starts: Any
     scratch: Any
@@ -102,8 +120,8 @@ class Transition(NamedTuple):
         span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount,
-                   one.copy(), one.copy(), aligned(LANES * span), np.arange(LANES) * span, aligned(LANES * LANES),
-                   one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+                   one.copy(), one.copy(), game.terminal, aligned(LANES * span), np.arange(LANES) * span,
+                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 
@@ -115,11 +133,5 @@ def up(count: int) -> int:
 @kernel
 def start(feedback, key):
     """Put the environment of a run in the first state of the run with this key.    key (2,)"""
-    for block in range((feedback.draws + 1) // 2):
-        at = feedback.first + 2 * block
-        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block),
-                                                                np.uint64(START))
-    feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
+    begin_episode(feedback, key, 0)
     feedback.filled[0] = -1
-
-

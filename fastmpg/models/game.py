@@ -55,7 +55,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_terminal", "_magnitudes", "_centred", "_moved"}
 
 
 class Game(ABC):
@@ -184,6 +184,23 @@ class Game(ABC):
         return self._offset  # type: ignore[no-any-return]
 
     _offset: Any = None
+
+    @property
+    def terminal(self) -> NDArray[np.bool_]:
+        """Of every state (S,), whether it is terminal: nobody leaves it, whatever is played, and all rewards there are
+        0. Empty where that is not known, as of games whose transitions are not written out. Read-only.
+        """
+        if self._terminal is None:
+            found = self._find_terminal()
+            found = found if found.any() else found[:0]
+            found.flags.writeable = False
+            object.__setattr__(self, "_terminal", found)
+        return self._terminal  # type: ignore[no-any-return]
+
+    _terminal: Any = None
+
+    def _find_terminal(self) -> NDArray[np.bool_]:
+        return np.zeros(0, np.bool_)
 
     @property
     def work_size(self) -> int:

@@ -297,6 +297,15 @@ class MarkovGame(Game):
         both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
         return np.broadcast_to(both, (self.num_players, 2)).copy()
 
+    def _find_terminal(self) -> NDArray[np.bool_]:
+        m = self._model
+        ends = ~m.rewards.any(axis=(0, 2))
+        if self.is_sparse:
+            return ends & (m.chain_index[m.chain_pointer[:-1]] == np.arange(ends.size)) & (np.diff(m.chain_pointer) == 1)
+        for s in np.flatnonzero(ends):
+            ends[s] = m.transitions[s, :, s].all() and np.count_nonzero(m.transitions[s]) == m.transitions.shape[1]
+        return ends
+
     def tables(self) -> dict[str, NDArray[Any]]:
         m = self._model
         if self.is_sparse:
