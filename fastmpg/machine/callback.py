@@ -61,3 +61,9 @@ class Callback:
         error, self._error = self._error, None
         if error is not None:
             raise error
+
+
+def check_callback(bound: Bound) -> None:
+    """:meth:`Callback.check` of the one that a frame holds."""
+    owner: Any = bound.kernel.__self__  # type: ignore[attr-defined]
+    owner.check()
