@@ -5,6 +5,7 @@ nearest float64), masked arrays without masked entries. Probabilities are checke
 by 1e-8, or, if it comes from float32, by what rounding does to a float32 sum of so many terms (2^-24 a term, from 1e-6
 to 1e-4); entries below 0 by no more than that are rounding, as linear programming leaves it, and become 0. Rows with
 such entries, and rows from float32, are divided by their sum in float64; all others stay as they are, bit for bit.
+Actions that a player does not have in a state (``game.available``) have probability 0, exactly.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PolicyLike = ArrayLike | Sequence[ArrayLike]
 
 
 def uniform_policy(game: Game) -> Float:
-    """Every player picks every action equally often in every state.
+    """Every player picks every action that it has in a state equally often.
 
     Returns
     -------
@@ -36,12 +37,14 @@ def uniform_policy(game: Game) -> Float:
     array([[0.33333333, 0.33333333, 0.33333333, 0.5       , 0.5       ]])
     """
     check_game(game)
+    if game.available is not None:
+        return np.where(game.available, 1.0 / np.repeat(game.action_counts(), game.num_actions, axis=1), 0.0)
     row = np.concatenate([np.full(n, 1.0 / n) for n in game.num_actions])
     return np.tile(row, (game.num_states, 1))
 
 
 def random_policy(game: Game, rng: Any = None) -> Float:
-    """Every row drawn uniformly from its simplex.
+    """Every row drawn uniformly from its simplex, that of the actions which the player has in the state.
 
     Parameters
     ----------
@@ -53,6 +56,9 @@ def random_policy(game: Game, rng: Any = None) -> Float:
     """
     check_game(game)
     draw = _check.generator(rng)
+    if game.available is not None:
+        table = np.where(game.available, draw.standard_exponential(game.available.shape), 0.0)
+        return table / np.repeat(np.add.reduceat(table, game.offset[:-1], axis=1), game.num_actions, axis=1)
     return np.concatenate([draw.dirichlet(np.ones(n), game.num_states) for n in game.num_actions], axis=1)
 
 
@@ -122,10 +128,24 @@ def settle(game: Game, table: Float, single: Sequence[bool], name: str, entry: s
     ``entry``: what messages call one policy of a stack.
     """
     if table.size == 0 or (not any(single) and _is_settled(game, table)):
-        return table
+        return _refuse_unavailable(game, table, name, entry)
     edges = game.offset
     for i in range(game.num_players):
         _row_laws(game, table, i, int(edges[i]), int(edges[i + 1]), single[i], name, entry)
+    return _refuse_unavailable(game, table, name, entry)
+
+
+def _refuse_unavailable(game: Game, table: Float, name: str, entry: str) -> Float:
+    """The settled table (..., S, A_total), if it plays nothing that cannot be taken."""
+    if game.available is not None:
+        bad = (table != 0.0) & ~game.available
+        if bad.any():
+            *run, s, c = (int(x) for x in np.argwhere(bad)[0])
+            i = int(np.searchsorted(game.offset, c, side="right")) - 1
+            where = f" of {entry} {tuple(run) if len(run) > 1 else run[0]}" if run else ""
+            raise ValueError(f"{name} of player {i} must give unavailable actions probability 0, found "
+                             f"{float(table[bad][0])!r} in state {s} for action {c - int(game.offset[i])}{where}; see "
+                             "game.available")
     return table
 
 

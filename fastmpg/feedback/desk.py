@@ -20,7 +20,7 @@ from .. import machine
 from .._check import Float
 from ..kernels.simplex import entropy
 from ..machine import inlined, kernel, unit
-from ..models.game import Game, contract, factor, lookahead, solve
+from ..models.game import Game, check_discounted, contract, factor, lookahead, solve
 from ..policy import check_policy
 
 PARALLEL_WORK = 200_000  # table entries (about 100 us) below which threads cost more than they bring
@@ -150,9 +150,12 @@ class Desk(NamedTuple):
         ------
         TypeError
             If the game is a simulator.
+        ValueError
+            If its discount is 1.
         """
         if not game.exact:
             game.workspace()
+        check_discounted(game)
         columns = (game.num_states, sum(game.num_actions))
         shared = game.shares_reward and (temperature == 0.0 or game.num_players == 1)
         more: dict[str, Any] = {"temperature": np.array([float(temperature)]),

@@ -13,6 +13,12 @@ MISS = 1e-8  # by which a row may miss a sum of 1 or an entry 0: as much as is a
 
 
 @inlined
+def weighed(p, x):
+    """p x, and 0 for a probability of 0 whatever x is: what an action is worth that cannot be taken is -inf."""
+    return p * x if p != 0.0 else 0.0
+
+
+@inlined
 def softmax_rows(theta, offset, policy):
     """policy = exp(theta) / sum exp(theta) by player and state; theta is shifted so that each row's maximum is 0.
 

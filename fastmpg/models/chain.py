@@ -58,4 +58,16 @@ def _lookahead(model, work, policy, i, value, q):
             q[s, c] = work.reward[s, c] + model.discount * total
 
 
-CHAIN = {"factor": _factor, "deviate": _deviate, "solve": _solve, "lookahead": _lookahead}
+@kernel
+def _push(model, work, law, out):
+    """out(t) = sum_s law(s) P^pi(t | s), from work.chain (S, S).    law, out (S,)"""
+    n_states = law.size
+    for t in range(n_states):
+        out[t] = 0.0
+    for s in range(n_states):
+        if law[s] != 0.0:
+            for t in range(n_states):
+                out[t] += law[s] * work.chain[s, t]
+
+
+CHAIN = {"factor": _factor, "deviate": _deviate, "solve": _solve, "lookahead": _lookahead, "push": _push}

@@ -3,7 +3,9 @@
 A model is a NamedTuple of arrays whose class carries these static kernels, found at compile time by their names:
 
     contract(model, work, policy)                    others' play summed out: work.reward (S, A_total) and what the
-                                                     other kernels read
+                                                     other kernels read; ``model.missing`` are the places in a flat
+                                                     (S, A_total) of actions that cannot be taken, and :func:`contract`
+                                                     makes them worth -inf
     factor(model, work)                              ready P^pi, the chain of the contracted policy, for solving
     deviate(model, work, policy, i)                  the same with player i's columns of ``policy`` in place of its own
     solve(model, work, rhs, transposed)              rhs (R, S) <- (I - gamma P)^-1 rhs, or its transpose
@@ -13,10 +15,13 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
                                                      value <- that of the deviation, given q, its lookahead; only so
                                                      far, if the model likes, that ``share`` of its Bellman residual is
                                                      left; whether it is exact
+    push(model, work, law, out)                      out(t) = sum_s law(s) P^pi(t | s), P^pi the chain of the
+                                                     contracted policy
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -27,10 +32,24 @@ from .._check import Float
 from .._same import same
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
-from ..machine import Held, kernel, method
+from ..machine import Held, inlined, kernel, method
+from .available import Mask
 
-contract, factor, deviate = method("contract"), method("factor"), method("deviate")
-solve, lookahead = method("solve"), method("lookahead")
+marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
+solve, lookahead, push = method("solve"), method("lookahead"), method("push")
+
+
+@inlined
+def contract(model, work, policy):
+    """The model's own ``contract`` at ``policy`` (S, A_total); an action that cannot be taken is then worth -inf.
+
+    work.reward (S, A_total)   model.missing (K,): places in it, flat. So Q is -inf there: no largest entry, no weight
+    in a soft maximum, a logarithm of 0. Products with a probability of 0 have to be left out: :func:`.simplex.weighed`.
+    """
+    marginals(model, work, policy)
+    reward = work.reward.reshape(-1)
+    for e in range(model.missing.size):
+        reward[model.missing[e]] = -math.inf
 
 
 @kernel
@@ -55,7 +74,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_terminal", "_magnitudes", "_centred", "_moved"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_terminal", "_magnitudes", "_centred", "_moved", "_counts"}
 
 
 class Game(ABC):
@@ -67,9 +86,11 @@ class Game(ABC):
     num_actions : tuple of int
         Actions of every player; they may differ.
     discount : float
-        In [0, 1).
+        In [0, 1]. At 1 there is no value of an infinite horizon, and functions that need one refuse the game.
     initial : ndarray (S,)
         The law of the first state, read-only.
+    available : ndarray (S, A_total) of bool, or None
+        Which actions there are in which state, read-only; None if every player has all of its actions everywhere.
     shares_reward : bool
         Whether all players share one stored reward.
     name : str
@@ -94,6 +115,7 @@ class Game(ABC):
     shares_reward: bool
     name: str
     largest_change: float = 0.0
+    available: Mask | None = None
     _frozen = False
 
     kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
@@ -185,6 +207,26 @@ class Game(ABC):
 
     _offset: Any = None
 
+    def action_counts(self) -> NDArray[np.int64]:
+        """How many actions every player has in every state, A_i(s): (S, N), read-only.
+
+        Examples
+        --------
+        >>> import fastmpg as fm
+        >>> fm.NormalFormGame.identical_interest([[3, 0], [1, 0]], available=[[1, 1], [1, 0]]).action_counts()
+        array([[2, 1]])
+        """
+        if self._counts is None:
+            if self.available is None:
+                counts = np.tile(np.array(self.num_actions, np.int64), (self.num_states, 1))
+            else:
+                counts = np.add.reduceat(self.available.astype(np.int64), self.offset[:-1], axis=1)
+            counts.flags.writeable = False
+            object.__setattr__(self, "_counts", counts)
+        return self._counts  # type: ignore[no-any-return]
+
+    _counts: Any = None
+
     @property
     def terminal(self) -> NDArray[np.bool_]:
         """Of every state (S,), whether it is terminal: nobody leaves it, whatever is played, and all rewards there are
@@ -235,6 +277,8 @@ class Game(ABC):
         law = getattr(self.model, "initial", self.initial).view()  # of the model's own, and read-only as it was
         law.flags.writeable = False
         vars(self)["initial"] = law
+        if self.available is not None:
+            self.available.flags.writeable = False
 
     def __repr__(self) -> str:
         shared = "identical interest" if self.shares_reward else "own rewards"
@@ -245,7 +289,20 @@ class Game(ABC):
             least, most = min(counts), max(counts)
             actions = f"{least} actions each" if least == most else f"{least} to {most} actions"
         return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
-                f"{actions}, discount {self.discount:g}, {shared}>")
+                f"{actions}{self._missing()}, discount {self.discount:g}, {shared}>")
+
+    def _missing(self) -> str:
+        """How much of the players' actions there is, where some are missing: for people."""
+        mask = self.available
+        return "" if mask is None else f" ({np.count_nonzero(mask)} of {mask.size} available)"
+
+
+def check_discounted(game: Game) -> None:
+    """Refuse a game of discount 1 where values of an infinite horizon are asked for."""
+    if not game.discount < 1.0:
+        raise ValueError(f"an infinite horizon needs discount below 1, found {game.discount:g} for {game.name!r}: "
+                         "rewards that are never discounted need not add up to a value; ask over a number of steps, "
+                         "with fastmpg.evaluate_horizon, or build the game with a smaller discount")
 
 
 def check_game(game: Any) -> None:

@@ -15,6 +15,7 @@ from .._check import Float
 from ..kernels.contract_dense import contract_rewards
 from ..kernels.joint import cut_players, own_action_first, scratch_sizes
 from ..machine import attach, inlined
+from .available import mask_of, missing_of, possible, possible_rewards, range_of
 from .game import Game, reward_table
 from .markov.sampler import DenseSampler, joint_rewards
 
@@ -59,11 +60,17 @@ def _lookahead(model, work, policy, i, value, q):
         q[0, c] = work.reward[0, c]
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@inlined
+def _push(model, work, law, out):
+    """out (1,) = law (1,): the one state."""
+    out[0] = law[0]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
 class StageModel(NamedTuple):
     """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
 
-    n_actions (N,)   offset (N + 1,)   cut: first player of the contraction's tail group
+    n_actions (N,)   offset (N + 1,)   cut: first player of the contraction's tail group   missing (K,): columns
     """
 
     rewards: Any
@@ -72,6 +79,7 @@ class StageModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
+    missing: Any
 
 
 class NormalFormGame(Game):
@@ -81,6 +89,9 @@ class NormalFormGame(Game):
     ----------
     payoffs : array_like (N, A_0, ..., A_{N-1})
         Payoff of every player at every joint action.
+    available : array_like (1, A_total) of bool, or list of (1, A_i), optional
+        Which actions every player has, at least one; all of them by default. Payoffs at the others are never read. As
+        of :class:`MarkovGame`; here the game without these actions is the same one.
     name : str
         What reports call it.
 
@@ -99,41 +110,49 @@ class NormalFormGame(Game):
     array([0.75, 0.75])
     """
 
-    def __init__(self, payoffs: ArrayLike, *, name: str = "normal-form game") -> None:
-        table = _check.array(payoffs, "payoffs", advice=_check.FORBIDDEN)
+    def __init__(self, payoffs: ArrayLike, *, available: Any = None, name: str = "normal-form game") -> None:
+        table = _check.read(payoffs, "payoffs")
         if table.ndim < 2 or table.shape[0] != table.ndim - 1:
             raise ValueError(f"payoffs must have shape (N, A_0, ..., A_{{N-1}}) for N players, found {table.shape}: "
                              f"{table.ndim - 1} action axes for {table.shape[0] if table.ndim else 0} payoffs; "
                              "for one payoff shared by all use NormalFormGame.identical_interest")
-        self._build(table, name)
+        self._build(table, available, name)
 
     @classmethod
-    def identical_interest(cls, payoff: ArrayLike, *, name: str = "identical-interest game") -> NormalFormGame:
+    def identical_interest(cls, payoff: ArrayLike, *, available: Any = None,
+                           name: str = "identical-interest game") -> NormalFormGame:
         """A game in which every player receives the same payoff, stored once.
 
         Parameters
         ----------
         payoff : array_like (A_0, ..., A_{N-1})
+        available, name
+            As for :class:`NormalFormGame`.
         """
-        table = _check.array(payoff, "payoff", advice=_check.FORBIDDEN)
+        table = _check.read(payoff, "payoff")
         if table.ndim < 1:
             raise ValueError(f"payoff must have shape (A_0, ..., A_{{N-1}}), found the single number {table}")
         game = cls.__new__(cls)
-        game._build(table[None], name, "payoff")
+        game._build(table[None], available, name, "payoff")
         return game
 
-    def _build(self, table: Float, name: str, what: str = "payoffs") -> None:
-        if table.size == 0:
-            raise ValueError(f"every player needs at least one action, found {what} of shape {table.shape}")
+    def _build(self, given: NDArray[Any], available: Any, name: str, what: str = "payoffs") -> None:
+        if given.size == 0:
+            raise ValueError(f"every player needs at least one action, found {what} of shape {given.shape}")
+        mask = mask_of(available, 1, given.shape[1:])
+        if mask is not None:
+            given = possible_rewards(given, what, possible(mask, given.shape[1:])[0])
+        table = _check.array(given, what, advice=_check.FORBIDDEN)
         self.num_players, self.num_states = table.ndim - 1, 1
         self.num_actions = tuple(map(int, table.shape[1:]))
         self.discount, self.initial = 0.0, np.ones(1)
-        self.shares_reward = table.shape[0] == 1
+        self.shares_reward, self.available = table.shape[0] == 1, mask
         self.name = _check.text(name, "name")
         own = table.shape[0] == self.num_players > 1
         planes = own_action_first(table[:, None], self.num_actions) if own else table.reshape(table.shape[0], 1, -1)
         self._model = StageModel(planes, 0.0, self.initial,
-                                 np.array(self.num_actions, np.int64), self.offset, cut_players(self.num_actions, 1))
+                                 np.array(self.num_actions, np.int64), self.offset, cut_players(self.num_actions, 1),
+                                 missing_of(mask))
         self.initial = self.initial.view()
         self.initial.flags.writeable = False
         self._frozen = True
@@ -164,13 +183,14 @@ class NormalFormGame(Game):
     def workspace_bytes(self, threads: int = 1) -> int:
         return 8 * (sum(self.num_actions) + sum(scratch_sizes(self.num_actions, self._model.cut, 1)))
 
-    def tables(self) -> dict[str, NDArray[np.float64]]:
-        return {"payoffs": self.payoffs}
+    def tables(self) -> dict[str, NDArray[Any]]:
+        return {"payoffs": self.payoffs} | ({} if self.available is None else {"available": self.available})
 
     @classmethod
-    def from_tables(cls, tables: dict[str, NDArray[np.float64]]) -> NormalFormGame:
-        payoffs = _check.entries(tables, "tables", ("payoffs",))["payoffs"]
-        return cls(payoffs) if payoffs.shape[0] == payoffs.ndim - 1 > 1 else cls.identical_interest(payoffs[0])
+    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> NormalFormGame:
+        payoffs, mask = _check.entries(tables, "tables", ("payoffs",))["payoffs"], tables.get("available")
+        several = payoffs.shape[0] == payoffs.ndim - 1 > 1
+        return cls(payoffs, available=mask) if several else cls.identical_interest(payoffs[0], available=mask)
 
     def _build_sampler(self) -> DenseSampler:
         return DenseSampler(*joint_rewards(self), np.zeros(0), np.zeros(0, np.int32), self._model.initial,
@@ -181,8 +201,11 @@ class NormalFormGame(Game):
         return int(self._model.rewards.nbytes)
 
     def payoff_range(self) -> Float:
-        table = self._model.rewards.reshape(self._model.rewards.shape[0], -1)
-        both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
+        if self.available is None:
+            table = self._model.rewards.reshape(self._model.rewards.shape[0], -1)
+            both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
+        else:
+            both = range_of(self.payoffs, possible(self.available, self.num_actions)[0])
         return np.broadcast_to(both, (self.num_players, 2)).copy()
 
     def to_dense(self) -> Game:
@@ -191,5 +214,5 @@ class NormalFormGame(Game):
 
         ones = np.ones((1, *self.num_actions, 1))
         if self.shares_reward:
-            return MarkovGame.identical_interest(self.rewards[0], ones, 0.0, name=self.name)
-        return MarkovGame(self.rewards, ones, 0.0, name=self.name)
+            return MarkovGame.identical_interest(self.rewards[0], ones, 0.0, available=self.available, name=self.name)
+        return MarkovGame(self.rewards, ones, 0.0, available=self.available, name=self.name)

@@ -15,6 +15,7 @@ from ..kernels import dense_solve
 from ..kernels.alias import draw
 from ..machine import attach, inlined, kernel, lapack
 from ..machine.vectors import gather
+from .available import mask_of, missing_of
 from .game import Game
 from .markov.game import MarkovGame, dense_bytes
 from .sampler import alias, begin_by_law, row_is_state
@@ -86,12 +87,22 @@ def _lookahead(model, work, policy, i, value, q):
             q[s, c] = work.reward[s, c] + model.discount * total
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead)
+@kernel
+def _push(model, work, law, out):
+    """out(t) = sum_s law(s) P(t | s): nobody's actions matter.    law, out (S,)"""
+    for t in range(law.size):
+        total = 0.0
+        for s in range(law.size):
+            total += law[s] * model.transitions[s, t]
+        out[t] = total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
     other, start (edges,): the neighbour and where the table begins   solo (S, A_total)
-    transitions (S, S)   discount   initial
+    transitions (S, S)   discount   initial   missing (K,): places in a flat (S, A_total)
     """
 
     payoffs: Any
@@ -104,6 +115,7 @@ class PolymatrixModel(NamedTuple):
     initial: Any
     n_actions: Any
     offset: Any
+    missing: Any
 
 
 @inlined
@@ -130,6 +142,12 @@ class PolymatrixSampler(NamedTuple):
     initial: Any
 
 
+def _extremes(table: Float, can: Any, axes: tuple[int, ...]) -> Float:
+    """(S, 2): the smallest and the largest entry of (S, ...) in every state, where ``can`` says that it counts."""
+    return np.stack([table.min(axis=axes, where=can, initial=np.inf), table.max(axis=axes, where=can, initial=-np.inf)],
+                    axis=1)
+
+
 class PolymatrixGame(Game):
     """A game in which every player's payoff is a sum of payoffs against single others.
 
@@ -143,9 +161,12 @@ class PolymatrixGame(Game):
     transitions : array_like (S, S), optional
         The states' law of motion, which nobody influences; one state by default.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     initial : array_like (S,), optional
         Law of the first state; uniform by default.
+    available : array_like (S, A_total) of bool, or list of (S, A_i), optional
+        Which actions every player has in which state, at least one; all of them by default. Payoffs at the others are
+        never read.
     solo : list of array_like (A_i,) or (S, A_i), optional
         What players receive for their own actions alone.
     name : str
@@ -168,7 +189,7 @@ class PolymatrixGame(Game):
 
     def __init__(self, payoffs: Mapping[tuple[int, int], ArrayLike], num_actions: Any,
                  transitions: ArrayLike | None = None, discount: float = 0.0, initial: ArrayLike | None = None, *,
-                 solo: Any = None, name: str = "polymatrix game") -> None:
+                 available: Any = None, solo: Any = None, name: str = "polymatrix game") -> None:
         actions = _check.num_actions(num_actions)
         if not isinstance(payoffs, Mapping):
             raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write "
@@ -180,7 +201,8 @@ class PolymatrixGame(Game):
             raise ValueError(f"transitions must have shape (S, S), found {moves.shape}: no player influences them")
         moves, change = _check.transitions(moves, single, lambda row: f"in state {row}")
         n_states, n_players = moves.shape[0], len(actions)
-        gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
+        can = None if mask is None else np.split(mask, np.cumsum(actions)[:-1], axis=1)
         for pair in payoffs:
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_check.is_int, pair))):
                 raise TypeError(f"payoffs must map pairs of players to tables, found the key {_check.shown(pair)}")
@@ -193,31 +215,34 @@ class PolymatrixGame(Game):
         flat = np.empty(n_states * sum(actions[i] * actions[k] for i, k in pairs))
         start, at = np.empty(len(pairs), np.int64), 0
         for e, (i, k) in enumerate(pairs):
-            table = _check.array(payoffs[i, k], f"payoffs[{i}, {k}]", copy=False, advice=_check.FORBIDDEN)
-            full = (n_states, actions[i], actions[k])
-            if table.shape not in (full, full[1:]):
+            given, full = _check.read(payoffs[i, k], f"payoffs[{i}, {k}]"), (n_states, actions[i], actions[k])
+            if given.shape not in (full, full[1:]):
                 raise ValueError(f"payoffs[{i}, {k}] must have shape (A_{i}, A_{k}) = {full[1:]}, or with states in "
-                                 f"front {full}, found {table.shape}")
+                                 f"front {full}, found {given.shape}")
+            if can is not None:
+                given = np.where(can[i][:, :, None] & can[k][:, None], given, 0)
+            table = _check.array(given, f"payoffs[{i}, {k}]", copy=False, advice=_check.FORBIDDEN)
             start[e] = at
             flat[at:at + math.prod(full)] = np.broadcast_to(table, full).ravel()
             at += math.prod(full)
         alone = np.zeros((n_states, sum(actions)))
         self.num_players, self.num_states, self.num_actions = n_players, n_states, actions
-        self.discount, self.name, self.shares_reward = gamma, _check.text(name, "name"), False
+        self.discount, self.name, self.shares_reward, self.available = gamma, _check.text(name, "name"), False, mask
         if solo is not None:
             if len(solo) != n_players:
                 raise ValueError(f"solo must have one table per player, {n_players}, found {len(solo)}")
             for i, (low, high) in enumerate(zip(self.offset[:-1], self.offset[1:], strict=True)):
-                row = _check.array(solo[i], f"solo[{i}]", advice=_check.FORBIDDEN)
+                row = _check.read(solo[i], f"solo[{i}]")
                 if row.shape not in ((high - low,), (n_states, high - low)):
                     raise ValueError(f"solo[{i}] must have shape ({high - low},) or {(n_states, int(high - low))}, "
                                      f"found {row.shape}")
-                alone[:, low:high] = row
+                alone[:, low:high] = _check.array(row if can is None else np.where(can[i], row, 0), f"solo[{i}]",
+                                                  advice=_check.FORBIDDEN)
         rho, moved = _check.initial(initial, n_states)
         owners = np.array([i for i, _ in pairs], np.int64)
         edges, others = np.searchsorted(owners, np.arange(n_players + 1)), np.array([k for _, k in pairs], np.int64)
         self._model = PolymatrixModel(flat, edges, others, start, alone, moves, gamma, rho, np.array(actions, np.int64),
-                                      self.offset)
+                                      self.offset, missing_of(mask))
         self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
@@ -255,19 +280,20 @@ class PolymatrixGame(Game):
         """Bounds: sums of the tables' own smallest and largest entries."""
         bounds = np.zeros((self.num_players, self.num_states, 2))
         m = self._model
+        mask = np.ones(m.solo.shape, np.bool_) if self.available is None else self.available
+        can = np.split(mask, self.offset[1:-1], axis=1)
         for i in range(self.num_players):
-            own = m.solo[:, m.offset[i]:m.offset[i + 1]]
-            bounds[i] = np.stack([own.min(axis=1), own.max(axis=1)], axis=1)
-        for (i, _), table in self.payoffs.items():
-            bounds[i] += np.stack([table.min(axis=(1, 2)), table.max(axis=(1, 2))], axis=1)
+            bounds[i] = _extremes(m.solo[:, m.offset[i]:m.offset[i + 1]], can[i], (1,))
+        for (i, k), table in self.payoffs.items():
+            bounds[i] += _extremes(table, can[i][:, :, None] & can[k][:, None], (1, 2))
         return np.stack([bounds[..., 0].min(axis=1), bounds[..., 1].max(axis=1)], axis=1)
 
     def tables(self) -> dict[str, NDArray[Any]]:
         m = self._model
         pairs = np.array([(i, k) for i, k in self.payoffs], np.int64).reshape(-1, 2)
-        return {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions,
-                "discount": np.array(m.discount),
-                "initial": m.initial, "num_actions": m.n_actions}
+        found = {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions,
+                 "discount": np.array(m.discount), "initial": m.initial, "num_actions": m.n_actions}
+        return found if self.available is None else found | {"available": self.available}
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> PolymatrixGame:
@@ -280,7 +306,8 @@ class PolymatrixGame(Game):
             given[i, k] = tables["payoffs"][at:at + math.prod(shape)].reshape(shape)
             at += math.prod(shape)
         solo = np.split(tables["solo"], np.cumsum(actions)[:-1], axis=1)
-        return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo)
+        return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo,
+                   available=tables.get("available"))
 
     def _build_sampler(self) -> PolymatrixSampler:
         m, n = self._model, self.num_states
@@ -308,4 +335,4 @@ class PolymatrixGame(Game):
             rewards[i] += (table if i < k else table.transpose(0, 2, 1)).reshape(shape)
         moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states),
                                 (n_states, *actions, n_states))
-        return MarkovGame(rewards, moves, self.discount, self.initial, name=self.name)
+        return MarkovGame(rewards, moves, self.discount, self.initial, available=self.available, name=self.name)

@@ -15,6 +15,7 @@ from .. import _check
 from .._check import Float
 from ..machine import UNCOMPILED, attach, inlined, user_kernel
 from ..machine.explain import explaining
+from .available import mask_of
 from .game import Game
 
 MOST_ROWS = 2**26  # observations: the learners keep a row for each
@@ -81,10 +82,13 @@ class SimulatorGame(Game):
     num_observations : int
         Rows of the players' tables.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     observe : callable, "hash" or None
         ``observe(state) -> row`` in [0, num_observations): what players see of a state. None: the state itself. "hash":
         rows shared at random by the states, for state spaces too large for any table.
+    available : array_like (num_observations, A_total) of bool, or list of (num_observations, A_i), optional
+        Which actions every player has in which row, at least one; all of them by default. No other action is ever
+        taken: ``step`` may do what it likes with them.
     draws : int
         Uniform numbers that a reset and a step take.
     name : str
@@ -117,11 +121,13 @@ class SimulatorGame(Game):
 
     def __init__(self, reset: Callable[..., Any], step: Callable[..., Any], num_actions: Sequence[int],
                  num_observations: int, discount: float, *, observe: Callable[..., Any] | str | None = None,
-                 draws: int = 1, name: str = "simulator", recipe: dict[str, Any] | None = None) -> None:
+                 available: Any = None, draws: int = 1, name: str = "simulator",
+                 recipe: dict[str, Any] | None = None) -> None:
         self.num_actions = _check.num_actions(num_actions)
         self.num_players = len(self.num_actions)
         self.num_states = _check.integer(num_observations, "num_observations", low=1, high=MOST_ROWS)
-        self.discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        self.discount = _check.real(discount, "discount", 0.0, 1.0)
+        self.available = mask_of(available, self.num_states, self.num_actions)
         self.draws = _check.integer(draws, "draws", low=0, high=10**6)
         self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, _check.text(name, "name"), recipe
         self.builder = None if recipe is None else name
@@ -162,6 +168,14 @@ class SimulatorGame(Game):
         """One reset and one step of functions, compiled or not."""
         uniforms, rewards = np.full(self.draws, 0.5), np.zeros(self.num_players)
 
+        def seen_as(state: Any) -> Any:
+            with explaining(observe, "observe"):
+                row = checked("observe", observe(state)) if callable(observe) else state if observe is None else 0
+            if not 0 <= row < self.num_states:
+                raise _Elsewhere(f"state {state} is seen as row {row}, outside of the {self.num_states} observations; "
+                                 'give observe=, or observe="hash"')
+            return hashed(state, self.num_states) if observe == "hash" else row
+
         def checked(what: str, value: Any) -> Any:
             if not _check.is_int(value):
                 raise TypeError(f"{what} must return an integer, found {_check.shown(value)} of type "
@@ -170,19 +184,15 @@ class SimulatorGame(Game):
 
         with explaining(reset, "reset"):
             state = checked("reset", reset(uniforms))
+        actions = np.zeros(self.num_players, np.int64)
+        if self.available is not None:
+            actions[:] = [part.argmax() for part in np.split(self.available[seen_as(state)], self.offset[1:-1])]
         with explaining(step, "step"):
-            after = checked("step", step(state, np.zeros(self.num_players, np.int64), uniforms, rewards))
+            after = checked("step", step(state, actions, uniforms, rewards))
         if not np.isfinite(rewards).all():
             raise ValueError(f"step must fill rewards with finite numbers, found {_check.shown(rewards)}")
         for current in (state, after):
-            with explaining(observe, "observe"):
-                seen = current if observe is None else 0
-                if callable(observe):
-                    seen = checked("observe", observe(current))
-            if not 0 <= seen < self.num_states:
-                raise _Elsewhere(f"state {current} is seen as row {seen}, outside of the {self.num_states} "
-                                 "observations; "
-                                 'give observe=, or observe="hash"')
+            seen_as(current)
 
     def _compile(self) -> None:
         """Compile the functions that are plain Python."""
@@ -244,7 +254,8 @@ class SimulatorGame(Game):
         return UserSampler(self.num_players, self.num_states, self.draws, np.zeros(3, np.int64))
 
     def _content(self) -> Any:
-        return (self.draws, self._functions) if self.recipe is None else (self.builder, self.recipe)
+        own = (self.draws, self._functions) if self.recipe is None else (self.builder, self.recipe)
+        return own if self.available is None else (*own, self.available)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Named games by their arguments, others by the names of their functions."""
@@ -303,5 +314,5 @@ class SimulatorGame(Game):
 
     def __repr__(self) -> str:
         return (f"<SimulatorGame {self.name!r}: {self.num_players} players, {self.num_states} observations, actions "
-                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}, discount "
-                f"{self.discount:g}>")
+                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}{self._missing()}, "
+                f"discount {self.discount:g}>")

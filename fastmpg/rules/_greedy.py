@@ -20,6 +20,7 @@ from .. import _check
 from .._check import Float
 from ..kernels.elementary import exp
 from ..machine import kernel, precise
+from ..models.available import possible
 from ..models.game import Game
 
 
@@ -132,9 +133,9 @@ def best_value(state, s, i, low, high):
 
 def blank(game: Game, policy: Float) -> Float:
     """A table (S, A_total): 0, or -inf where an action is not available."""
-    table, mask = np.zeros(policy.shape), getattr(game, "available", None)
-    if mask is not None:
-        table[~mask] = -np.inf
+    table = np.zeros(policy.shape)
+    if game.available is not None:
+        table[~game.available] = -np.inf
     return table
 
 

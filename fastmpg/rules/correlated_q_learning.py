@@ -25,8 +25,9 @@ from .. import _check
 from .._check import Float
 from ..feedback.joint_transition import JointTransition
 from ..machine import Callback, attach, call, check_callback, kernel, precise
+from ..models.available import possible
 from ..models.game import Game
-from ._greedy import count_available, draw_row, epsilon_at, exploration, explored, nth_available
+from ._greedy import blank, count_available, draw_row, epsilon_at, exploration, explored, nth_available
 from ._schedule import numbers, rate, step_size
 
 
@@ -247,17 +248,14 @@ class CorrelatedState(NamedTuple):
         for one in np.split(policy, game.offset[1:-1], axis=1):
             sigma = (sigma[:, :, None] * one[:, None, :]).reshape(states, -1)
         q, stale, weights = np.zeros((players, states, joint)), np.zeros(states, np.int64), np.zeros(players)
-        mask, available = getattr(game, "available", None), np.zeros((0, 0))
-        if mask is not None:
-            available = np.where(mask, 0.0, -np.inf)
-            closed = np.zeros((states, 1))
-            for one in np.split(available, game.offset[1:-1], axis=1):
-                closed = (closed[:, :, None] + one[:, None, :]).reshape(states, -1)
-            q += closed
+        open_ = np.zeros((0, 0))
+        if game.available is not None:
+            open_ = blank(game, policy)
+            q[:, ~possible(game.available, game.num_actions).reshape(states, joint)] = -np.inf
         program = Callback(Program(game.num_actions, q, sigma, stale, weights).solve)
         return cls(policy.copy(), sigma, q, np.zeros((players, states)), np.zeros((states, joint), np.int64),
                    np.zeros(states, np.int64), stale, np.ones(1),
-                   StageGames(program.bound, weights, game.offset.copy(), available))
+                   StageGames(program.bound, weights, game.offset.copy(), open_))
 
     def check(self) -> None:
         """Raise what a linear program raised."""

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from .._same import comparable
-from ..models.game import Game, check_game
+from ..models.game import Game, check_discounted, check_game
 from ..policy import check_policy, random_policy, uniform_policy
 from ..rules.rule import _checked_rule, contract_of
 from .checkpoint import Keeper
@@ -55,6 +55,8 @@ def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, i
     check_game(game)
     if not (record is None or isinstance(record, Record)):
         raise TypeError(f"record must be a fastmpg.Record, found {_check.shown(record)}")
+    if not contract_of(rule).feedback.sampled:
+        check_discounted(game)
     return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
 
 

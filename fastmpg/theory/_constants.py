@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _check
 from .._check import Float, real
-from ..models.game import Game, check_game
+from ..models.game import Game, check_discounted, check_game
 
 
 def payoff_range_of(game: Game) -> Float:
@@ -22,13 +22,13 @@ def payoff_range_of(game: Game) -> Float:
 
 
 def sizes(game: Game) -> tuple[int, int, float, float]:
-    """n, A = max A_i, 1 - gamma and W."""
+    """n, A = max A_i(s), 1 - gamma and W."""
     payoffs = payoff_range_of(game)
     width = float(np.ptp(payoffs, axis=1).max())
     if width == 0.0 or (payoffs.min() >= 0.0 and payoffs.max() <= 1.0):
         width = 1.0
-    return game.num_players, max(game.num_actions), 1.0 - real(game.discount, "game.discount", 0.0, 1.0,
-                                                               open_high=True), width
+    check_discounted(game)
+    return game.num_players, int(game.action_counts().max()), 1.0 - game.discount, width
 
 
 def mismatch_or_bound(game: Game, given: float | None) -> float:

@@ -29,7 +29,7 @@ def _entropy_check(game: Game, tau: float) -> tuple[float, float]:
         raise ValueError(f"the game must have one state and discount 0, found {game.num_states} states and discount "
                          f"{game.discount:g}")
     width = sizes(game)[3]
-    least = 2.0 * width * sum(game.num_actions)
+    least = 2.0 * width * int(game.action_counts().sum())
     return real(tau, f"tau (above 2 W sum A_i, with payoffs of width W = {width:g})", least, open_low=True), least
 
 
@@ -100,12 +100,13 @@ def entropy_natural_bound(game: Game, policy: Any, *, tau: float, eta: float, st
     eta = real(eta, "eta (below 2/(tau + 2 W sum A_i); the printed 1/(tau - 2 sum A_i) is an error)", 0.0,
                2.0 / (tau + pull), open_low=True, open_high=True)
     parts = split(game, check_policy(game, policy))
+    can = [np.ones(part.shape, np.bool_) for part in parts] if game.available is None else split(game, game.available)
     for i, part in enumerate(parts):
-        if not part.all():
+        if not part[can[i]].all():
             raise ValueError(f"policy must be positive everywhere, found 0 for player {i}, action "
-                             f"{int(np.argmin(part))}")
+                             f"{int(np.argmin(np.where(can[i], part, 1.0)))}")
     distance = 0.0
-    for part, q in zip(parts, split(game, evaluate(game, policy).q_bar)):
-        soft = (q - q.max()) / tau
+    for i, q in enumerate(split(game, evaluate(game, policy).q_bar)):
+        part, soft = parts[i][can[i]], (q[can[i]] - q.max()) / tau
         distance = max(distance, float(np.abs(np.log(part) - soft + np.log(np.exp(soft).sum())).max()))
     return np.asarray(2.0 * tau * distance * (abs(1.0 - eta * tau) + eta * pull) ** np.arange(steps + 1.0))

@@ -16,9 +16,11 @@ from ..._check import Float
 from ...kernels import contract_counts
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
 from ...machine import UNCOMPILED, fanned, lapack
+from ..available import mask_of, missing_of
 from ..game import Game
 from ..markov.game import MarkovGame, dense_bytes
 from .model import CountModel, CountScratch, CountWork, contract_share
+from .reach import received
 from .sampler import CountSampler
 from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _indices, count_vectors
 
@@ -47,9 +49,13 @@ class CountGame(Game):
           once a state.
         - (S, S): the same whatever the players do.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     initial : array_like (S,), optional
         Law of the first state; uniform by default.
+    available : array_like (S, N L) of bool, or list of (S, L), one a player, optional
+        Which actions every player has in which state, at least one; all of them by default. Players with different
+        actions still count as one each. Entries of the tables must be finite and rows sum to 1 at all counts, also at
+        those that players cannot reach.
     name : str
         What reports call it.
     max_bytes : int, optional
@@ -75,7 +81,7 @@ class CountGame(Game):
     """
 
     def __init__(self, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 name: str = "count game", max_bytes: int | None = None) -> None:
+                 available: Any = None, name: str = "count game", max_bytes: int | None = None) -> None:
         found = _check.shape_of(payoffs, "payoffs")
         if len(found) == 4 and found[3] == found[0] + 1:
             kind, n_players = EACH, found[0]
@@ -85,11 +91,13 @@ class CountGame(Game):
             raise ValueError("payoffs must have shape (S, L, N + 1), or (N, S, L, N + 1) for payoffs of every player's "
                              f"own, found {found}; for payoffs by count vector use CountGame.from_count_vectors, for "
                              "one reward shared by all CountGame.identical_interest")
-        self._build(kind, payoffs, found[-3], n_players, found[-2], transitions, discount, initial, name, max_bytes)
+        self._build(kind, payoffs, found[-3], n_players, found[-2], transitions, discount, initial, available, name,
+                    max_bytes)
 
     @classmethod
     def from_count_vectors(cls, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, num_players: int, name: str = "count game", max_bytes: int | None = None) -> CountGame:
+                           *, num_players: int, available: Any = None, name: str = "count game",
+                           max_bytes: int | None = None) -> CountGame:
         """A game whose payoffs depend on the whole count vector.
 
         Parameters
@@ -98,7 +106,7 @@ class CountGame(Game):
             payoffs[s, a, k]: what a player that chooses a receives at count vector k, itself counted, in the order of
             :func:`fastmpg.count_vectors`. Entries at vectors with nobody on a are never used.
         num_players : int
-        transitions, discount, initial, name, max_bytes
+        transitions, discount, initial, available, name, max_bytes
             As for :class:`CountGame`.
         """
         found, n_players = _check.shape_of(payoffs, "payoffs"), _check.integer(num_players, "num_players", low=1)
@@ -106,13 +114,14 @@ class CountGame(Game):
             raise ValueError(f"payoffs must have shape (S, L, C) with one entry per row of count_vectors({n_players}, "
                              f"L), found {found}")
         game = cls.__new__(cls)
-        game._build(VECTOR, payoffs, found[0], n_players, found[1], transitions, discount, initial, name, max_bytes)
+        game._build(VECTOR, payoffs, found[0], n_players, found[1], transitions, discount, initial, available, name,
+                    max_bytes)
         return game
 
     @classmethod
     def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, num_players: int, num_actions: int, name: str = "identical-interest count game",
-                           max_bytes: int | None = None) -> CountGame:
+                           *, num_players: int, num_actions: int, available: Any = None,
+                           name: str = "identical-interest count game", max_bytes: int | None = None) -> CountGame:
         """A game in which every player receives the same reward.
 
         Parameters
@@ -120,7 +129,7 @@ class CountGame(Game):
         reward : array_like (S, C)
             By state and count vector, in the order of :func:`fastmpg.count_vectors`.
         num_players, num_actions : int
-        transitions, discount, initial, name, max_bytes
+        transitions, discount, initial, available, name, max_bytes
             As for :class:`CountGame`.
         """
         found, n_players = _check.shape_of(reward, "reward"), _check.integer(num_players, "num_players", low=1)
@@ -129,16 +138,17 @@ class CountGame(Game):
             raise ValueError(f"reward must have shape (S, C) with one entry per row of count_vectors({n_players}, "
                              f"{n_actions}), found {found}")
         game = cls.__new__(cls)
-        game._build(SHARED, reward, found[0], n_players, n_actions, transitions, discount, initial, name, max_bytes)
+        game._build(SHARED, reward, found[0], n_players, n_actions, transitions, discount, initial, available, name,
+                    max_bytes)
         return game
 
     def _build(self, payoff_kind: int, payoffs: ArrayLike, n_states: int, n_players: int, n_actions: int,
-               transitions: Any, discount: float, initial: ArrayLike | None, name: str, max_bytes: int | None) -> None:
+               transitions: Any, discount: float, initial: ArrayLike | None, available: Any, name: str,
+               max_bytes: int | None) -> None:
         if n_states == 0 or n_actions == 0 or n_players == 0:
             raise ValueError("a game needs at least one state, one player and one action, found "
                              f"{n_states} states, {n_players} players and {n_actions} actions")
-        gamma, count, what = _check.real(discount, "discount", 0.0, 1.0,
-                                         open_high=True), vectors(n_players, n_actions), "payoffs"
+        gamma, count, what = _check.real(discount, "discount", 0.0, 1.0), vectors(n_players, n_actions), "payoffs"
         if payoff_kind in (VECTOR, SHARED):
             what = "payoffs" if payoff_kind == VECTOR else "reward"
             form = "(S, L, C)" if payoff_kind == VECTOR else "(S, C)"
@@ -150,6 +160,7 @@ class CountGame(Game):
         self.num_players, self.num_states, self.num_actions = n_players, n_states, (n_actions,) * n_players
         self.discount, self.name = gamma, _check.text(name, "name")
         self.shares_reward = payoff_kind == SHARED or n_players == 1
+        self.available = mask_of(available, n_states, self.num_actions)
         by_vector = kind == TABLE or payoff_kind in (VECTOR, SHARED)
         need = 16 * math.prod(_check.shape_of(payoffs, what)) + 16 * math.prod(found)
         need += 8 * (n_players + 3) * (n_actions + 1)
@@ -179,7 +190,7 @@ class CountGame(Game):
         self._order = order
         self.draws = n_actions if kind == FACTORED else 1
         self._model = CountModel(table, moves, choose, np.array(layout, np.int64), kind, payoff_kind, gamma, rho,
-                                 np.array(self.num_actions, np.int64), self.offset)
+                                 np.array(self.num_actions, np.int64), self.offset, missing_of(self.available))
         self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
@@ -253,20 +264,21 @@ class CountGame(Game):
 
     def tables(self) -> dict[str, NDArray[Any]]:
         sizes = np.array([self.num_players, self.num_actions[0], self._model.payoff_kind])
-        return {"payoffs": self.payoffs, "transitions": self.transitions, "discount": np.array(self.discount),
-                "initial": self.initial,
-                "sizes": sizes}
+        found = {"payoffs": self.payoffs, "transitions": self.transitions, "discount": np.array(self.discount),
+                 "initial": self.initial, "sizes": sizes}
+        return found if self.available is None else found | {"available": self.available}
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> CountGame:
         _check.entries(tables, "tables", ("payoffs", "transitions", "discount", "initial", "sizes"))
         n_players, n_actions, kind = map(int, tables["sizes"])
-        rest = (tables["transitions"], float(tables["discount"]), tables["initial"])
+        rest = (tables["payoffs"], tables["transitions"], float(tables["discount"]), tables["initial"])
+        mask = tables.get("available")
         if kind == VECTOR:
-            return cls.from_count_vectors(tables["payoffs"], *rest, num_players=n_players)
+            return cls.from_count_vectors(*rest, num_players=n_players, available=mask)
         if kind == SHARED:
-            return cls.identical_interest(tables["payoffs"], *rest, num_players=n_players, num_actions=n_actions)
-        return cls(tables["payoffs"], *rest)
+            return cls.identical_interest(*rest, num_players=n_players, num_actions=n_actions, available=mask)
+        return cls(*rest, available=mask)
 
     def _build_sampler(self) -> CountSampler:
         return CountSampler.create(self)
@@ -311,6 +323,10 @@ class CountGame(Game):
 
     def payoff_range(self) -> Float:
         m, n_actions = self._model, self.num_actions[0]
+        if self.available is not None:
+            counts = count_vectors(self.num_players, n_actions)[self._order] if self._order.size else self._order
+            used = list(received(m, self.available, counts))
+            return np.broadcast_to([(each.min(), each.max()) for each in used], (self.num_players, 2)).copy()
         least = 1 if n_actions > 1 else self.num_players  # players on a chosen action
         if m.payoff_kind in (OWN, EACH):
             used = m.rewards[..., least:].reshape(m.rewards.shape[0], -1)
@@ -349,7 +365,8 @@ class CountGame(Game):
         moves = moves.reshape(n_states, *actions, n_states)
         if shared:
             reward = m.rewards[0, :, index, 0].T.reshape(n_states, *actions)
-            return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name)
+            return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, available=self.available,
+                                                 name=self.name)
         rewards = np.empty((n_players, n_states, joint))
         for i in range(n_players):
             own = choices[i]
@@ -358,4 +375,4 @@ class CountGame(Game):
             else:
                 rewards[i] = m.rewards[i if m.payoff_kind == EACH else 0][:, own, counts[np.arange(joint), own]]
         return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,
-                          name=self.name)
+                          available=self.available, name=self.name)

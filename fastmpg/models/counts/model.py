@@ -66,7 +66,7 @@ class CountModel(NamedTuple):
 
     choose (L + 1, N + 3): C(u + d - 1, d)   layout: cuts of the scratch rows
     kind, payoff_kind: see :mod:`...kernels.contract_counts`
-    discount   initial (S,)   n_actions (N,)   offset (N + 1,)
+    discount   initial (S,)   n_actions (N,)   offset (N + 1,)   missing (K,): places in a flat (S, A_total)
     C count vectors in the order of :mod:`...kernels.count_laws`
     """
 
@@ -80,3 +80,4 @@ class CountModel(NamedTuple):
     initial: Any
     n_actions: Any
     offset: Any
+    missing: Any

@@ -13,6 +13,7 @@ from ... import _check
 from ..._check import Float
 from ...kernels import csr
 from ...kernels.joint import cut_players
+from ..available import Mask, possible, possible_rows
 from .sparse import Layout, SparseModel, table_bytes
 
 DTYPES = {"float64": 8, "float32": 4}
@@ -35,6 +36,11 @@ class Rows(NamedTuple):
     def spare(self) -> bool:
         """Whether a game's 32-bit places may be written over the index."""
         return self.own and self.index.dtype == np.int32
+
+    def stay(self, mask: Mask, actions: tuple[int, ...]) -> Rows:
+        """The same, where what somebody cannot take does not move."""
+        moved = possible_rows(self.pointer, self.index, self.probability, possible(mask, actions))
+        return Rows(*moved, True, self.single)
 
     def held(self, dtype: str) -> int:
         """Bytes that a game's tables will take over."""
@@ -74,7 +80,7 @@ def dtype_name(value: Any) -> str:
 
 
 def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float, initial: Float,
-          offset: NDArray[np.int64], dtype: str, copy: bool, max_bytes: int | None,
+          offset: NDArray[np.int64], missing: NDArray[np.int64], dtype: str, copy: bool, max_bytes: int | None,
           where: Callable[[int], str]) -> tuple[SparseModel, Layout, float]:
     """The model of rows over states and joint actions, its workspace's layout, the largest change of a probability.
 
@@ -113,7 +119,7 @@ def build(rows: Rows, rewards: Float, actions: tuple[int, ...], discount: float,
         csr.settle_single(rows.pointer, probability)
     counts = np.array(actions, np.int64)
     return SparseModel(rewards, rows.pointer, probability, slot, chain_pointer, chain_index, discount, initial, counts,
-                       offset, layout.cut), layout, change
+                       offset, layout.cut, missing), layout, change
 
 
 def settle(pointer: NDArray[np.int64], probability: NDArray[Any], every: bool) -> float:

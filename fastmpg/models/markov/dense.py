@@ -66,7 +66,7 @@ class DenseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions
     (N,)   offset (N + 1,)
 
-    cut: first player of the contraction's tail group
+    cut: first player of the contraction's tail group   missing (K,): places in a flat (S, A_total)
     """
 
     rewards: Any
@@ -76,3 +76,4 @@ class DenseModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
+    missing: Any

@@ -14,11 +14,12 @@ from ... import _check
 from ..._check import Float
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
 from ...machine import UNCOMPILED, fanned, lapack
+from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
 from ..game import Game, reward_table
 from ..sampler import alias
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseScratch, DenseWork, contract_share
-from .moves import rewards_of, rows_of
+from .moves import mask_from, rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
 
@@ -48,9 +49,12 @@ class MarkovGame(Game):
         P(t | s, a); every row sums to 1, in float32 up to its rounding (see :class:`fastmpg.Game`). Sparse rows are
         numbered s * J + j with j the joint action in C order (player 0 slowest), and are never densified.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     initial : array_like (S,), optional
         Law of the first state; uniform by default.
+    available : array_like (S, A_total) of bool, or list of (S, A_i), optional
+        Which actions every player has in which state, at least one; all of them by default. Rewards and transitions at
+        joint actions of which somebody does not have its part are never read: they may be NaN.
     name : str
         What reports call it.
     copy : bool
@@ -67,7 +71,7 @@ class MarkovGame(Game):
     ------
     ValueError, TypeError
         What is wrong and where: a shape, an entry that is not finite, a negative probability or a row that does not sum
-        to 1 with its state, joint action and sum, a discount outside [0, 1).
+        to 1 with its state, joint action and sum, a discount outside [0, 1], a player without an action.
     MemoryError
         If the tables or the workspace of one evaluation would not fit, before anything is allocated.
 
@@ -80,28 +84,35 @@ class MarkovGame(Game):
     >>> fm.evaluate(game, fm.uniform_policy(game)).value
     array([[4.5, 5.5],
            [4.5, 5.5]])
+
+    The same game where player 1 has a single action in state 0:
+
+    >>> game = fm.MarkovGame(rewards, transitions, discount=0.9, available=[[1, 1, 1, 0], [1, 1, 1, 1]])
+    >>> fm.uniform_policy(game)
+    array([[0.5, 0.5, 1. , 0. ],
+           [0.5, 0.5, 0.5, 0.5]])
     """
 
     def __init__(self, rewards: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 name: str = "Markov game", copy: bool = True, max_bytes: int | None = None,
+                 available: Any = None, name: str = "Markov game", copy: bool = True, max_bytes: int | None = None,
                  dtype: str = "float64") -> None:
         shape = _check.shape_of(rewards, "rewards")
         ndim = len(shape)
         if ndim < 3 or shape[0] != ndim - 2:
             raise ValueError(f"rewards must have shape (N, S, A_0, ..., A_{{N-1}}) for N players, found {shape}; "
                              "for one reward shared by all use MarkovGame.identical_interest")
-        self._build(rewards, shape[1:], transitions, discount, initial, name, copy, max_bytes, dtype)
+        self._build(rewards, shape[1:], transitions, discount, initial, available, name, copy, max_bytes, dtype)
 
     @classmethod
     def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, name: str = "identical-interest Markov game", copy: bool = True,
+                           *, available: Any = None, name: str = "identical-interest Markov game", copy: bool = True,
                            max_bytes: int | None = None, dtype: str = "float64") -> MarkovGame:
         """A game in which every player receives the same reward, stored once.
 
         Parameters
         ----------
         reward : array_like (S, A_0, ..., A_{N-1})
-        transitions, discount, initial, name, copy, max_bytes, dtype
+        transitions, discount, initial, available, name, copy, max_bytes, dtype
             As for :class:`MarkovGame`.
         """
         found = _check.shape_of(reward, "reward")
@@ -109,13 +120,14 @@ class MarkovGame(Game):
             raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {found}")
         table = _check.read(reward, "reward")
         game = cls.__new__(cls)
-        game._build(table[None], table.shape, transitions, discount, initial, name, copy, max_bytes, dtype, "reward")
+        game._build(table[None], table.shape, transitions, discount, initial, available, name, copy, max_bytes, dtype,
+                    "reward")
         return game
 
     @classmethod
     def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any,
-                   discount: float, initial: ArrayLike | None = None, *, width: int = 1024, shared: bool = False,
-                   name: str = "Markov game", dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
+                   discount: float, initial: ArrayLike | None = None, *, available: Any = None, width: int = 1024,
+                   shared: bool = False, name: str = "Markov game", dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
         """A sparse game from a function of state and joint action; no dense table is ever formed.
 
         Parameters
@@ -132,6 +144,9 @@ class MarkovGame(Game):
             A table, or ``reward(state, actions, out)``, compiled, that fills ``out`` (N,).
         discount, initial, name, dtype, max_bytes
             As for :class:`MarkovGame`.
+        available : array_like (S, A_total) of bool, list of (S, A_i), or callable, optional
+            As for :class:`MarkovGame`, or ``available(state, player, action) -> bool``, compiled. ``moves`` and
+            ``reward`` are asked only about joint actions that everybody can take.
         width : int
             Room in ``next_states`` and ``probabilities``: the most next states that ``moves`` may write for one joint
             action.
@@ -161,13 +176,15 @@ class MarkovGame(Game):
         actions = _check.num_actions(num_actions)
         states = _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
         table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
-        discount = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        discount = _check.real(discount, "discount", 0.0, 1.0)
         rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
         room, name = _check.integer(width, "width", low=1, high=2**24), _check.text(name, "name")
         if max_bytes is not None:
             _check.integer(max_bytes, "max_bytes", low=0)
+        mask = mask_of(mask_from(available, states, actions, max_bytes) if callable(available) else available, states,
+                       actions)
         if callable(rewards):
-            table = rewards_of(rewards, states, actions, 1 if shared else len(actions), max_bytes)
+            table = rewards_of(rewards, states, actions, 1 if shared else len(actions), mask, max_bytes)
             table = table[0] if shared else table
         expected = (*(() if shared else (len(actions),)), states, *actions)
         found = _check.shape_of(table, "rewards")
@@ -175,15 +192,16 @@ class MarkovGame(Game):
             raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
                              f"{' with shared=True' if shared else ''}, found {found}")
         table = _check.read(table, "rewards")
-        rows = rows_of(moves, states, actions, room, lambda row: named_row(row, actions), max_bytes, single)
+        rows = rows_of(moves, states, actions, mask, room, lambda row: named_row(row, actions), max_bytes, single)
         game = cls.__new__(cls)
         planes = table[None] if shared else table
-        game._build(planes, (states, *actions), rows, discount, rho, name, not callable(rewards), max_bytes, dtype)
+        game._build(planes, (states, *actions), rows, discount, rho, mask, name, not callable(rewards), max_bytes,
+                    dtype)
         object.__setattr__(game, "largest_change", max(moved, game.largest_change))
         return game
 
     def _build(self, rewards: ArrayLike, sizes: tuple[int, ...], transitions: Any, discount: float,
-               initial: ArrayLike | None, name: str, copy: bool, max_bytes: int | None, dtype: str,
+               initial: ArrayLike | None, available: Any, name: str, copy: bool, max_bytes: int | None, dtype: str,
                what: str = "rewards") -> None:
         copy, name = _check.flag(copy, "copy"), _check.text(name, "name")
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
@@ -191,7 +209,7 @@ class MarkovGame(Game):
             raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and "
                              f"actions {actions}")
         joint = math.prod(actions)
-        gamma = _check.real(discount, "discount", 0.0, 1.0, open_high=True)
+        gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
         ready = isinstance(transitions, Rows)
         sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
         if not sparse and single == "float32":
@@ -205,29 +223,36 @@ class MarkovGame(Game):
         planes = _check.shape_of(rewards, what)[0]
         if sparse:
             rows = transitions if ready else canonical(transitions)
+            rows = rows if mask is None or ready else rows.stay(mask, actions)  # others stay already
             layout = Layout(n_states, actions, len(actions) - 1, int(rows.pointer[-1]), 0, 1)
             refuse_large(planes, joint, layout, single, max_bytes, rows.held(single))
         else:
-            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy else 0
+            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy or mask is not None else 0
             need += self._dense_work_bytes(n_states, actions, 1)
             _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
+        if mask is not None:
+            can = possible(mask, actions)
+            rewards, copy = possible_rewards(rewards, what, can), False
+            transitions = transitions if sparse else possible_moves(transitions, "transitions", can)
         several = planes == len(actions) > 1
         table = _check.array(rewards, what, copy=copy and not several, advice=_check.FORBIDDEN)
         table = own_action_first(table, actions) if several else table.reshape(planes, n_states, joint)
         rho, moved = _check.initial(initial, n_states)
         self.num_players, self.num_states, self.num_actions = len(actions), n_states, actions
-        self.discount, self.name, self.shares_reward = gamma, name, planes == 1
+        self.discount, self.name, self.shares_reward, self.available = gamma, name, planes == 1, mask
         counts = np.array(actions, np.int64)
         if sparse:
-            built = build(rows, table, actions, gamma, rho, self.offset, single, copy, max_bytes, self._where)
+            built = build(rows, table, actions, gamma, rho, self.offset, missing_of(mask), single, copy, max_bytes,
+                          self._where)
             self._model: Any = built[0]
             self._layout, change = built[1], built[2]
         else:
             moves, from_single, own = _check.law_table(transitions, "transitions", copy=copy)
             moves = moves.reshape(n_states, joint, n_states)
             moves, change = _check.transitions(moves, from_single, self._where, own=own)
-            self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states))
+            self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states),
+                                     missing_of(mask))
         self.largest_change = max(change, moved)
         self.initial = rho.view()
         self.initial.flags.writeable = False
@@ -294,7 +319,10 @@ class MarkovGame(Game):
 
     def payoff_range(self) -> Float:
         table = self._model.rewards.reshape(self._model.rewards.shape[0], -1)
-        both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
+        if self.available is not None:
+            both = range_of(self.rewards, possible(self.available, self.num_actions))
+        else:
+            both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
         return np.broadcast_to(both, (self.num_players, 2)).copy()
 
     def _find_terminal(self) -> NDArray[np.bool_]:
@@ -313,6 +341,8 @@ class MarkovGame(Game):
             moves = {"pointer": m.pointer, "index": rows.indices, "probability": rows.data}
         else:
             moves = {"transitions": self.transitions}
+        if self.available is not None:
+            moves["available"] = self.available
         return {"rewards": self.rewards, "discount": np.array(self.discount), "initial": self.initial} | moves
 
     @classmethod
@@ -323,8 +353,9 @@ class MarkovGame(Game):
             moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)
         rest = (moves, float(tables["discount"]), tables["initial"])
         single = "float32" if isinstance(moves, Rows) and moves.probability.dtype == np.float32 else "float64"
+        more: dict[str, Any] = {"dtype": single, "available": tables.get("available")}
         several = rewards.shape[0] == rewards.ndim - 2 > 1
-        return cls(rewards, *rest, dtype=single) if several else cls.identical_interest(rewards[0], *rest, dtype=single)
+        return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
     def _build_sampler(self) -> Any:
         m = self._model
@@ -351,4 +382,4 @@ class MarkovGame(Game):
         moves = self.transitions.toarray().reshape(self.num_states, *self.num_actions, self.num_states)
         build = MarkovGame.identical_interest if self.shares_reward else MarkovGame
         rewards = self.rewards[0] if self.shares_reward else self.rewards
-        return build(rewards, moves, self.discount, self.initial, name=self.name)
+        return build(rewards, moves, self.discount, self.initial, available=self.available, name=self.name)

@@ -16,6 +16,7 @@ from ...kernels import csr
 from ...kernels.csr import merge
 from ...machine import user_kernel
 from ...machine.explain import explaining
+from ..available import Mask
 from .build import Rows
 
 # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
@@ -37,6 +38,27 @@ def _next_joint(actions, n_actions):
 _next_joint = user_kernel(_next_joint)
 
 
+def _can(mask, state, actions):
+    """Whether every player has its part of a joint action.    mask (S, N, largest A_i), or (0, N, A)   actions (N,)"""
+    if mask.shape[0] > 0:
+        for i in range(actions.size):
+            if not mask[state, i, actions[i]]:
+                return False
+    return True
+
+
+_can = user_kernel(_can)
+
+
+def _flags(mask: Mask | None, n_actions: tuple[int, ...]) -> NDArray[np.bool_]:
+    """A mask as :func:`_can` reads it."""
+    out = np.zeros((0 if mask is None else mask.shape[0], len(n_actions), max(n_actions)), np.bool_)
+    if mask is not None:
+        for i, part in enumerate(np.split(mask, np.cumsum(n_actions)[:-1], axis=1)):
+            out[:, i, :part.shape[1]] = part
+    return out
+
+
 def arguments(function: Callable[..., Any], name: str, allowed: dict[int, str]) -> int:
     """How many arguments a user's function takes."""
     _check.function(function, name)
@@ -55,7 +77,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     return function if hasattr(function, "py_func") else user_kernel(function)
 
 
-def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], width: int,
+def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], mask: Mask | None, width: int,
             where: Callable[[int], str], limit: int | None, dtype: str) -> Rows:
     """Canonical rows from ``moves``; see :meth:`fastmpg.MarkovGame.from_moves`."""
     forms = {2: "(state, actions)", 4: "(state, actions, next_states, probabilities)"}
@@ -68,13 +90,16 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
     fault, found = np.zeros(2, np.int64), np.zeros(1)
 
     @user_kernel
-    def one(state, actions, columns, chances, order, into, values, room, fault, found):
+    def one(state, actions, mask, columns, chances, order, into, values, room, fault, found):
         """Row of one state and joint action, checked and merged into ``into``, ``values`` (room,); returns its length.
 
-        actions (N,)   columns, chances (room,): what ``moves`` writes
+        actions (N,)   mask: of :func:`_can`   columns, chances (room,): what ``moves`` writes
         fault (2,), found (1,): what is wrong with the row, and the number that is
         """
-        if not several:
+        if not _can(mask, state, actions):
+            into[0], values[0] = state, 1.0
+            count = 1
+        elif not several:
             into[0], values[0] = move(state, actions), 1.0
             count = 1
         else:
@@ -103,12 +128,12 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
     _check_tolerance = _check.TOLERANCE
 
     @user_kernel
-    def drive(counts, pointer, index, probability, columns, chances, order, into, values, room, fault, found):
+    def drive(counts, mask, pointer, index, probability, columns, chances, order, into, values, room, fault, found):
         """Row lengths into ``pointer`` (S J + 1,) where ``index`` is empty, else the rows into index, probability."""
         actions = np.zeros(counts.size, np.int64)
         fill = index.size > 0
         for row in range(pointer.size - 1):
-            count = one(row // joint, actions, columns, chances, order, into, values, room, fault, found)
+            count = one(row // joint, actions, mask, columns, chances, order, into, values, room, fault, found)
             if fault[1] != 0:
                 fault[0] = row
                 return
@@ -128,7 +153,7 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
     index, probability = np.zeros(0, np.int32), np.zeros(0, dtype)
     for _ in range(2):
         with explaining(moves, "moves"):
-            drive(counts, pointer, index, probability, *scratch, width, fault, found)
+            drive(counts, _flags(mask, n_actions), pointer, index, probability, *scratch, width, fault, found)
         if fault[1]:
             row, value = int(fault[0]), float(found[0])
             raise ValueError({
@@ -149,7 +174,7 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
 
 
 def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], planes: int,
-               limit: int | None) -> NDArray[np.float64]:
+               mask: Mask | None, limit: int | None) -> NDArray[np.float64]:
     """Rewards (planes, S, A_0, ...) from ``reward(state, actions, out)``."""
     arguments(reward, "rewards", {3: "(state, actions, out)"})
     give, joint = compiled(reward), math.prod(n_actions)
@@ -158,19 +183,46 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
     table = np.zeros((planes, n_states, joint))
 
     @user_kernel
-    def drive(counts, out, table):
-        """table (planes, S, J) <- what ``reward`` writes into ``out`` (planes,) for every state and joint action."""
+    def drive(counts, mask, out, table):
+        """table (planes, S, J) <- what ``reward`` writes into ``out`` (planes,) for every state and joint action.
+
+        counts (N,)   mask: of :func:`_can`
+        """
         actions = np.zeros(counts.size, np.int64)
         for s in range(table.shape[1]):
             for j in range(table.shape[2]):
-                give(s, actions, out)
-                for i in range(table.shape[0]):
-                    table[i, s, j] = out[i]
+                if _can(mask, s, actions):
+                    give(s, actions, out)
+                    for i in range(table.shape[0]):
+                        table[i, s, j] = out[i]
                 _next_joint(actions, counts)
 
     with explaining(reward, "rewards"):
-        drive(np.array(n_actions, np.int64), np.zeros(planes), table)
+        drive(np.array(n_actions, np.int64), _flags(mask, n_actions), np.zeros(planes), table)
     return table.reshape(planes, n_states, *n_actions)
+
+
+def mask_from(available: Callable[..., Any], n_states: int, num_actions: tuple[int, ...], limit: int | None) -> Mask:
+    """(S, A_total) from a user's function ``available(state, player, action)``, compiled."""
+    arguments(available, "available", {3: "(state, player, action)"})
+    ask, total = compiled(available), sum(num_actions)
+    _check.budget(n_states * total, f"the available actions of {n_states} states", "a game of fewer states would fit",
+                  limit)
+    out = np.zeros((n_states, total), np.bool_)
+
+    @user_kernel
+    def drive(counts, out):
+        """out (S, A_total) <- whether the function says yes, state by state, player by player.    counts (N,)"""
+        for s in range(out.shape[0]):
+            c = 0
+            for i in range(counts.size):
+                for a in range(counts[i]):
+                    out[s, c] = bool(ask(s, i, a))
+                    c += 1
+
+    with explaining(available, "available"):
+        drive(np.array(num_actions, np.int64), out)
+    return out
 
 
 def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *,

@@ -256,13 +256,25 @@ def _improve(model, work, policy, i, tau, q, value, share):
     return share == 0.0
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, improve=_improve)
+@kernel
+def _push(model, work, law, out):
+    """out(t) = sum_s law(s) P^pi(t | s), from work.chain on its pattern.    law, out (S,)"""
+    for t in range(out.size):
+        out[t] = 0.0
+    for s in range(law.size):
+        if law[s] != 0.0:
+            for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
+                out[model.chain_index[k]] += law[s] * work.chain[k]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, improve=_improve,
+        push=_push)
 class SparseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)
 
     pointer (S J + 1,), slot, probability: P(t | s, j) in CSR, by the place of t in the union of next states
     chain_pointer (S + 1,), chain_index: that union, the pattern of P^pi
-    discount   initial (S,)   n_actions   offset   cut
+    discount   initial (S,)   n_actions   offset   cut   missing (K,): places in a flat (S, A_total)
     """
 
     rewards: Any
@@ -276,6 +288,7 @@ class SparseModel(NamedTuple):
     n_actions: Any
     offset: Any
     cut: int
+    missing: Any
 
 
 def table_bytes(n_states: int, joint: int, planes: int, entries: int, pattern: int, item: int) -> int:
