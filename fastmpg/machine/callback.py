@@ -8,11 +8,16 @@ What the function raises cannot travel through compiled code. It is kept for :me
 that follow have to see by themselves that they must not go on: ``failed`` is 1 from then on, and nothing is called any
 more. Ctrl-C is no failure: the function is run again from its beginning, so that what it leaves is whole, and
 KeyboardInterrupt is raised by ``check`` too.
+
+One call is made at a time: what numerical libraries do to the process, such as scipy to its filters of warnings, is not
+for several threads.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +26,16 @@ import numpy as np
 from .frames import PASSED, Bound
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[ctypes.c_int64] * PASSED)
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Callback:
@@ -50,7 +65,8 @@ class Callback:
     def _enter(self, frame: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0) -> None:
         while not self.failed[0]:
             try:
-                return self.function(*(a, b, c, d, e)[:self._count])
+                with _lock:
+                    return self.function(*(a, b, c, d, e)[:self._count])
             except KeyboardInterrupt as interrupt:
                 self._error = interrupt
             except BaseException as error:

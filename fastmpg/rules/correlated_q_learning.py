@@ -149,7 +149,10 @@ class Program:
     def __init__(self, num_actions: tuple[int, ...], q: Float, sigma: Float, stale: Any, weights: Float) -> None:
         self.q, self.sigma, self.stale, self.weights = q, sigma, stale, weights
         joint = np.arange(math.prod(num_actions)).reshape(num_actions)
-        players, rows, here, there = [], [], [], []
+        players: list[Any] = []
+        rows: list[Any] = []
+        here: list[Any] = []
+        there: list[Any] = []
         for i, n in enumerate(num_actions):
             plays = np.moveaxis(joint, i, 0).reshape(n, -1)
             for a in range(n):
@@ -176,12 +179,11 @@ class Program:
             If there is no solution: HiGHS' own words, the state and its values.
         """
         q = self.q[:, s]
-        can = np.isfinite(q).all(axis=0)
-        gain = np.zeros(self.here.size)
-        both = can[self.here] & can[self.there]
-        gain[both] = (q[self.players, self.here] - q[self.players, self.there])[both]
-        aim = np.where(can, self.weights @ np.where(can, q, 0.0), 0.0)
-        aim[can] -= aim[can].mean()  # only differences count, for HiGHS' tolerances too
+        can: Any = np.isfinite(q).all(axis=0)
+        q = np.where(can, q, 0.0)
+        gain = np.where(can[self.here] & can[self.there], q[self.players, self.here] - q[self.players, self.there], 0.0)
+        aim = self.weights @ q
+        aim = np.where(can, aim - aim[can].mean(), 0.0)  # only differences count, for HiGHS' tolerances too
         self.matrix[self.rows, self.here] = gain / max(np.abs(gain).max(initial=0.0), 1e-300)
         found = milp(-aim / max(np.abs(aim).max(), 1e-300), bounds=Bounds(0.0, can.astype(float)),
                      constraints=LinearConstraint(self.matrix, self.low, self.high))

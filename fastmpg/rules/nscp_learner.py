@@ -1,8 +1,8 @@
 """Best responses to empirical models of the others: the NSCP learner, for non-stationary converging policies.
 
-    m_j(s, a_j)    += mu(n(s)) [ 1{j plays a_j} - m_j(s, a_j) ]
-    Q_i(s, a)      += alpha(n(s, a)) [ r_i + gamma max_b q_i(t, b) - Q_i(s, a) ],    t the next state, a the joint action
-    q_i(s, a_i)     = sum_{a_-i} prod_{j != i} m_j(s, a_j) Q_i(s, a_i, a_-i)
+    m_j(s, a_j) += mu(n(s)) [ 1{j plays a_j} - m_j(s, a_j) ]
+    Q_i(s, a)   += alpha(n(s, a)) [ r_i + gamma max_b q_i(t, b) - Q_i(s, a) ],    t the next state, a all that is played
+    q_i(s, a_i)  = sum_{a_-i} prod_{j != i} m_j(s, a_j) Q_i(s, a_i, a_-i)
 
 with the model of t as it was before this step. mu(n) = 1/n gives frequencies, C_j(s, a_j) / sum_a C_j(s, a).
 """
