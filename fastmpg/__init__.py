@@ -9,6 +9,9 @@ from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
+from .horizon.evaluate import HorizonEvaluation, evaluate_horizon
+from .horizon.play import HorizonPlay, play_horizon
+from .horizon.response import best_response_horizon, ne_gap_horizon
 from .machine import set_threads
 from .machine import user_kernel as kernel
 from .metrics.evaluation import Evaluation, evaluate
@@ -39,6 +42,8 @@ __all__ = [
     "Diverged",
     "Evaluation",
     "Game",
+    "HorizonEvaluation",
+    "HorizonPlay",
     "Interrupted",
     "JointTransition",
     "MarkovGame",
@@ -55,9 +60,11 @@ __all__ = [
     "Trajectory",
     "Transition",
     "best_response",
+    "best_response_horizon",
     "count_vectors",
     "ensemble",
     "evaluate",
+    "evaluate_horizon",
     "games",
     "join",
     "kernel",
@@ -65,6 +72,8 @@ __all__ = [
     "metrics",
     "nash_regret",
     "ne_gap",
+    "ne_gap_horizon",
+    "play_horizon",
     "product_transitions",
     "qre_gap",
     "random_policy",

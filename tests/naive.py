@@ -1,7 +1,8 @@
 """Slow, obvious twins of the exact core: plain NumPy, loops over states and joint actions, nothing shared with fastmpg.
 
 rewards (N, S, A0, ..), transitions (S, A0, .., S), initial (S,); a policy is a list of N arrays (S, A_i); values are
-(N, S); other per-player results are lists of (S, A_i). One state and discount 0 make a normal-form game.
+(N, S); other per-player results are lists of (S, A_i). One state and discount 0 make a normal-form game. Where players
+lack actions, ``available`` is a list of N arrays (S, A_i): they are worth -inf, and tables hold anything finite there.
 """
 
 import re
@@ -17,6 +18,17 @@ class Game(NamedTuple):
     transitions: np.ndarray
     discount: float
     initial: np.ndarray
+    available: list | None = None
+
+
+def barred(game, i, table):
+    """A table (S, A_i) of player i, -inf where it does not have the action."""
+    return table if game.available is None else np.where(game.available[i], table, -np.inf)
+
+
+def how_many(game, policies, i):
+    """(S, 1): how many actions player i has."""
+    return np.full((len(policies[i]), 1), policies[i].shape[1]) if game.available is None else game.available[i].sum(axis=1)[:, None]
 
 
 def random_game(rng, num_actions, num_states, discount, shared=False):
@@ -205,7 +217,7 @@ def q_bar(game, policies, tau=0.0):
     """Qbar_i(s,a_i) = r_i(s,a_i) + gamma sum_t P_i(t|s,a_i) V_i^tau(t); no entropy at s itself."""
     values = value(game, policies, tau)
     return [
-        marginal_reward(game.rewards, policies, i)
+        barred(game, i, marginal_reward(game.rewards, policies, i))
         + game.discount * marginal_transition(game.transitions, policies, i) @ values[i]
         for i in range(len(policies))
     ]
@@ -220,7 +232,7 @@ def adv_bar(game, policies):
 def gradient(game, policies):
     """dV_i(rho)/dtheta_{s,a_i} = d(s) pi_i(a_i|s) Abar_i(s,a_i) / (1-gamma)   Zhang eq. 4."""
     d = visitation(game, policies)
-    return [d[:, None] * p * a / (1 - game.discount) for p, a in zip(policies, adv_bar(game, policies), strict=True)]
+    return [d[:, None] * p * np.where(p > 0, a, 0.0) / (1 - game.discount) for p, a in zip(policies, adv_bar(game, policies), strict=True)]
 
 
 def grad_norm(game, policies):
@@ -266,13 +278,16 @@ def _iterate(operator, discount, num_states):
 
 def best_response(game, policies, i):
     """argmax and max over pi_i' of V_i(.; pi_i', pi_-i): all deterministic policies, or value iteration if too many."""
-    reward, transition = marginal_reward(game.rewards, policies, i), marginal_transition(game.transitions, policies, i)
+    reward = barred(game, i, marginal_reward(game.rewards, policies, i))
+    transition = marginal_transition(game.transitions, policies, i)
     num_states, num_actions = reward.shape
     states = np.arange(num_states)
     if num_actions**num_states <= 4096:
         best, actions = None, None
         for candidate in product(range(num_actions), repeat=num_states):
             chain, stage = transition[states, candidate], reward[states, candidate]
+            if not np.isfinite(stage).all():
+                continue
             values = np.linalg.solve(np.eye(num_states) - game.discount * chain, stage)
             if best is None or np.sum(values) > np.sum(best):  # the optimal policy is best from every state at once
                 best, actions = values, candidate
@@ -295,7 +310,8 @@ def best_response_lp(game, policies, i):
 
 def soft_best_response(game, policies, i, tau):
     """V(s) = tau log sum_a exp(q(s,a)/tau), q = r_i + gamma P_i V; pi_i = softmax(q/tau)."""
-    reward, transition = marginal_reward(game.rewards, policies, i), marginal_transition(game.transitions, policies, i)
+    reward = barred(game, i, marginal_reward(game.rewards, policies, i))
+    transition = marginal_transition(game.transitions, policies, i)
 
     def backup(values):
         q = reward + game.discount * transition @ values
@@ -330,7 +346,7 @@ def c_of(game, policies):
     smallest = 1.0
     for policy, q in zip(policies, q_bar(game, policies), strict=True):
         for s in range(len(q)):
-            ties = q[s] >= np.max(q[s]) - 1e-12 * np.max(np.abs(q[s]))
+            ties = q[s] >= np.max(q[s]) - 1e-12 * np.max(np.abs(q[s][np.isfinite(q[s])]))
             smallest = min(smallest, np.sum(policy[s, ties]))
     return smallest
 
@@ -383,7 +399,7 @@ def start(twin, game, policies, **parameters):
 def gradient_play(game, policies, eta, lam=0.0):
     """theta += eta [d pi Abar/(1-gamma) + lam - lam A_i pi]   Zhang (8), (15)."""
     slopes = gradient(game, policies)
-    return [softmax(log(p) + eta * (g + lam - lam * p.shape[1] * p)) for p, g in zip(policies, slopes, strict=True)]
+    return [softmax(log(p) + eta * (slopes[i] + lam - lam * how_many(game, policies, i) * p)) for i, p in enumerate(policies)]
 
 
 @compared_at(eta=(0.3, 2.0))
@@ -397,11 +413,11 @@ def natural_gradient_play(game, policies, eta, lam=0.0, clip=None):
     q, advantage = q_bar(game, policies), adv_bar(game, policies)
     result = []
     for i, policy in enumerate(policies):
-        barrier = lam / (d * policy) if lam else 0.0
+        barrier = lam / (d * np.where(policy > 0, policy, 1.0)) if lam else 0.0
         if clip == "raw":
             w = np.clip(eta * (q[i] / (1 - game.discount) + barrier), -1.0, 1.0)
         else:
-            w = eta * (advantage[i] / (1 - game.discount) + barrier - lam * policy.shape[1] / d)
+            w = eta * (advantage[i] / (1 - game.discount) + barrier - lam * how_many(game, policies, i) / d)
             w = np.clip(w, -1.0, 1.0) if clip == "centred" else w
         result.append(softmax(log(policy) + w))
     return result
@@ -467,7 +483,7 @@ class TwoTimescaleQ:
     def __init__(self, game, policies, tau, alpha=(0.6, 1.0), beta=(1.0, 1.0)):
         self.discount, self.tau, self.alpha, self.beta = game.discount, tau, alpha, beta
         self.policies = [np.array(p) for p in policies]
-        self.q = [np.zeros(p.shape) for p in policies]
+        self.q = [barred(game, i, np.zeros(p.shape)) for i, p in enumerate(policies)]
         self.counts = [np.zeros(p.shape, int) for p in policies]
         self.visits = np.zeros(len(policies[0]), int)
 
@@ -483,7 +499,7 @@ class TwoTimescaleQ:
         n[s, a] += 1
         alpha, beta = step_size(self.alpha, int(n[s, a])), step_size(self.beta, int(self.visits[s]))
         nu = -entropy(pi[s])
-        aim = reward - self.tau * nu + self.discount * np.sum(pi[t] * q[t])
+        aim = reward - self.tau * nu + self.discount * np.sum(pi[t] * np.where(pi[t] > 0, q[t], 0.0))
         moved = pi[s] + beta * (softmax(q[s] / self.tau) - pi[s])
         q[s, a] += alpha * (aim - q[s, a])
         pi[s] = moved
@@ -496,15 +512,16 @@ def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, leng
     """
     result = []
     tables = zip(*(split(table, [p.shape[1] for p in policies]) for table in seen), strict=True)
-    for policy, (visits, returns, discounted) in zip(policies, tables, strict=True):
-        moved, least = policy.copy(), exploration / policy.shape[1]
+    for i, (policy, (visits, returns, discounted)) in enumerate(zip(policies, tables, strict=True)):
+        moved, there = policy.copy(), barred(game, i, np.zeros(policy.shape)) == 0.0
         for s in np.flatnonzero(visits.sum(axis=1)):
             row, n = policy[s].copy(), visits[s]
             if kind == "gradient":
                 row[row > 0] += eta * discounted[s][row > 0] / (rollouts * row[row > 0])
             else:
                 row[n > 0] += eta * (returns[s][n > 0] / n[n > 0] - returns[s].sum() / n.sum())
-            moved[s] = least + (1 - exploration) * project_simplex((row - least) / (1 - exploration))
+            row, least = row[there[s]], exploration / there[s].sum()
+            moved[s, there[s]] = least + (1 - exploration) * project_simplex((row - least) / (1 - exploration))
         result.append(moved)
     return result
 

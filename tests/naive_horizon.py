@@ -28,6 +28,12 @@ def tables(game, available=None):
     return Game(rewards, transitions, np.split(mask, np.cumsum(actions)[:-1], axis=1), game.initial, game.discount)
 
 
+def of_states(game):
+    """R_i(s) (N, S) of rewards that depend on the state alone: those of everybody's first available action."""
+    first = [mask.argmax(axis=1) for mask in game.available]
+    return game.rewards[(slice(None), np.arange(len(first[0])), *first)]
+
+
 def split(table, num_actions):
     """(..., A_total) -> [(..., A_i)]."""
     return np.split(np.asarray(table), np.cumsum(num_actions)[:-1], axis=-1)
@@ -60,13 +66,12 @@ def look(game, policy, i, value):
     return np.where(game.available[i], q, -np.inf)
 
 
-def chain(game, policy):
-    """P^pi (S, S)."""
-    joint = policy[0]
+def joint(policy):
+    """pi(a|s) = prod_i pi_i(a_i|s): (S, J)."""
+    table = policy[0]
     for p in policy[1:]:
-        joint = (joint[:, :, None] * p[:, None, :]).reshape(len(p), -1)
-    full = np.asarray(game.transitions.todense() if hasattr(game.transitions, "todense") else game.transitions)
-    return np.einsum("sj,sjt->st", joint, full.reshape(*joint.shape, -1))
+        table = (table[:, :, None] * p[:, None, :]).reshape(len(p), -1)
+    return table
 
 
 def evaluate(game, policies, terminal):
@@ -75,7 +80,7 @@ def evaluate(game, policies, terminal):
     for policy in reversed(policies):
         value.insert(0, np.array([dot(policy[i], look(game, policy, i, value[0][i])) for i in range(len(policy))]))
     for policy in policies:
-        occupancy.append(occupancy[-1] @ chain(game, policy))
+        occupancy.append((occupancy[-1][:, None] * joint(policy)).reshape(-1) @ game.transitions)
     return np.array(value), np.array(occupancy)
 
 

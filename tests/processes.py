@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import fastmpg as fm
+from fastmpg import machine
 
 PACKAGE = Path(fm.__file__).parent
 
@@ -33,6 +34,15 @@ def run(code, cache, *words, source=None, check=True, **env):
 def files(cache):
     """Its entries."""
     return sorted(Path(cache).rglob("*.unit"))
+
+
+def session_cache(target):
+    """A copy of what the session has compiled, in which other processes may be writing."""
+    units = Path(target) / "units"
+    units.mkdir(parents=True, mode=0o700)
+    for entry in files(machine.cache_folder()):
+        shutil.copy(entry, units)
+    return target
 
 
 def copied(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import PACKAGE, copied, files, run, settings
+from processes import PACKAGE, copied, files, run, session_cache, settings
 
 from fastmpg import machine
 from fastmpg.machine import cache, options, units
@@ -124,7 +124,7 @@ def session(folder, source):
 def test_an_edit_compiles_again_what_imports_the_file(tmp_path):
     """Nothing after a new rule file, or after edits of the command line, plots and experiments; one unit after an edit of a metric."""
     source, folder = copied(tmp_path), tmp_path / "cache"
-    shutil.copytree(machine.cache_folder(), folder / "units")  # saves the first compilation, if the session has it already
+    session_cache(folder)  # saves the first compilation, if the session has it already
     session(folder, source)
     package = source / "fastmpg"
     (package / "rules" / "another.py").write_text(MINE)
@@ -490,7 +490,7 @@ print(helper(1.0), closure()(1.0), *run.policy[0, :2])
 def test_what_users_write_never_goes_to_the_disk(tmp_path):
     """An edited script gives its new answer; what of the package it used is kept, and serves the next process."""
     script, folder = tmp_path / "script.py", tmp_path / "cache"
-    shutil.copytree(machine.cache_folder(), folder / "units")
+    session_cache(folder)
     for factor in (1.0, 2.0):
         script.write_text(f"FACTOR = {factor}\n{USER}")
         found = run(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')", folder).stdout.split()

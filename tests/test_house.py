@@ -23,7 +23,7 @@ LAYERS = [
     ("models",),
     ("games", "policy"),
     ("feedback",),
-    ("metrics",),
+    ("metrics", "horizon"),
     ("rules", "theory"),
     ("solvers",),
     ("run",),

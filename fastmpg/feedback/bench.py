@@ -33,20 +33,25 @@ CALL_WORK = 1_000  # table entries that are read in the time that a policy takes
 
 # ---------------------------------------------------------------------------------------------------------- kernels
 class Work(NamedTuple):
-    """A desk's policy with its columns and fault, see :class:`.desk.Desk`; the units that answer, and where (W,)."""
+    """A desk's policy with its columns and fault, see :class:`.desk.Desk`; the units that answer, and where (W,).
+
+    missing (K,): places in the policy, laid out flat, of what cannot be taken
+    """
 
     policy: Any
     offset: Any
+    missing: Any
     fault: Any
     units: Any
     found: Any
 
 
 @inlined
-def put(policy, offset, given):
-    """Copy a policy onto a desk; 1 where an entry is not in [0, 1] or a player's row does not sum to 1, else 0.
+def put(policy, offset, missing, given):
+    """Copy a policy onto a desk; 1 where an entry is not in [0, 1], a player's row does not sum to 1, or what cannot be
+    taken has a probability, else 0.
 
-    policy, given (S, A_total)   offset (N + 1,)
+    policy, given (S, A_total)   offset (N + 1,)   missing (K,)
     """
     fault = 0
     for s in range(policy.shape[0]):
@@ -60,6 +65,10 @@ def put(policy, offset, given):
                     fault = 1
             if not abs(total - 1.0) <= 1e-12:
                 fault = 1
+    flat = policy.reshape(-1)
+    for e in range(missing.size):
+        if flat[missing[e]] != 0.0:
+            fault = 1
     return fault
 
 
@@ -72,7 +81,7 @@ def answer(work, given, out, count, trusted):
     policies = array_at(given, (count, work.policy.shape[0], work.policy.shape[1]), np.float64)
     answers = array_at(out, (count, work.found.size), np.float64)
     for r in range(count):
-        work.fault[0] = put(work.policy, work.offset, policies[r])
+        work.fault[0] = put(work.policy, work.offset, work.missing, policies[r])
         if trusted != 0 or work.fault[0] == 0:
             call_each(work.units, (0,))
             for e in range(work.found.size):
@@ -109,7 +118,7 @@ class Task:
         desk = bench.soft() if soft else bench.desk
         units, found = question(desk, bench.game)
         self.found, self.heat = found.reshape(-1), desk.temperature
-        self.run = answer.bind(Work(desk.policy, desk.offset, desk.fault, Bounds(units), self.found))
+        self.run = answer.bind(Work(desk.policy, desk.offset, desk.model.missing, desk.fault, Bounds(units), self.found))
         self.about = _address(desk.policy), _address(self.found)
 
     def __call__(self, trusted: int) -> Float:

@@ -4,7 +4,8 @@
     Qbar_i(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i(t)
 
 with r_i(s, a_i) and P_i the marginal model of player i against the others (Zhang et al. 2022, section 2; with tau > 0
-the entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself).
+the entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself). Of an action that
+a player does not have in a state, r_i(s, a_i) and Qbar_i(s, a_i) are -inf.
 
 A *desk* is one game's workspace: the policy under evaluation, what is found of it, and scratch. What is done at a desk
 is a unit over it, compiled once a model and called by address.
@@ -18,7 +19,7 @@ import numpy as np
 
 from .. import machine
 from .._check import Float
-from ..kernels.simplex import entropy
+from ..kernels.simplex import entropy, weighed
 from ..machine import inlined, kernel, unit
 from ..models.game import Game, check_discounted, contract, factor, lookahead, solve
 from ..policy import check_policy
@@ -33,7 +34,7 @@ def stage_payoffs(reward, policy, offset, tau, out):
         for s in range(policy.shape[0]):
             total = 0.0
             for c in range(offset[i], offset[i + 1]):
-                total += policy[s, c] * reward[s, c]
+                total += weighed(policy[s, c], reward[s, c])
             if tau != 0.0:
                 total += tau * entropy(policy[s, offset[i]:offset[i + 1]])
             out[i, s] = total

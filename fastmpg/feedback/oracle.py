@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..machine import Held, attach, call, inlined
+from ..models.available import choices
 from ..models.game import Game
 from .desk import Desk, evaluate_desk
 
@@ -22,11 +23,14 @@ class Oracle(NamedTuple):
     Attributes
     ----------
     value (N, S), q_bar (S, A_total)
-        Values and marginalised Q of the current policy, with entropy at ``temperature`` when that is not 0.
+        Values and marginalised Q of the current policy, with entropy at ``temperature`` when that is not 0. Q is -inf
+        at actions that a player does not have in a state.
     visit (S,)
         Discounted visitation, if the rule asked for it.
     offset (N + 1,)
         First column of every player.
+    available (S, A_total) of bool, num_actions (S, N)
+        Which actions there are, and how many each player has, in every state.
     discount, temperature : float
     evaluation
         The unit that brings them up to date, bound to the run's desk.
@@ -36,6 +40,8 @@ class Oracle(NamedTuple):
     q_bar: Any
     visit: Any
     offset: Any
+    available: Any
+    num_actions: Any
     discount: float
     temperature: float
     evaluation: Any
@@ -47,5 +53,5 @@ class Oracle(NamedTuple):
         desk = Held(Desk.create(game, state.policy, temperature=temperature, wants_value=wants_value,
                                 wants_visit=wants_visit,
                            threads=threads, beside=None if beside is None else beside.frame))
-        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, desk.discount, float(temperature),
+        return cls(desk.value, desk.q_bar, desk.visit, desk.offset, *choices(game), desk.discount, float(temperature),
                    evaluate_desk.bind(desk)), desk

@@ -16,6 +16,7 @@ import numpy as np
 from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel
 from ..machine.vectors import LANES
+from ..models.available import choices
 from ..models.game import Game
 from ..models.sampler import begin, private, row, step
 from .transition import act_by_policy, up
@@ -51,6 +52,8 @@ class Rollouts(NamedTuple):
         ``order[:found[0]]`` are the rows that the batch has seen. What the tables hold in other rows means nothing.
     offset : (N + 1,)
         First column of every player.
+    available : (S, A_total) of bool, num_actions : (S, N)
+        Which actions there are, and how many each player has, in every row of the tables.
     discount : float
     key, iteration, known, to_go, resting, seen, actions, rewards, uniforms, starts, scratch, span, first, draws,
     sampler
@@ -63,6 +66,8 @@ class Rollouts(NamedTuple):
     order: Any
     found: Any
     offset: Any
+    available: Any
+    num_actions: Any
     discount: float
     key: Any
     iteration: Any
@@ -87,7 +92,7 @@ class Rollouts(NamedTuple):
         span, rows, sampler = up(first + draws), game.num_states, private(game.sampler())
         shape = rows, sum(game.num_actions)
         made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64),
-                   game.offset, game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_),
+                   game.offset, *choices(game), game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_),
                    np.zeros(game.num_players), np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64),
                    np.full((BLOCK, players), -1, np.int64), np.zeros((BLOCK, players)), np.zeros(LANES * span),
                    np.arange(LANES) * span, np.zeros(LANES * LANES), span, first, draws, sampler)

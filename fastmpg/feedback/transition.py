@@ -9,19 +9,25 @@ import numpy as np
 from ..kernels.rng import START, fill_steps, pair
 from ..machine import attach, inlined, kernel, method
 from ..machine.vectors import LANES, aligned
+from ..models.available import choices
 from ..models.game import Game
 from ..models.sampler import begin, private, row, step
 
 
 @inlined
 def act_by_policy(state, s, offset, uniforms, at, actions):
-    """Every player draws from its row of ``state.policy`` (S, A_total) with its own number uniforms[at + i]."""
+    """Every player draws from its row of ``state.policy`` (S, A_total) with its own number uniforms[at + i].
+
+    Where rounding leaves a number above the sum of the row, the last action with a probability is taken.
+    """
     policy = state.policy[s]
     for i in range(offset.size - 1):
         a, last, total = 0, offset[i + 1] - offset[i] - 1, policy[offset[i]]
         while a < last and uniforms[at + i] >= total:
             a += 1
             total += policy[offset[i] + a]
+        while a > 0 and policy[offset[i] + a] == 0.0:
+            a -= 1
         actions[i] = a
 
 
@@ -87,6 +93,8 @@ class Transition(NamedTuple):
     actions, rewards : (N,), rounded up to a multiple of LANES; actions there are -1
     offset : (N + 1,)
         First column of every player.
+    available : (S, A_total) of bool, num_actions : (S, N)
+        Which actions there are, and how many each player has, in every row of the tables.
     discount : float
     place, next, ends, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
         The environment and the trajectory, which holds the states that were played: none is terminal, but the last may
@@ -97,6 +105,8 @@ class Transition(NamedTuple):
     actions: Any
     rewards: Any
     offset: Any
+    available: Any
+    num_actions: Any
     discount: float
     place: Any
     next: Any
@@ -119,9 +129,11 @@ class Transition(NamedTuple):
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
-        made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, game.discount,
-                   one.copy(), one.copy(), game.terminal, aligned(LANES * span), np.arange(LANES) * span,
-                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+        ends = np.zeros(0, np.bool_) if game.terminal is None else game.terminal
+        made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
+                   game.discount, one.copy(), one.copy(), ends, aligned(LANES * span), np.arange(LANES) * span,
+                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64),
+                   np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

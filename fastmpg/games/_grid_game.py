@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from .. import _check
 from .._check import Float
@@ -36,8 +35,6 @@ def grid_game(law: Float, starts: tuple[int, int], goals: tuple[int, int], prize
     game = walk(laws, rewards.reshape(2, cells**2, *law.shape[1:2] * 2), start, name, discount)
     if ends == "both":
         return game
-    over, joint = (walking[0][:, None] * walking[1]).ravel() == 0.0, law.shape[1] ** 2
-    stay = sp.diags_array(np.repeat(over, joint).astype(np.float64)) @ np.repeat(np.eye(cells**2), joint, axis=0)
-    moves = sp.diags_array(np.repeat(~over, joint).astype(np.float64)) @ game.transitions + sp.csr_array(stay)
-    return MarkovGame(np.where(over[:, None, None], 0.0, game.rewards), moves, discount, start, name=name,
-                      available=game.available)
+    over = (walking[0][:, None] * walking[1]).ravel() == 0.0
+    return MarkovGame(game.rewards, game.transitions, discount, start, available=game.available, terminal=over,
+                      name=name)

@@ -45,7 +45,7 @@ def walk(laws: Sequence[Float], rewards: Float, initial: Any, name: str, discoun
     sizes, actions = [len(law) for law in laws], tuple(law.shape[1] for law in laws)
     n, places, factors, masks = len(laws), np.indices(sizes).reshape(len(laws), -1), [], []
     for i, law in enumerate(laws):
-        able = law.any(axis=2)
+        able: NDArray[np.bool_] = law.sum(axis=2) > 0.0
         filled = law + ~able[:, :, None] * np.eye(len(law))[:, None]  # where one cannot go: never read
         factors.append(filled.reshape(sizes[i], *(actions[i] if k == i else 1 for k in range(n)), sizes[i]))
         masks.append(able[places[i]])

@@ -36,7 +36,7 @@ def grid_1(ends: str = "both", discount: float = 1.0) -> MarkovGame:
     >>> import fastmpg as fm
     >>> game = fm.games.grid_1()
     >>> game
-    <MarkovGame 'grid_1': 2 players, 81 states, actions (5, 5), discount 1, own rewards>
+    <MarkovGame 'grid_1': 2 players, 81 states, actions (5, 5) (558 of 810 available), discount 1, own rewards>
     >>> game.rewards[:, 9 * 3 + 1, 0, 2]  # A from 3 to the right and B from 1 down: both to 4
     array([-1., -1.])
 

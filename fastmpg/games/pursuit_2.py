@@ -18,8 +18,9 @@ def pursuit_2() -> MarkovGame:
     may share a node and swap; nothing absorbs. Whenever they are on one node the hunter receives 0.4 and the prey -0.4.
 
     The figure that shows the prey's edges does not survive in the text. Here the hunter has all edges of the grid and
-    the prey those of its outer ring, so that a prey in the middle can only stay there. The paper's 2.9 hunts a game (T =
-    22) are 2.77 here, in mixed play and on average over all 81 first states; from the 72 with a prey on the ring, 2.47.
+    the prey those of its outer ring, so that a prey in the middle can only stay there. The paper's 2.9 hunts a game (T
+    = 22) are 2.77 here, in mixed play and on average over all 81 first states; from the 72 with a prey on the ring,
+    2.47.
 
     Returns
     -------

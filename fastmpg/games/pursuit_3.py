@@ -29,7 +29,8 @@ def pursuit_3() -> MarkovGame:
     >>> import fastmpg as fm
     >>> game = fm.games.pursuit_3()
     >>> game
-    <MarkovGame 'pursuit_3': 3 players, 729 states, actions (5, 5, 5), discount 1, own rewards>
+    <MarkovGame 'pursuit_3': 3 players, 729 states, actions (5, 5, 5) (8019 of 10935 available), discount 1,
+    own rewards>
     >>> game.available[81 * 0 + 9 * 8 + 4].astype(int).reshape(3, 5)  # the corners, and the middle
     array([[1, 1, 1, 0, 0],
            [0, 1, 0, 1, 1],

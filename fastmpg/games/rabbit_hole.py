@@ -35,7 +35,7 @@ def rabbit_hole() -> MarkovGame:
     >>> import fastmpg as fm
     >>> game = fm.games.rabbit_hole()
     >>> game
-    <MarkovGame 'rabbit_hole': 2 players, 882 states, actions (5, 5), discount 1, own rewards>
+    <MarkovGame 'rabbit_hole': 2 players, 882 states, actions (5, 5) (7140 of 8820 available), discount 1, own rewards>
     >>> game.rewards[:, 42 * 0 + 20, 0, 1], game.rewards[:, 42 * 20 + 21 + 20, 1, 1]
     (array([0. , 0.3]), array([ 2., -2.]))
 

@@ -33,9 +33,9 @@ def horizon_policy(game: Game, policy: Any, play: str = "mixed", ties: str = "sp
             raise ValueError(f'{name} must be "{known[0]}" or "{known[1]}", found {_check.shown(value)}')
     found = check_policies(game, policy)
     if found.ndim != 3:
-        expected = ("T", game.num_states, sum(game.num_actions))
-        raise ValueError(f"policy must have one stage for every decision, (T, S, A_total) = ({', '.join(map(str, expected))}), "
-                         f"found shape {found.shape}; the same policy at every t is numpy.stack([policy] * T)")
+        raise ValueError(f"policy must have a stage for every decision, (T, S, A_total) = (T, {game.num_states}, "
+                         f"{sum(game.num_actions)}), found shape {found.shape}; the same policy at every t is "
+                         "numpy.stack([policy] * T)")
     return found if play == "mixed" else greedy(game, found, ties)
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..machine import inlined, unit
-from ..models.game import Game, contract, lookahead, push
+from ..kernels.simplex import weighed
+from ..machine import unit
+from ..models.game import Game, contract, lookahead, pull, push
 
 PARALLEL_WORK = 200_000  # table entries (about 100 us) below which threads cost more than they bring
 
@@ -43,19 +44,9 @@ class Stages(NamedTuple):
     shared: bool
 
 
-@inlined
-def mean_of(policy, q, s, low, high):
-    """sum_c policy[s, c] q[s, c] over columns low..high-1; what has probability 0 may be -inf."""
-    total = 0.0
-    for c in range(low, high):
-        if policy[s, c] != 0.0:
-            total += policy[s, c] * q[s, c]
-    return total
-
-
 @unit
 def values_of_stages(frame):
-    """frame.value[:T], the last stage first."""
+    """frame.value[:T], the last stage first: V^t = r^pi + gamma P^pi V^{t+1}."""
     for back in range(frame.policy.shape[0]):
         t = frame.policy.shape[0] - 1 - back
         contract(frame.model, frame.work, frame.policy[t])
@@ -64,9 +55,12 @@ def values_of_stages(frame):
                 for s in range(frame.q.shape[0]):
                     frame.value[t, i, s] = frame.value[t, 0, s]
             else:
-                lookahead(frame.model, frame.work, frame.policy[t], i, frame.value[t + 1, i], frame.q)
+                pull(frame.model, frame.work, frame.value[t + 1, i], frame.value[t, i])
                 for s in range(frame.q.shape[0]):
-                    frame.value[t, i, s] = mean_of(frame.policy[t], frame.q, s, frame.offset[i], frame.offset[i + 1])
+                    total = frame.model.discount * frame.value[t, i, s]
+                    for c in range(frame.offset[i], frame.offset[i + 1]):
+                        total += weighed(frame.policy[t, s, c], frame.work.reward[s, c])
+                    frame.value[t, i, s] = total
 
 
 @unit

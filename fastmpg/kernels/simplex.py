@@ -102,18 +102,38 @@ def check_policy_rows(policy, offset, fault, k):
             return
 
 
+@kernel
+def check_missing(policy, offset, missing, fault, k):
+    """Note the first action that is played and cannot be taken, in ``fault`` as :func:`check_policy_rows` has it.
+
+    policy (S, A_total)   offset (N + 1,)   missing (K,): places in the policy, laid out flat   fault (5,)
+    """
+    if fault[0] >= 0.0:
+        return
+    width = policy.shape[1]
+    for e in range(missing.size):
+        s, c = missing[e] // width, missing[e] % width
+        if policy[s, c] != 0.0:
+            i = 0
+            while offset[i + 1] <= c:
+                i += 1
+            fault[0], fault[1], fault[2], fault[3], fault[4] = k, s, i, c - offset[i], policy[s, c]
+            return
+
+
 @precise
 def project_row(row, floor, out):
     """Euclidean projection of ``row`` onto {p : p >= floor, sum p = 1}; n floor <= 1.
 
+    Entries of -inf are left out of it: they become 0, and n counts the others.
     Finds the shift z with sum max(row - z, 0) = 1 - n floor by dropping the entries below it (Michelot 1986), which
     ends after at most n passes. ``out`` may be ``row``.
     """
-    n = row.size
-    mass = 1.0 - n * floor
-    top = row[0]  # relative to the largest entry, so that a large row loses no digits
-    for a in range(1, n):
+    n, left, top = row.size, 0, row[0]  # relative to the largest entry, so that a large row loses no digits
+    for a in range(n):
         top = max(top, row[a])
+        left += 1 if row[a] > -math.inf else 0
+    mass = 1.0 - left * floor
     shift, count = -math.inf, n + 1
     while True:
         total, kept = 0.0, 0
@@ -126,4 +146,4 @@ def project_row(row, floor, out):
         count = kept
         shift = (total - mass) / kept
     for a in range(n):
-        out[a] = floor + max(row[a] - top - shift, 0.0)
+        out[a] = floor + max(row[a] - top - shift, 0.0) if row[a] > -math.inf else 0.0

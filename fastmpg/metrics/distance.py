@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .. import _check, machine
 from .._check import Float
 from ..feedback.desk import PARALLEL_WORK, evaluated
+from ..kernels.simplex import weighed
 from ..machine import kernel
 from ..models.game import Game, check_game, deviate, solve
 from ..policy import check_policy, settle
@@ -36,7 +37,7 @@ def distances(model, desk, policy, snapshots, out):
             for s in range(desk.best.size):
                 value[0, s] = 0.0
                 for c in range(low, high):
-                    value[0, s] += snapshots[k, s, c] * desk.work.reward[s, c]
+                    value[0, s] += weighed(snapshots[k, s, c], desk.work.reward[s, c])
             if model.discount > 0.0:
                 deviate(model, desk.work, desk.deviation, i)
                 solve(model, desk.work, value, False)

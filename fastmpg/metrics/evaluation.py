@@ -11,7 +11,7 @@ from .._check import Float, real
 from .._same import comparable
 from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk, visits_of_desk
-from ..kernels.simplex import entropy
+from ..kernels.simplex import entropy, weighed
 from ..machine import Bound, kernel, unit
 from ..models.game import Game
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
@@ -25,11 +25,11 @@ def certify(m, q_bar, policy, offset, value, tau, sums, adv):
     """
     bound, pure = 0.0, policy_excess(policy, offset, sums)
     for i in range(value.shape[0]):
-        residual, actions = 0.0, offset[i + 1] - offset[i]
+        residual, actions = 0.0, m.actions[i]
         for s in range(value.shape[1]):
             mean = 0.0
             for c in range(offset[i], offset[i + 1]):
-                mean += policy[s, c] * q_bar[s, c]
+                mean += weighed(policy[s, c], q_bar[s, c])
             for c in range(offset[i], offset[i + 1]):
                 adv[s, c] = q_bar[s, c] - mean
             if tau > 0.0:
@@ -79,7 +79,8 @@ class Evaluation(NamedTuple):
     value : ndarray (N, S)
         Of a stack of policies (..., N, S), and so on for the others.
     q_bar, adv_bar : ndarray (S, A_total)
-        Marginalised Q and advantage Qbar_i - V_i (with entropy: minus the value's own mean of Qbar).
+        Marginalised Q and advantage Qbar_i - V_i (with entropy: minus the value's own mean of Qbar); -inf at actions
+        that the player does not have in the state.
     visit : ndarray (S,)
         Discounted visitation; sums to 1.
     error_bound : float, of a stack ndarray (...)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ..feedback.desk import stage_payoffs
-from ..kernels.simplex import entropy
+from ..kernels.simplex import entropy, weighed
 from ..machine import kernel
 from ..models.game import factor, solve
 from .respond import profile, respond
@@ -39,7 +39,7 @@ def value_residual(q_bar, policy, offset, i, tau, value):
     for s in range(value.size):
         mean = 0.0
         for c in range(offset[i], offset[i + 1]):
-            mean += policy[s, c] * q_bar[s, c]
+            mean += weighed(policy[s, c], q_bar[s, c])
         if tau > 0.0:
             mean += tau * entropy(policy[s, offset[i]:offset[i + 1]])
         worst = larger(worst, abs(mean - value[s]))
@@ -71,7 +71,7 @@ def gap_errors(model, desk, policy, tau, m, sums, out):
         residual = value_residual(desk.q_bar, policy, desk.offset, i, tau, desk.value[i])
         reached = respond(model, desk, policy, i, tau, desk.value[i])
         profile(desk, policy, low, high)
-        error = gain_error(m, i, sums, pure, tau, high - low, residual, desk.value[i], reached, desk.best)
+        error = gain_error(m, i, sums, pure, tau, m.actions[i], residual, desk.value[i], reached, desk.best)
         apart, mass = 0.0, 0.0
         for s in range(desk.best.size):
             apart = larger(apart, abs(desk.best[s] - desk.value[i, s]))

@@ -16,6 +16,7 @@ import numpy as np
 from .._check import Float
 from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk, visits_of_desk
+from ..kernels.simplex import weighed
 from ..machine import Bound, kernel, unit
 from ..models.game import Game
 from .metric import Metric, Recorded
@@ -30,7 +31,7 @@ def gradient_into(value, q_bar, visit, policy, offset, discount, out):
         weight = visit[s] / (1.0 - discount)
         for i in range(offset.size - 1):
             for c in range(offset[i], offset[i + 1]):
-                out[s, c] = weight * policy[s, c] * (q_bar[s, c] - value[i, s])
+                out[s, c] = weight * weighed(policy[s, c], q_bar[s, c] - value[i, s])
 
 
 @kernel

@@ -52,6 +52,8 @@ class Magnitudes(NamedTuple):
         By how much a row of transitions sums to more than 1, at most (negative if all sum to less), and misses it.
     loose : bool
         Whether sums of policies that are not 1 enter some marginals and not others.
+    actions : ndarray (N,)
+        The most actions that a player has in a state: what it does not have has probability 0 and rounds nothing.
     discount : float
     """
 
@@ -63,6 +65,7 @@ class Magnitudes(NamedTuple):
     over: float
     off: float
     loose: bool
+    actions: Any
     discount: float
 
 
@@ -146,12 +149,11 @@ def _summed(counts: list[int]) -> int:
     return len(counts) - 1 + math.prod(counts) if counts else 0
 
 
-def _joint_steps(model: Any) -> int:
+def _joint_steps(model: Any, counts: list[int]) -> int:
     """Roundings of the contraction by joint actions, for the player with most: over all others at once, or the other
     group first, and
     then its own: players before it one by one, those after it at once."""
-    counts, cut = [int(n) for n in model.n_actions], model.cut
-    most = 0
+    cut, most = model.cut, 0
     for i in range(len(counts)):
         group, rest = (counts[:cut], counts[cut:]) if i < cut else (counts[cut:], counts[:cut])
         at = i if i < cut else i - cut
@@ -182,10 +184,11 @@ def _build(game: Game) -> Magnitudes:
     with np.errstate(over="ignore"):
         size = np.abs(game.payoff_range()).max(axis=1)
     pure, ahead, loose = 0, game.num_states, False
+    most_actions = np.ascontiguousarray(game.action_counts().max(axis=0))
     if isinstance(model, StageModel | DenseModel):
-        mixed = _joint_steps(model)
+        mixed = _joint_steps(model, most_actions.tolist())
     elif isinstance(model, SparseModel):
-        mixed, ahead = _joint_steps(model), int(np.diff(model.chain_pointer).max())
+        mixed, ahead = _joint_steps(model, most_actions.tolist()), int(np.diff(model.chain_pointer).max())
     elif isinstance(model, CountModel):
         actions = game.num_actions[0]
         mixed = _count_steps(model, game.num_players, actions)
@@ -193,7 +196,7 @@ def _build(game: Game) -> Magnitudes:
         loose = actions == 1 or model.kind == FIXED
     elif isinstance(model, PolymatrixModel):
         most = int(np.diff(model.edges).max(initial=0))
-        mixed, pure, loose = max(game.num_actions) + most + 2, most + 1, True
+        mixed, pure, loose = int(most_actions.max()) + most + 2, most + 1, True
         with np.errstate(over="ignore"):
             size = np.zeros(game.num_players)
             for i in range(game.num_players):
@@ -203,7 +206,8 @@ def _build(game: Game) -> Magnitudes:
     else:
         raise TypeError(f"the rounding of a {type(model).__name__} is not known: give it a branch in {__name__}")
     moved = game.__dict__.get("_moved", np.zeros(game.num_players))
-    return Magnitudes(size, moved, mixed, pure, ahead, *_row_sums(game), loose, float(game.discount))
+    return Magnitudes(size, moved, mixed, pure, ahead, *_row_sums(game), loose, most_actions,
+                      float(game.discount))
 
 
 def magnitudes(game: Game) -> Magnitudes:

@@ -125,3 +125,12 @@ def range_of(planes: Float, can: Mask) -> Float:
     """(planes, 2): smallest and largest of rewards (planes, S, A_0, ...) at possible joint actions."""
     used = [plane[can] for plane in planes]
     return np.array([(each.min(), each.max()) for each in used])
+
+
+def choices(game: Any) -> tuple[Mask, NDArray[np.int64]]:
+    """What feedbacks show: which actions there are (S, A_total), and how many each player has (S, N)."""
+    if game._everything is None and game.available is None:
+        full = np.ones((game.num_states, sum(game.num_actions)), np.bool_)
+        full.flags.writeable = False
+        object.__setattr__(game, "_everything", full)
+    return game._everything if game.available is None else game.available, game.action_counts()

@@ -70,4 +70,15 @@ def _push(model, work, law, out):
                 out[t] += law[s] * work.chain[s, t]
 
 
-CHAIN = {"factor": _factor, "deviate": _deviate, "solve": _solve, "lookahead": _lookahead, "push": _push}
+@kernel
+def _pull(model, work, value, out):
+    """out(s) = sum_t P^pi(t | s) value(t), from work.chain (S, S).    value, out (S,)"""
+    for s in range(out.size):
+        total = 0.0
+        for t in range(out.size):
+            total += work.chain[s, t] * value[t]
+        out[s] = total
+
+
+CHAIN = {"factor": _factor, "deviate": _deviate, "solve": _solve, "lookahead": _lookahead, "push": _push,
+         "pull": _pull}

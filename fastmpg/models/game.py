@@ -17,6 +17,7 @@ A model is a NamedTuple of arrays whose class carries these static kernels, foun
                                                      left; whether it is exact
     push(model, work, law, out)                      out(t) = sum_s law(s) P^pi(t | s), P^pi the chain of the
                                                      contracted policy
+    pull(model, work, value, out)                    out(s) = sum_t P^pi(t | s) value(t)
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from ..machine import Held, inlined, kernel, method
 from .available import Mask
 
 marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
-solve, lookahead, push = method("solve"), method("lookahead"), method("push")
+solve, lookahead, push, pull = method("solve"), method("lookahead"), method("push"), method("pull")
 
 
 @inlined
@@ -74,7 +75,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_terminal", "_magnitudes", "_centred", "_moved", "_counts"}
+BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -91,6 +92,8 @@ class Game(ABC):
         The law of the first state, read-only.
     available : ndarray (S, A_total) of bool, or None
         Which actions there are in which state, read-only; None if every player has all of its actions everywhere.
+    terminal : ndarray (S,) of bool, or None
+        Which states end the game: nobody receives anything there, and the state stays. Read-only; None if none does.
     shares_reward : bool
         Whether all players share one stored reward.
     name : str
@@ -116,6 +119,7 @@ class Game(ABC):
     name: str
     largest_change: float = 0.0
     available: Mask | None = None
+    terminal: Mask | None = None
     _frozen = False
 
     kinds: ClassVar[dict[str, type[Game]]] = {}  # every class of games by its name, for checkpoints
@@ -226,28 +230,20 @@ class Game(ABC):
         return self._counts  # type: ignore[no-any-return]
 
     _counts: Any = None
-
-    @property
-    def terminal(self) -> NDArray[np.bool_]:
-        """Of every state (S,), whether it is terminal: nobody leaves it, whatever is played, and all rewards there are
-        0. Empty where that is not known, as of games whose transitions are not written out. Read-only.
-        """
-        if self._terminal is None:
-            found = self._find_terminal()
-            found = found if found.any() else found[:0]
-            found.flags.writeable = False
-            object.__setattr__(self, "_terminal", found)
-        return self._terminal  # type: ignore[no-any-return]
-
-    _terminal: Any = None
-
-    def _find_terminal(self) -> NDArray[np.bool_]:
-        return np.zeros(0, np.bool_)
+    _everything: Any = None  # of feedbacks, where nothing is missing
 
     @property
     def work_size(self) -> int:
         """Table entries that one exact evaluation reads: what decides whether threads pay."""
         return self.nbytes // 8
+
+    def _masks(self) -> dict[str, Any]:
+        """What actions and states there are, as constructors take it."""
+        return {"available": self.available, "terminal": self.terminal}
+
+    def _kept_masks(self) -> dict[str, Mask]:
+        """The same as a part of :meth:`tables`."""
+        return {name: mask for name, mask in self._masks().items() if mask is not None}
 
     def _sizes(self) -> tuple[Any, ...]:
         return self.num_players, self.num_states, self.num_actions, self.discount
@@ -277,8 +273,9 @@ class Game(ABC):
         law = getattr(self.model, "initial", self.initial).view()  # of the model's own, and read-only as it was
         law.flags.writeable = False
         vars(self)["initial"] = law
-        if self.available is not None:
-            self.available.flags.writeable = False
+        for mask in (self.available, self.terminal):
+            if mask is not None:
+                mask.flags.writeable = False
 
     def __repr__(self) -> str:
         shared = "identical interest" if self.shares_reward else "own rewards"
@@ -295,6 +292,11 @@ class Game(ABC):
         """How much of the players' actions there is, where some are missing: for people."""
         mask = self.available
         return "" if mask is None else f" ({np.count_nonzero(mask)} of {mask.size} available)"
+
+
+def masks_in(tables: dict[str, Any]) -> dict[str, Any]:
+    """What constructors take of the masks among a game's tables."""
+    return {name: tables.get(name) for name in ("available", "terminal")}
 
 
 def check_discounted(game: Game) -> None:

@@ -66,7 +66,14 @@ def _push(model, work, law, out):
     out[0] = law[0]
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
+@inlined
+def _pull(model, work, value, out):
+    """out (1,) = value (1,): the one state."""
+    out[0] = value[0]
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push,
+        pull=_pull)
 class StageModel(NamedTuple):
     """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
 

@@ -16,9 +16,10 @@ from ..kernels.alias import draw
 from ..machine import attach, inlined, kernel, lapack
 from ..machine.vectors import gather
 from .available import mask_of, missing_of
-from .game import Game
+from .game import Game, masks_in
 from .markov.game import MarkovGame, dense_bytes
 from .sampler import alias, begin_by_law, row_is_state
+from .terminal import ending_moves, going_on, terminal_of
 
 INSTEAD = "use fewer states, or leave pairs without payoffs out"
 
@@ -97,7 +98,18 @@ def _push(model, work, law, out):
         out[t] = total
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push)
+@kernel
+def _pull(model, work, value, out):
+    """out(s) = sum_t P(t | s) value(t): nobody's actions matter.    value, out (S,)"""
+    for s in range(value.size):
+        total = 0.0
+        for t in range(value.size):
+            total += model.transitions[s, t] * value[t]
+        out[s] = total
+
+
+@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push,
+        pull=_pull)
 class PolymatrixModel(NamedTuple):
     """payoffs: tables (S, A_i, A_k), one after the other   edges (N + 1,): player i's are edges[i] .. edges[i + 1] - 1
 
@@ -167,6 +179,8 @@ class PolymatrixGame(Game):
     available : array_like (S, A_total) of bool, or list of (S, A_i), optional
         Which actions every player has in which state, at least one; all of them by default. Payoffs at the others are
         never read.
+    terminal : array_like (S,) of bool, or sequence of int, optional
+        States that end the game: nobody receives anything there, and the state stays, whatever the tables hold.
     solo : list of array_like (A_i,) or (S, A_i), optional
         What players receive for their own actions alone.
     name : str
@@ -189,20 +203,25 @@ class PolymatrixGame(Game):
 
     def __init__(self, payoffs: Mapping[tuple[int, int], ArrayLike], num_actions: Any,
                  transitions: ArrayLike | None = None, discount: float = 0.0, initial: ArrayLike | None = None, *,
-                 available: Any = None, solo: Any = None, name: str = "polymatrix game") -> None:
+                 available: Any = None, terminal: Any = None, solo: Any = None, name: str = "polymatrix game") -> None:
         actions = _check.num_actions(num_actions)
         if not isinstance(payoffs, Mapping):
             raise TypeError(f"payoffs must map pairs of players to tables, found {type(payoffs).__name__}; write "
                             f"{{(0, 1): table, ...}}")
         if solo is not None:
             solo = _check.sequence(solo, "solo", "tables, one per player")
-        moves, single, _ = _check.law_table([[1.0]] if transitions is None else transitions, "transitions")
+        given_moves = _check.read([[1.0]] if transitions is None else transitions, "transitions")
+        ended = None
+        if terminal is not None and given_moves.ndim == 2 and given_moves.shape[0] == given_moves.shape[1]:
+            ended = terminal_of(terminal, len(given_moves))
+        moves, single, _ = _check.law_table(ending_moves(given_moves, "transitions", ended), "transitions")
         if moves.ndim != 2 or moves.shape[0] != moves.shape[1] or moves.shape[0] == 0:
             raise ValueError(f"transitions must have shape (S, S), found {moves.shape}: no player influences them")
         moves, change = _check.transitions(moves, single, lambda row: f"in state {row}")
         n_states, n_players = moves.shape[0], len(actions)
         gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
-        can = None if mask is None else np.split(mask, np.cumsum(actions)[:-1], axis=1)
+        read = going_on(mask, ended, sum(actions))
+        can = None if read is None else np.split(read, np.cumsum(actions)[:-1], axis=1)
         for pair in payoffs:
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_check.is_int, pair))):
                 raise TypeError(f"payoffs must map pairs of players to tables, found the key {_check.shown(pair)}")
@@ -228,6 +247,7 @@ class PolymatrixGame(Game):
         alone = np.zeros((n_states, sum(actions)))
         self.num_players, self.num_states, self.num_actions = n_players, n_states, actions
         self.discount, self.name, self.shares_reward, self.available = gamma, _check.text(name, "name"), False, mask
+        self.terminal = ended
         if solo is not None:
             if len(solo) != n_players:
                 raise ValueError(f"solo must have one table per player, {n_players}, found {len(solo)}")
@@ -293,7 +313,7 @@ class PolymatrixGame(Game):
         pairs = np.array([(i, k) for i, k in self.payoffs], np.int64).reshape(-1, 2)
         found = {"payoffs": m.payoffs, "pairs": pairs, "solo": m.solo, "transitions": m.transitions,
                  "discount": np.array(m.discount), "initial": m.initial, "num_actions": m.n_actions}
-        return found if self.available is None else found | {"available": self.available}
+        return found | self._kept_masks()
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> PolymatrixGame:
@@ -307,7 +327,7 @@ class PolymatrixGame(Game):
             at += math.prod(shape)
         solo = np.split(tables["solo"], np.cumsum(actions)[:-1], axis=1)
         return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo,
-                   available=tables.get("available"))
+                   **masks_in(tables))
 
     def _build_sampler(self) -> PolymatrixSampler:
         m, n = self._model, self.num_states
@@ -335,4 +355,4 @@ class PolymatrixGame(Game):
             rewards[i] += (table if i < k else table.transpose(0, 2, 1)).reshape(shape)
         moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states),
                                 (n_states, *actions, n_states))
-        return MarkovGame(rewards, moves, self.discount, self.initial, available=self.available, name=self.name)
+        return MarkovGame(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())

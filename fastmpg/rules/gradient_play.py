@@ -2,7 +2,7 @@
 
     theta_i <- theta_i + eta [ d(s) pi_i Abar_i / (1 - gamma) + lam - lam A_i pi_i ],  pi_i = softmax(theta_i)
 
-Zhang et al. (2022), eq. (8), and eq. (15) for lam > 0.
+Zhang et al. (2022), eq. (8), and eq. (15) for lam > 0. A_i is the number of actions that the player has in the state.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .. import _check
 from .._check import Float
 from ..feedback.oracle import Oracle
-from ..kernels.simplex import softmax_rows
+from ..kernels.simplex import softmax_rows, weighed
 from ..machine import attach, inlined
 from ..models.game import Game
 from .state import SoftmaxState, refuse_zeros
@@ -22,15 +22,15 @@ from .state import SoftmaxState, refuse_zeros
 def _update(rule, state, feedback, k):
     """theta += eta [d pi Abar / (1 - gamma) + lam - lam A_i pi]: Zhang et al. (2022), (8), (15).
 
-    theta, policy, q_bar (S, A_total)   value (N, S)   visit (S,)
+    theta, policy, q_bar (S, A_total)   value (N, S)   visit (S,)   num_actions (S, N): A_i
     """
     policy, theta, offset = state.policy, state.theta, feedback.offset
     for s in range(policy.shape[0]):
         weight = feedback.visit[s] / (1.0 - feedback.discount)
         for i in range(offset.size - 1):
-            n = offset[i + 1] - offset[i]
+            n = feedback.num_actions[s, i]
             for c in range(offset[i], offset[i + 1]):
-                slope = weight * policy[s, c] * (feedback.q_bar[s, c] - feedback.value[i, s])
+                slope = weight * weighed(policy[s, c], feedback.q_bar[s, c] - feedback.value[i, s])
                 theta[s, c] += rule.eta * (slope + rule.lam - rule.lam * n * policy[s, c])
     softmax_rows(theta, offset, policy)
 

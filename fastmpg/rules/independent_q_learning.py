@@ -88,7 +88,7 @@ class _QLearning(NamedTuple):
     decay: float
 
 
-@attach(feedback=Transition, state=LearnerState, update=_update)
+@attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",))
 class IndependentQLearning(NamedTuple):
     """Every player learns the values of its own actions from its own rewards, and takes the others for part of the
     world.
@@ -126,8 +126,6 @@ class IndependentQLearning(NamedTuple):
     exploration: Any = 0.1
     initial: Any = "zeros"
 
-    tables = ("initial",)
-
     def checked(self) -> IndependentQLearning:
         """The rule with its parameters checked."""
         first = self.initial
@@ -156,7 +154,7 @@ class IndependentQLearning(NamedTuple):
             contract(game.model, work, uniform_policy(game))
             first = work.reward / (1.0 - game.discount)
         state.q[...] = np.where(np.isinf(state.q), state.q, first)
-        if game.terminal.any():
+        if game.terminal is not None:
             state.q[game.terminal] = np.where(np.isinf(state.q[game.terminal]), -np.inf, 0.0)
         settle_all(state, game, range(game.num_states))
 

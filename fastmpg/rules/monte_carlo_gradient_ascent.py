@@ -9,6 +9,7 @@ Ding et al. (2022); Leonardos et al. (2022).
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from .. import _check
@@ -50,7 +51,8 @@ def _q_step(policy, s, first, last, feedback, eta):
 def _update(rule, state, feedback, k):
     """Play the batch of iteration k, then one ascent step and a projection in every row that it has seen.
 
-    policy (S, A_total)   Ding et al. (2022); the projection keeps every probability at exploration / A_i or more
+    policy (S, A_total)   Ding et al. (2022); the projection keeps every probability at exploration / A_i or more, A_i
+    the number of actions that the player has in the state
     """
     play(feedback, state, rule.rollouts, rule.length)
     for r in range(feedback.found[0]):
@@ -61,7 +63,11 @@ def _update(rule, state, feedback, k):
                 _gradient_step(state.policy, s, first, last, feedback, rule.eta / rule.rollouts)
             else:
                 _q_step(state.policy, s, first, last, feedback, rule.eta)
-            project_row(state.policy[s, first:last], rule.exploration / (last - first), state.policy[s, first:last])
+            for c in range(first, last):
+                if not feedback.available[s, c]:
+                    state.policy[s, c] = -math.inf
+            project_row(state.policy[s, first:last], rule.exploration / feedback.num_actions[s, i],
+                        state.policy[s, first:last])
 
 
 @attach(update=_update)
@@ -91,7 +97,7 @@ class MonteCarloGradientAscent(NamedTuple):
         What is estimated.
     exploration : float
         xi in [0, 1): rows are projected onto (1 - xi) simplex + xi uniform, which keeps every probability at xi / A or
-        above.
+        above, A the number of actions that a player has in the state.
 
     Notes
     -----

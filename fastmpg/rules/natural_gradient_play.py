@@ -26,18 +26,21 @@ def _update(rule, state, feedback, k):
     """theta += eta [Abar / (1 - gamma) + lam / (d pi) - lam A_i / d], the step clipped as ``rule.clip`` says.
 
     Zhang et al. (2022), (9), (10), (17).   theta, policy, q_bar (S, A_total)   value (N, S)   visit (S,)
+    num_actions (S, N): A_i
     """
     policy, theta, offset = state.policy, state.theta, feedback.offset
     scale = 1.0 / (1.0 - feedback.discount)
     for s in range(policy.shape[0]):
         for i in range(offset.size - 1):
-            n = offset[i + 1] - offset[i]
+            n = feedback.num_actions[s, i]
             if rule.lam == 0.0 and rule.clip == 0:
                 for c in range(offset[i], offset[i + 1]):  # the value cancels in the normalisation
                     theta[s, c] += rule.eta * scale * feedback.q_bar[s, c]
                 continue
             barrier = rule.lam / max(feedback.visit[s], TINY) if rule.lam > 0.0 else 0.0
             for c in range(offset[i], offset[i + 1]):
+                if not feedback.available[s, c]:
+                    continue  # theta is -inf and stays
                 pull = barrier / max(policy[s, c], TINY)
                 if rule.clip == 1:
                     w = rule.eta * (feedback.q_bar[s, c] * scale + pull)

@@ -7,6 +7,7 @@ Ding et al. (2022), "projected PG".
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from .. import _check
@@ -18,13 +19,14 @@ from .state import TableState
 
 @kernel
 def ascend(policy, q_bar, offset, s, step):
-    """Move one state's rows by step Qbar and project every player's back onto its simplex.
+    """Move one state's rows by step Qbar and project every player's back onto its simplex, in which an action of
+    Qbar -inf has no place.
 
     policy, q_bar (S, A_total)   offset (N + 1,)
     """
     for i in range(offset.size - 1):
         for c in range(offset[i], offset[i + 1]):
-            policy[s, c] += step * q_bar[s, c]
+            policy[s, c] = policy[s, c] + step * q_bar[s, c] if q_bar[s, c] > -math.inf else -math.inf
         project_row(policy[s, offset[i]:offset[i + 1]], 0.0, policy[s, offset[i]:offset[i + 1]])
 
 

@@ -33,7 +33,8 @@ class StateContract:
         The state at a given policy, which it copies. Required.
     act : kernel (state, s, offset, uniforms, at, actions)
         Of sampled rules: every player's action in row ``s``, from its own number uniforms[at + i]. By default player i
-        draws from its row of ``policy``.
+        draws from its row of ``policy``. It must only take what is there: where a game has ``available``, keep that in
+        the state, which ``start`` makes.
     publish : kernel (state)
         Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default
         nothing.
@@ -98,9 +99,10 @@ class TableState(NamedTuple):
 
 
 def refuse_zeros(game: Game, policy: Float, why: str, instead: str = "") -> None:
-    """Refuse a first policy that gives an action no probability."""
-    if (policy <= 0.0).any():
-        s, c = (int(x) for x in np.argwhere(policy <= 0.0)[0])
+    """Refuse a first policy that gives an action no probability where it can be taken."""
+    zero = policy <= 0.0 if game.available is None else (policy <= 0.0) & game.available
+    if zero.any():
+        s, c = (int(x) for x in np.argwhere(zero)[0])
         i = int(np.searchsorted(game.offset, c, side="right")) - 1
         raise ValueError(f"{why} needs every initial probability above 0 in policy, found {policy[s, c]} for player "
                          f"{i}, action {c - int(game.offset[i])} in state {s}{instead}")

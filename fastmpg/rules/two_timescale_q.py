@@ -19,6 +19,7 @@ fewer fill half a vector, and in an ensemble two runs share one; a number goes t
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,11 +42,11 @@ from ..machine.vectors import (
     store,
     store_halves,
 )
-from ..models.game import Game
+from ..models.game import Game, check_discounted
 from ._schedule import given_table, power_table, schedule, step_size
 
 HALF = LANES // 2
-ABSENT = -1e300  # q of an action that a player does not have: its softmax is 0
+ABSENT = -1e300  # q of an action that a player does not have, here or at all: its softmax is 0
 
 
 @precise
@@ -74,7 +75,7 @@ def _act(state, s, offset, uniforms, at, actions):
         for a in range(1, depth - 1):
             total = total + load(t.numbers, row + a * width + i)
             chosen = chosen + select(u >= total, 1, 0)
-        last = load(t.last, i)
+        last = load(t.last, s * t.stride + i)
         store(actions, i, select(chosen > last, last, chosen))
 
 
@@ -162,8 +163,9 @@ def _publish(state):
         for i in range(t.n_actions.size):
             for a in range(t.n_actions[i]):
                 at = s * t.span + a * t.width + i
+                q = t.numbers[at + t.depth * t.width]
                 state.policy[s, c] = t.numbers[at]
-                state.q[s, c] = t.numbers[at + t.depth * t.width]
+                state.q[s, c] = q if q > ABSENT else -math.inf
                 state.counts[s, c] = np.int64(t.numbers[at + 2 * t.depth * t.width])
                 c += 1
 
@@ -171,7 +173,8 @@ def _publish(state):
 class Tables(NamedTuple):
     """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
 
-    n_actions (N,)   last (width,): each player's last action, -1 for lanes without a player
+    n_actions (N,)   last: each player's last action in the state at [s stride + i], -1 for lanes without a player;
+    stride: 0 where that is the same in all states
     depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know
     them, or empty
     scratch: two vectors an action
@@ -186,6 +189,7 @@ class Tables(NamedTuple):
     depth: int
     width: int
     span: int
+    stride: int = 0
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> Tables:
@@ -193,19 +197,25 @@ class Tables(NamedTuple):
         n_actions = np.array(game.num_actions, np.int64)
         n, depth = n_actions.size, int(n_actions.max())
         width = HALF if n <= HALF else up(n)
-        last = aligned(up(n), -1, np.int64)
+        columns = [slice(low, high) for low, high in zip(game.offset[:-1], game.offset[1:], strict=True)]
+        last, can = aligned(up(n), -1, np.int64), game.available
         last[:n] = n_actions - 1
+        if can is not None:  # beyond the last action that there is, a draw could fall by rounding
+            last = aligned(policy.shape[0] * up(n), -1, np.int64)
+            for i, each in enumerate(columns):
+                last.reshape(-1, up(n))[:, i] = n_actions[i] - 1 - can[:, each][:, ::-1].argmax(axis=1)
         span = (3 * depth + 2) * width
         numbers = aligned(policy.shape[0] * span + LANES)  # a last half row is loaded as a whole vector
         rows = numbers[:-LANES].reshape(-1, 3 * depth + 2, width)
         rows[:, 0] = 1.0
         rows[:, depth + 1:2 * depth] = ABSENT
-        for i, one in enumerate(np.split(policy, game.offset[1:-1], axis=1)):
+        for i, one in enumerate(policy[:, each] for each in columns):
             rows[:, :one.shape[1], i] = one
-            rows[:, depth:depth + one.shape[1], i] = 0.0
+            rows[:, depth:depth + one.shape[1], i] = 0.0 if can is None else np.where(can[:, columns[i]], 0.0, ABSENT)
             rows[:, 3 * depth, i] = (one * np.log(np.where(one > 0, one, 1.0))).sum(axis=1)
         return cls(numbers, n_actions, last, aligned(2 * depth * LANES), (0,) * depth if depth <= 4 else (),
-                   (0,) * (width // HALF) if width <= LANES else (), depth, width, span)
+                   (0,) * (width // HALF) if width <= LANES else (), depth, width, span,
+                   0 if can is None else up(n))
 
 
 class NoRun(NamedTuple):
@@ -235,6 +245,7 @@ class QState(NamedTuple):
     Attributes
     ----------
     policy, q (S, A_total)
+        q is -inf at actions that a player does not have in the state.
     visits (S,)
         n(s), the visits of every state.
     counts (S, A_total)
@@ -253,11 +264,12 @@ class QState(NamedTuple):
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> QState:
-        """No visits yet, q = 0."""
+        """No visits yet, q = 0; -inf at actions that a player does not have."""
         none = np.zeros(0, np.bool_)
         nobody = NoRun(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
-        return cls(policy.copy(), np.zeros_like(policy), np.zeros(policy.shape[0], np.int64), counts,
+        q = np.zeros_like(policy) if game.available is None else np.where(game.available, 0.0, -np.inf)
+        return cls(policy.copy(), q, np.zeros(policy.shape[0], np.int64), counts,
                    Tables.start(game, policy), nobody)
 
 
@@ -315,6 +327,10 @@ class TwoTimescaleQ(NamedTuple):
         for given in (self.alpha, self.beta):
             sizes += [power_table(*given), *given] if len(given) == 2 else [given_table(given), 0.0, 0.0]
         return _Compiled(self.tau, 1.0 / self.tau, *sizes)
+
+    def check_start(self, game: Game, policy: Float) -> None:
+        """Refuse a game without discounting: entropy would add up for ever."""
+        check_discounted(game)
 
     @staticmethod
     def pairs(game: Game, one: _Compiled, other: _Compiled) -> bool:

@@ -16,6 +16,7 @@ from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, v
 from ..machine import Bound, Bounds, Held
 from ..metrics.metric import Copied, copy_table, known
 from ..metrics.origin import centred
+from ..models.available import missing_of
 from ..models.game import Game
 from ..rules.rule import contract
 from .trace import Recorder, Watched, watch_policy
@@ -163,7 +164,7 @@ class Record:
         asked = [known()[name] for name in self.metrics]
         exact = [each for each in asked if each.exact]
         fault = np.array([-1.0, 0.0, 0.0, 0.0, 0.0])
-        units: list[Bound] = [watch_policy.bind(Watched(state.policy, game.offset, fault))]
+        units: list[Bound] = [watch_policy.bind(Watched(state.policy, game.offset, missing_of(game.available), fault))]
         near = centred(game)[0] if exact else game
         apart = [each for each in exact if each.differences and near is not game]
         temperature = np.array([self.tau if self.tau is not None else tau], np.float64)

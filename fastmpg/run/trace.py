@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..kernels.simplex import check_policy_rows
+from ..kernels.simplex import check_missing, check_policy_rows
 from ..machine import call_each, inlined, unit
 
 
@@ -24,17 +24,21 @@ def write(recorder, k):
 
 
 class Watched(NamedTuple):
-    """A policy (S, A_total) with its players' columns (N + 1,), and what is found wrong with it (5,)."""
+    """A policy (S, A_total) with its players' columns (N + 1,), where flat what cannot be taken (K,), and what is found
+    wrong with it (5,).
+    """
 
     policy: Any
     offset: Any
+    missing: Any
     fault: Any
 
 
 @unit
 def watch_policy(frame, row, k):
-    """Note the first recorded step at which the policy is none, see :func:`.simplex.check_policy_rows`."""
+    """Note the first recorded step at which the policy is none of the game: :func:`.simplex.check_policy_rows`."""
     check_policy_rows(frame.policy, frame.offset, frame.fault, k)
+    check_missing(frame.policy, frame.offset, frame.missing, frame.fault, k)
 
 
 class Recorder(NamedTuple):

@@ -47,8 +47,7 @@ def _round(model, desk, policy, always, m, sums, hidden):
         pure = policy_excess(policy, desk.offset, sums)
         residual = value_residual(desk.q_bar, policy, desk.offset, i, 0.0, desk.value[i])
         reached = respond(model, desk, policy, i, 0.0, desk.value[i])
-        actions = desk.offset[i + 1] - desk.offset[i]
-        hidden[i] = gain_error(m, i, sums, pure, 0.0, actions, residual, desk.value[i], reached, desk.best)
+        hidden[i] = gain_error(m, i, sums, pure, 0.0, m.actions[i], residual, desk.value[i], reached, desk.best)
         gain = 0.0
         for s in range(policy.shape[0]):
             gain = max(gain, desk.best[s] - desk.value[i, s])

@@ -17,8 +17,9 @@ from ...kernels import contract_counts
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR, vectors
 from ...machine import UNCOMPILED, fanned, lapack
 from ..available import mask_of, missing_of
-from ..game import Game
+from ..game import Game, masks_in
 from ..markov.game import MarkovGame, dense_bytes
+from ..terminal import ending_counts, terminal_of
 from .model import CountModel, CountScratch, CountWork, contract_share
 from .reach import received
 from .sampler import CountSampler
@@ -56,6 +57,9 @@ class CountGame(Game):
         Which actions every player has in which state, at least one; all of them by default. Players with different
         actions still count as one each. Entries of the tables must be finite and rows sum to 1 at all counts, also at
         those that players cannot reach.
+    terminal : array_like (S,) of bool, or sequence of int, optional
+        States that end the game: nobody receives anything there, and the state stays, whatever the tables hold. Not
+        with a table a facility.
     name : str
         What reports call it.
     max_bytes : int, optional
@@ -81,7 +85,8 @@ class CountGame(Game):
     """
 
     def __init__(self, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 available: Any = None, name: str = "count game", max_bytes: int | None = None) -> None:
+                 available: Any = None, terminal: Any = None, name: str = "count game",
+                 max_bytes: int | None = None) -> None:
         found = _check.shape_of(payoffs, "payoffs")
         if len(found) == 4 and found[3] == found[0] + 1:
             kind, n_players = EACH, found[0]
@@ -91,12 +96,12 @@ class CountGame(Game):
             raise ValueError("payoffs must have shape (S, L, N + 1), or (N, S, L, N + 1) for payoffs of every player's "
                              f"own, found {found}; for payoffs by count vector use CountGame.from_count_vectors, for "
                              "one reward shared by all CountGame.identical_interest")
-        self._build(kind, payoffs, found[-3], n_players, found[-2], transitions, discount, initial, available, name,
-                    max_bytes)
+        self._build(kind, payoffs, found[-3], n_players, found[-2], transitions, discount, initial, available, terminal,
+                    name, max_bytes)
 
     @classmethod
     def from_count_vectors(cls, payoffs: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, num_players: int, available: Any = None, name: str = "count game",
+                           *, num_players: int, available: Any = None, terminal: Any = None, name: str = "count game",
                            max_bytes: int | None = None) -> CountGame:
         """A game whose payoffs depend on the whole count vector.
 
@@ -106,7 +111,7 @@ class CountGame(Game):
             payoffs[s, a, k]: what a player that chooses a receives at count vector k, itself counted, in the order of
             :func:`fastmpg.count_vectors`. Entries at vectors with nobody on a are never used.
         num_players : int
-        transitions, discount, initial, available, name, max_bytes
+        transitions, discount, initial, available, terminal, name, max_bytes
             As for :class:`CountGame`.
         """
         found, n_players = _check.shape_of(payoffs, "payoffs"), _check.integer(num_players, "num_players", low=1)
@@ -114,13 +119,13 @@ class CountGame(Game):
             raise ValueError(f"payoffs must have shape (S, L, C) with one entry per row of count_vectors({n_players}, "
                              f"L), found {found}")
         game = cls.__new__(cls)
-        game._build(VECTOR, payoffs, found[0], n_players, found[1], transitions, discount, initial, available, name,
-                    max_bytes)
+        game._build(VECTOR, payoffs, found[0], n_players, found[1], transitions, discount, initial, available, terminal,
+                    name, max_bytes)
         return game
 
     @classmethod
     def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, num_players: int, num_actions: int, available: Any = None,
+                           *, num_players: int, num_actions: int, available: Any = None, terminal: Any = None,
                            name: str = "identical-interest count game", max_bytes: int | None = None) -> CountGame:
         """A game in which every player receives the same reward.
 
@@ -129,7 +134,7 @@ class CountGame(Game):
         reward : array_like (S, C)
             By state and count vector, in the order of :func:`fastmpg.count_vectors`.
         num_players, num_actions : int
-        transitions, discount, initial, available, name, max_bytes
+        transitions, discount, initial, available, terminal, name, max_bytes
             As for :class:`CountGame`.
         """
         found, n_players = _check.shape_of(reward, "reward"), _check.integer(num_players, "num_players", low=1)
@@ -138,13 +143,13 @@ class CountGame(Game):
             raise ValueError(f"reward must have shape (S, C) with one entry per row of count_vectors({n_players}, "
                              f"{n_actions}), found {found}")
         game = cls.__new__(cls)
-        game._build(SHARED, reward, found[0], n_players, n_actions, transitions, discount, initial, available, name,
-                    max_bytes)
+        game._build(SHARED, reward, found[0], n_players, n_actions, transitions, discount, initial, available, terminal,
+                    name, max_bytes)
         return game
 
     def _build(self, payoff_kind: int, payoffs: ArrayLike, n_states: int, n_players: int, n_actions: int,
-               transitions: Any, discount: float, initial: ArrayLike | None, available: Any, name: str,
-               max_bytes: int | None) -> None:
+               transitions: Any, discount: float, initial: ArrayLike | None, available: Any, terminal: Any,
+               name: str, max_bytes: int | None) -> None:
         if n_states == 0 or n_actions == 0 or n_players == 0:
             raise ValueError("a game needs at least one state, one player and one action, found "
                              f"{n_states} states, {n_players} players and {n_actions} actions")
@@ -157,7 +162,11 @@ class CountGame(Game):
                 raise ValueError(f"{what} must have shape {form} = {expected}, one entry per row of "
                                  f"count_vectors({n_players}, {n_actions}), found {_check.shape_of(payoffs, what)}")
         kind, found = self._kind_of(transitions, n_states, n_players, n_actions, count)
+        ended = terminal_of(terminal, n_states)
+        payoffs, transitions = ending_counts(ended, payoffs, what, int(payoff_kind == EACH), transitions,
+                                             kind == FACTORED)
         self.num_players, self.num_states, self.num_actions = n_players, n_states, (n_actions,) * n_players
+        self.terminal = ended
         self.discount, self.name = gamma, _check.text(name, "name")
         self.shares_reward = payoff_kind == SHARED or n_players == 1
         self.available = mask_of(available, n_states, self.num_actions)
@@ -266,19 +275,19 @@ class CountGame(Game):
         sizes = np.array([self.num_players, self.num_actions[0], self._model.payoff_kind])
         found = {"payoffs": self.payoffs, "transitions": self.transitions, "discount": np.array(self.discount),
                  "initial": self.initial, "sizes": sizes}
-        return found if self.available is None else found | {"available": self.available}
+        return found | self._kept_masks()
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> CountGame:
         _check.entries(tables, "tables", ("payoffs", "transitions", "discount", "initial", "sizes"))
         n_players, n_actions, kind = map(int, tables["sizes"])
         rest = (tables["payoffs"], tables["transitions"], float(tables["discount"]), tables["initial"])
-        mask = tables.get("available")
+        masks = masks_in(tables)
         if kind == VECTOR:
-            return cls.from_count_vectors(*rest, num_players=n_players, available=mask)
+            return cls.from_count_vectors(*rest, num_players=n_players, **masks)
         if kind == SHARED:
-            return cls.identical_interest(*rest, num_players=n_players, num_actions=n_actions, available=mask)
-        return cls(*rest, available=mask)
+            return cls.identical_interest(*rest, num_players=n_players, num_actions=n_actions, **masks)
+        return cls(*rest, **masks)
 
     def _build_sampler(self) -> CountSampler:
         return CountSampler.create(self)
@@ -365,8 +374,8 @@ class CountGame(Game):
         moves = moves.reshape(n_states, *actions, n_states)
         if shared:
             reward = m.rewards[0, :, index, 0].T.reshape(n_states, *actions)
-            return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, available=self.available,
-                                                 name=self.name)
+            return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name,
+                                                 **self._masks())
         rewards = np.empty((n_players, n_states, joint))
         for i in range(n_players):
             own = choices[i]
@@ -375,4 +384,4 @@ class CountGame(Game):
             else:
                 rewards[i] = m.rewards[i if m.payoff_kind == EACH else 0][:, own, counts[np.arange(joint), own]]
         return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,
-                          available=self.available, name=self.name)
+                          name=self.name, **self._masks())

@@ -15,8 +15,9 @@ from ..._check import Float
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
 from ...machine import UNCOMPILED, fanned, lapack
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
-from ..game import Game, reward_table
+from ..game import Game, masks_in, reward_table
 from ..sampler import alias
+from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseScratch, DenseWork, contract_share
 from .moves import mask_from, rewards_of, rows_of
@@ -55,6 +56,9 @@ class MarkovGame(Game):
     available : array_like (S, A_total) of bool, or list of (S, A_i), optional
         Which actions every player has in which state, at least one; all of them by default. Rewards and transitions at
         joint actions of which somebody does not have its part are never read: they may be NaN.
+    terminal : array_like (S,) of bool, or sequence of int, optional
+        States that end the game, or their numbers: there rewards are 0 and the state stays, whatever the tables hold,
+        which is not read. What is received for reaching a terminal state is a reward of the move that leads there.
     name : str
         What reports call it.
     copy : bool
@@ -94,25 +98,26 @@ class MarkovGame(Game):
     """
 
     def __init__(self, rewards: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None, *,
-                 available: Any = None, name: str = "Markov game", copy: bool = True, max_bytes: int | None = None,
-                 dtype: str = "float64") -> None:
+                 available: Any = None, terminal: Any = None, name: str = "Markov game", copy: bool = True,
+                 max_bytes: int | None = None, dtype: str = "float64") -> None:
         shape = _check.shape_of(rewards, "rewards")
         ndim = len(shape)
         if ndim < 3 or shape[0] != ndim - 2:
             raise ValueError(f"rewards must have shape (N, S, A_0, ..., A_{{N-1}}) for N players, found {shape}; "
                              "for one reward shared by all use MarkovGame.identical_interest")
-        self._build(rewards, shape[1:], transitions, discount, initial, available, name, copy, max_bytes, dtype)
+        self._build(rewards, shape[1:], transitions, discount, initial, available, terminal, name, copy, max_bytes,
+                    dtype)
 
     @classmethod
     def identical_interest(cls, reward: ArrayLike, transitions: Any, discount: float, initial: ArrayLike | None = None,
-                           *, available: Any = None, name: str = "identical-interest Markov game", copy: bool = True,
-                           max_bytes: int | None = None, dtype: str = "float64") -> MarkovGame:
+                           *, available: Any = None, terminal: Any = None, name: str = "identical-interest Markov game",
+                           copy: bool = True, max_bytes: int | None = None, dtype: str = "float64") -> MarkovGame:
         """A game in which every player receives the same reward, stored once.
 
         Parameters
         ----------
         reward : array_like (S, A_0, ..., A_{N-1})
-        transitions, discount, initial, available, name, copy, max_bytes, dtype
+        transitions, discount, initial, available, terminal, name, copy, max_bytes, dtype
             As for :class:`MarkovGame`.
         """
         found = _check.shape_of(reward, "reward")
@@ -120,14 +125,15 @@ class MarkovGame(Game):
             raise ValueError(f"reward must have shape (S, A_0, ..., A_{{N-1}}), found {found}")
         table = _check.read(reward, "reward")
         game = cls.__new__(cls)
-        game._build(table[None], table.shape, transitions, discount, initial, available, name, copy, max_bytes, dtype,
-                    "reward")
+        game._build(table[None], table.shape, transitions, discount, initial, available, terminal, name, copy,
+                    max_bytes, dtype, "reward")
         return game
 
     @classmethod
     def from_moves(cls, num_states: int, num_actions: Sequence[int], moves: Callable[..., Any], rewards: Any,
-                   discount: float, initial: ArrayLike | None = None, *, available: Any = None, width: int = 1024,
-                   shared: bool = False, name: str = "Markov game", dtype: str = "float64", max_bytes: int | None = None) -> MarkovGame:
+                   discount: float, initial: ArrayLike | None = None, *, available: Any = None, terminal: Any = None,
+                   width: int = 1024, shared: bool = False, name: str = "Markov game", dtype: str = "float64",
+                   max_bytes: int | None = None) -> MarkovGame:
         """A sparse game from a function of state and joint action; no dense table is ever formed.
 
         Parameters
@@ -142,11 +148,11 @@ class MarkovGame(Game):
             nothing.
         rewards : array_like (N, S, A_0, ...), or callable
             A table, or ``reward(state, actions, out)``, compiled, that fills ``out`` (N,).
-        discount, initial, name, dtype, max_bytes
+        discount, initial, terminal, name, dtype, max_bytes
             As for :class:`MarkovGame`.
         available : array_like (S, A_total) of bool, list of (S, A_i), or callable, optional
             As for :class:`MarkovGame`, or ``available(state, player, action) -> bool``, compiled. ``moves`` and
-            ``reward`` are asked only about joint actions that everybody can take.
+            ``reward`` are asked only about joint actions that everybody can take, in states that are not terminal.
         width : int
             Room in ``next_states`` and ``probabilities``: the most next states that ``moves`` may write for one joint
             action.
@@ -183,8 +189,10 @@ class MarkovGame(Game):
             _check.integer(max_bytes, "max_bytes", low=0)
         mask = mask_of(mask_from(available, states, actions, max_bytes) if callable(available) else available, states,
                        actions)
+        ended = terminal_of(terminal, states)
+        asked = going_on(mask, ended, sum(actions))
         if callable(rewards):
-            table = rewards_of(rewards, states, actions, 1 if shared else len(actions), mask, max_bytes)
+            table = rewards_of(rewards, states, actions, 1 if shared else len(actions), asked, max_bytes)
             table = table[0] if shared else table
         expected = (*(() if shared else (len(actions),)), states, *actions)
         found = _check.shape_of(table, "rewards")
@@ -192,17 +200,17 @@ class MarkovGame(Game):
             raise ValueError(f"rewards must have shape {expected} for {states} states and actions {actions}"
                              f"{' with shared=True' if shared else ''}, found {found}")
         table = _check.read(table, "rewards")
-        rows = rows_of(moves, states, actions, mask, room, lambda row: named_row(row, actions), max_bytes, single)
+        rows = rows_of(moves, states, actions, asked, room, lambda row: named_row(row, actions), max_bytes, single)
         game = cls.__new__(cls)
         planes = table[None] if shared else table
-        game._build(planes, (states, *actions), rows, discount, rho, mask, name, not callable(rewards), max_bytes,
-                    dtype)
+        game._build(planes, (states, *actions), rows, discount, rho, mask, ended, name, not callable(rewards),
+                    max_bytes, dtype)
         object.__setattr__(game, "largest_change", max(moved, game.largest_change))
         return game
 
     def _build(self, rewards: ArrayLike, sizes: tuple[int, ...], transitions: Any, discount: float,
-               initial: ArrayLike | None, available: Any, name: str, copy: bool, max_bytes: int | None, dtype: str,
-               what: str = "rewards") -> None:
+               initial: ArrayLike | None, available: Any, terminal: Any, name: str, copy: bool, max_bytes: int | None,
+               dtype: str, what: str = "rewards") -> None:
         copy, name = _check.flag(copy, "copy"), _check.text(name, "name")
         n_states, actions = int(sizes[0]), tuple(map(int, sizes[1:]))
         if n_states == 0 or 0 in actions:
@@ -210,7 +218,8 @@ class MarkovGame(Game):
                              f"actions {actions}")
         joint = math.prod(actions)
         gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
-        ready = isinstance(transitions, Rows)
+        ended = terminal_of(terminal, n_states)
+        read, ready = going_on(mask, ended, sum(actions)), isinstance(transitions, Rows)
         sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
         if not sparse and single == "float32":
             raise ValueError('dtype="float32" is for sparse transitions, found dense ones; give them as scipy.sparse '
@@ -223,16 +232,16 @@ class MarkovGame(Game):
         planes = _check.shape_of(rewards, what)[0]
         if sparse:
             rows = transitions if ready else canonical(transitions)
-            rows = rows if mask is None or ready else rows.stay(mask, actions)  # others stay already
+            rows = rows if read is None or ready else rows.stay(read, actions)  # others stay already
             layout = Layout(n_states, actions, len(actions) - 1, int(rows.pointer[-1]), 0, 1)
             refuse_large(planes, joint, layout, single, max_bytes, rows.held(single))
         else:
-            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy or mask is not None else 0
+            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy or read is not None else 0
             need += self._dense_work_bytes(n_states, actions, 1)
             _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
-        if mask is not None:
-            can = possible(mask, actions)
+        if read is not None:
+            can = possible(read, actions)
             rewards, copy = possible_rewards(rewards, what, can), False
             transitions = transitions if sparse else possible_moves(transitions, "transitions", can)
         several = planes == len(actions) > 1
@@ -241,6 +250,7 @@ class MarkovGame(Game):
         rho, moved = _check.initial(initial, n_states)
         self.num_players, self.num_states, self.num_actions = len(actions), n_states, actions
         self.discount, self.name, self.shares_reward, self.available = gamma, name, planes == 1, mask
+        self.terminal = ended
         counts = np.array(actions, np.int64)
         if sparse:
             built = build(rows, table, actions, gamma, rho, self.offset, missing_of(mask), single, copy, max_bytes,
@@ -325,15 +335,6 @@ class MarkovGame(Game):
             both = np.stack([table.min(axis=1), table.max(axis=1)], axis=1)
         return np.broadcast_to(both, (self.num_players, 2)).copy()
 
-    def _find_terminal(self) -> NDArray[np.bool_]:
-        m = self._model
-        ends = ~m.rewards.any(axis=(0, 2))
-        if self.is_sparse:
-            return ends & (m.chain_index[m.chain_pointer[:-1]] == np.arange(ends.size)) & (np.diff(m.chain_pointer) == 1)
-        for s in np.flatnonzero(ends):
-            ends[s] = m.transitions[s, :, s].all() and np.count_nonzero(m.transitions[s]) == m.transitions.shape[1]
-        return ends
-
     def tables(self) -> dict[str, NDArray[Any]]:
         m = self._model
         if self.is_sparse:
@@ -341,9 +342,8 @@ class MarkovGame(Game):
             moves = {"pointer": m.pointer, "index": rows.indices, "probability": rows.data}
         else:
             moves = {"transitions": self.transitions}
-        if self.available is not None:
-            moves["available"] = self.available
-        return {"rewards": self.rewards, "discount": np.array(self.discount), "initial": self.initial} | moves
+        rest = {"rewards": self.rewards, "discount": np.array(self.discount), "initial": self.initial}
+        return rest | moves | self._kept_masks()
 
     @classmethod
     def from_tables(cls, tables: dict[str, NDArray[Any]]) -> MarkovGame:
@@ -353,7 +353,7 @@ class MarkovGame(Game):
             moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)
         rest = (moves, float(tables["discount"]), tables["initial"])
         single = "float32" if isinstance(moves, Rows) and moves.probability.dtype == np.float32 else "float64"
-        more: dict[str, Any] = {"dtype": single, "available": tables.get("available")}
+        more: dict[str, Any] = {"dtype": single} | masks_in(tables)
         several = rewards.shape[0] == rewards.ndim - 2 > 1
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
@@ -382,4 +382,4 @@ class MarkovGame(Game):
         moves = self.transitions.toarray().reshape(self.num_states, *self.num_actions, self.num_states)
         build = MarkovGame.identical_interest if self.shares_reward else MarkovGame
         rewards = self.rewards[0] if self.shares_reward else self.rewards
-        return build(rewards, moves, self.discount, self.initial, available=self.available, name=self.name)
+        return build(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())

@@ -267,8 +267,18 @@ def _push(model, work, law, out):
                 out[model.chain_index[k]] += law[s] * work.chain[k]
 
 
+@kernel
+def _pull(model, work, value, out):
+    """out(s) = sum_t P^pi(t | s) value(t), from work.chain on its pattern.    value, out (S,)"""
+    for s in range(out.size):
+        total = 0.0
+        for k in range(model.chain_pointer[s], model.chain_pointer[s + 1]):
+            total += work.chain[k] * value[model.chain_index[k]]
+        out[s] = total
+
+
 @attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, improve=_improve,
-        push=_push)
+        push=_push, pull=_pull)
 class SparseModel(NamedTuple):
     """rewards (N, S, J) own action first, or (1, S, J)
 
