@@ -16,6 +16,6 @@ from .threads import fanned, lapack, parallel_region, set_threads, threads
 
 __all__ = [
     "UNCOMPILED", "Bound", "Bounds", "Callback", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root",
-    "cached_files", "call", "call_address", "call_each", "check_callback", "clear_cache", "fanned", "inlined", "kernel", "lapack",
-    "method", "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
+    "cached_files", "call", "call_address", "call_each", "check_callback", "clear_cache", "fanned", "inlined", "kernel",
+    "lapack", "method", "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
 ]

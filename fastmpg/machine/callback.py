@@ -66,7 +66,8 @@ class Callback:
         while not self.failed[0]:
             try:
                 with _lock:
-                    return self.function(*(a, b, c, d, e)[:self._count])
+                    self.function(*(a, b, c, d, e)[:self._count])
+                break
             except KeyboardInterrupt as interrupt:
                 self._error = interrupt
             except BaseException as error:

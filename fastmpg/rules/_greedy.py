@@ -20,7 +20,6 @@ from .. import _check
 from .._check import Float
 from ..kernels.elementary import exp
 from ..machine import kernel, precise
-from ..models.available import possible
 from ..models.game import Game
 
 

@@ -96,11 +96,11 @@ def _act(state, s, offset, uniforms, at, actions):
 
     The first player who does not explore draws the recommendation for all by what is left of its number.
     """
-    refresh(state, s, offset)
     epsilon, drawn, stride = state.epsilon[0], -1, 1
     for i in range(offset.size - 1):
         u = uniforms[at + i]
         if u >= epsilon and drawn < 0:
+            refresh(state, s, offset)
             drawn = draw_row(state.joint[s], (u - epsilon) / (1.0 - epsilon))
     for i in range(offset.size - 2, -1, -1):
         u, n = uniforms[at + i], offset[i + 1] - offset[i]
@@ -186,7 +186,7 @@ class Program:
         aim = np.where(can, aim - aim[can].mean(), 0.0)  # only differences count, for HiGHS' tolerances too
         self.matrix[self.rows, self.here] = gain / max(np.abs(gain).max(initial=0.0), 1e-300)
         found = milp(-aim / max(np.abs(aim).max(), 1e-300), bounds=Bounds(0.0, can.astype(float)),
-                     constraints=LinearConstraint(self.matrix, self.low, self.high))
+                     constraints=LinearConstraint(self.matrix, self.low, self.high), options={"presolve": False})
         if not found.success:
             raise RuntimeError(f"the linear program of the stage game in state {s} was not solved: {found.message}; "
                                f"values of its joint actions, a row a player: {_check.shown(q.round(6).tolist())}")
@@ -275,7 +275,8 @@ class _CorrelatedQ(NamedTuple):
     decay: float
 
 
-@attach(feedback=JointTransition, state=CorrelatedState, update=_update)
+@attach(feedback=JointTransition, state=CorrelatedState, update=_update,
+        examples=({}, {"objective": "libertarian", "alpha": (0.6, 1.0)}))
 class CorrelatedQLearning(NamedTuple):
     """All players together learn the values of joint actions, and play a correlated equilibrium of these values.
 

@@ -88,7 +88,8 @@ class _QLearning(NamedTuple):
     decay: float
 
 
-@attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",))
+@attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",),
+        examples=({}, {"alpha": (0.6, 1.0), "exploration": ("exponential", 0.01), "initial": "uniform_opponents"}))
 class IndependentQLearning(NamedTuple):
     """Every player learns the values of its own actions from its own rewards, and takes the others for part of the
     world.
@@ -140,8 +141,8 @@ class IndependentQLearning(NamedTuple):
         if not isinstance(self.initial, str):
             _check.shape(np.asarray(self.initial), "initial", policy.shape, "(S, A_total)")
         elif self.initial == "uniform_opponents" and not (game.exact and game.discount < 1.0):
-            raise ValueError('initial="uniform_opponents" needs a game with exact rewards and a discount below 1, found '
-                             f"{game!r}; give initial as an array (S, A_total)")
+            raise ValueError('initial="uniform_opponents" needs a game with exact rewards and a discount below 1, '
+                             f"found {game!r}; give initial as an array (S, A_total)")
 
     def opening(self, game: Game, state: Any) -> None:
         """Write the first q and probability of exploring."""

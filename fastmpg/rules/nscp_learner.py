@@ -126,7 +126,7 @@ class _BestResponse(NamedTuple):
     memory: float
 
 
-@attach(feedback=JointTransition, state=NSCPState, update=_update)
+@attach(feedback=JointTransition, state=NSCPState, update=_update, examples=({}, {"memory": 0.1}))
 class NSCPLearner(NamedTuple):
     """Every player learns the values of joint actions from its own rewards, keeps models of how the others play, and
     responds to these as well as it can.
