@@ -433,4 +433,4 @@ def test_what_is_given_stays_as_it_was(rng):
     assert_array_equal(policy, copies[0])
     assert_array_equal(terminal, copies[1])
     parts = [policy[:, :, :2], policy[:, :, 2:]]
-    assert fm.evaluate_horizon(game, parts) == fm.evaluate_horizon(game, policy)
+    assert fm.evaluate_horizon(game, parts) == fm.evaluate_horizon(game, list(policy)) == fm.evaluate_horizon(game, policy)

@@ -118,12 +118,17 @@ CALLS = {
     "count_vectors": {"num_actions": 2},
     "games.ring_polymatrix": {"num_players": 3},
     "metrics.mismatch": {},
+    "evaluate_horizon": {"policy": [POLICY] * 2},
+    "best_response_horizon": {"policy": [POLICY] * 2},
+    "ne_gap_horizon": {"policy": [POLICY] * 2},
+    "play_horizon": {"policy": [POLICY] * 2},
+    "HorizonEvaluation.features": {"self": fm.evaluate_horizon(GAME, [POLICY] * 2), "features": [[1.0]]},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "SoftmaxState",
-            "TableState", "solvers.RoundRobin"}
+            "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder", "check_start", "pairs", "reshape"}
 PATHS = {"path", "folder", "checkpoint", "trajectory"}  # a file that is not there may be said by the system

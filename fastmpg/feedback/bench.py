@@ -65,9 +65,9 @@ def put(policy, offset, missing, given):
                     fault = 1
             if not abs(total - 1.0) <= 1e-12:
                 fault = 1
-    flat = policy.reshape(-1)
+    width = policy.shape[1]
     for e in range(missing.size):
-        if flat[missing[e]] != 0.0:
+        if policy[missing[e] // width, missing[e] % width] != 0.0:
             fault = 1
     return fault
 

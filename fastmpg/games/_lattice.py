@@ -46,13 +46,14 @@ def walk(laws: Sequence[Float], rewards: Float, initial: Any, name: str, discoun
     n, places, factors, masks = len(laws), np.indices(sizes).reshape(len(laws), -1), [], []
     for i, law in enumerate(laws):
         able: NDArray[np.bool_] = law.sum(axis=2) > 0.0
-        filled = law + ~able[:, :, None] * np.eye(len(law))[:, None]  # where one cannot go: never read
-        factors.append(filled.reshape(sizes[i], *(actions[i] if k == i else 1 for k in range(n)), sizes[i]))
+        factors.append(law.reshape(sizes[i], *(actions[i] if k == i else 1 for k in range(n)), sizes[i]))
         masks.append(able[places[i]])
+    mask = np.concatenate(masks, axis=1)
     if rewards.ndim == 2:
         rewards = rewards.reshape(*rewards.shape, *(1,) * n)
-    return MarkovGame(np.broadcast_to(rewards, (n, math.prod(sizes), *actions)), product_transitions(factors, actions),
-                      discount, initial, name=name, available=np.concatenate(masks, axis=1))
+    moves = product_transitions(factors, actions, available=mask)
+    return MarkovGame(np.broadcast_to(rewards, (n, math.prod(sizes), *actions)), moves, discount, initial, name=name,
+                      available=mask)
 
 
 def at(state: int, count: int) -> Float:

@@ -20,7 +20,7 @@ ALIKE = 1e-12  # relative: by which expectations of one number differ through ro
 
 
 def horizon_policy(game: Game, policy: Any, play: str = "mixed", ties: str = "split") -> Float:
-    """A checked copy of a policy (T, S, A_total), as it is played.
+    """A checked copy of a policy (T, S, A_total), or of a list of T policies, as it is played.
 
     Raises
     ------
@@ -29,12 +29,15 @@ def horizon_policy(game: Game, policy: Any, play: str = "mixed", ties: str = "sp
     """
     check_game(game)
     for value, name, known in ((play, "play", ("mixed", "greedy")), (ties, "ties", ("split", "first"))):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f'{name} must be "{known[0]}" or "{known[1]}", found {_check.shown(value)}')
+    one = game.num_states, sum(game.num_actions)
+    if isinstance(policy, list | tuple) and policy and all(_check.shape_of(p, "policy") == one for p in policy):
+        policy = np.stack([_check.read(p, "policy") for p in policy])
     found = check_policies(game, policy)
     if found.ndim != 3:
-        raise ValueError(f"policy must have a stage for every decision, (T, S, A_total) = (T, {game.num_states}, "
-                         f"{sum(game.num_actions)}), found shape {found.shape}; the same policy at every t is "
+        raise ValueError(f"policy must have a stage for every decision, (T, S, A_total) = (T, {one[0]}, "
+                         f"{one[1]}), found shape {found.shape}; the same policy at every t is "
                          "numpy.stack([policy] * T)")
     return found if play == "mixed" else greedy(game, found, ties)
 

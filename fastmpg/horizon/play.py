@@ -125,7 +125,7 @@ def play_horizon(game: Game, policy: Any, runs: int = 1, *, rng: Any = None, ter
     ----------
     game : Game
         Any, simulators included: their policies have a row for every observation.
-    policy : array_like (T, S, A_total), or list of (T, S, A_i)
+    policy : array_like (T, S, A_total), list of T (S, A_total), or list of N (T, S, A_i)
         One policy for every decision t = 0, ..., T - 1.
     runs : int
         How many games are played.

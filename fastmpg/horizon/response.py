@@ -21,7 +21,7 @@ def best_response_horizon(game: Game, policy: Any, player: int, *, terminal: Any
     ----------
     game : Game
         With an exact model.
-    policy : array_like (T, S, A_total), or list of (T, S, A_i)
+    policy : array_like (T, S, A_total), list of T (S, A_total), or list of N (T, S, A_i)
         The profile; the player's own part is ignored.
     player : int
     terminal, play, ties
@@ -46,10 +46,10 @@ def best_response_horizon(game: Game, policy: Any, player: int, *, terminal: Any
     >>> import numpy as np, fastmpg as fm
     >>> game = fm.games.grid_1()
     >>> response, value = fm.best_response_horizon(game, np.stack([fm.uniform_policy(game)] * 5), 0)
-    >>> print(value[0] @ game.initial)  # A walks around B
-    29.919753086419753
-    >>> response[0, 9 * 6 + 0]  # by going up first
-    array([0., 0., 0., 0., 1.])
+    >>> round(float(value[0] @ game.initial), 4)  # A keeps away from B, who wanders about
+    29.9031
+    >>> response[0, 9 * 6 + 0]  # by going to the right first
+    array([1., 0., 0., 0., 0.])
     """
     check_game(game)
     i = _check.player(player, game.num_players)

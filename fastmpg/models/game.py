@@ -40,6 +40,14 @@ marginals, factor, deviate = method("contract"), method("factor"), method("devia
 solve, lookahead, push, pull = method("solve"), method("lookahead"), method("push"), method("pull")
 
 
+@kernel
+def _bar(missing, reward):
+    """reward (S, A_total) <- -inf at its flat places ``missing`` (K,)."""
+    flat = reward.reshape(-1)
+    for e in range(missing.size):
+        flat[missing[e]] = -math.inf
+
+
 @inlined
 def contract(model, work, policy):
     """The model's own ``contract`` at ``policy`` (S, A_total); an action that cannot be taken is then worth -inf.
@@ -48,9 +56,8 @@ def contract(model, work, policy):
     in a soft maximum, a logarithm of 0. Products with a probability of 0 have to be left out: :func:`.simplex.weighed`.
     """
     marginals(model, work, policy)
-    reward = work.reward.reshape(-1)
-    for e in range(model.missing.size):
-        reward[model.missing[e]] = -math.inf
+    if model.missing.size > 0:
+        _bar(model.missing, work.reward)
 
 
 @kernel

@@ -63,11 +63,12 @@ def _update(rule, state, feedback, k):
                 _gradient_step(state.policy, s, first, last, feedback, rule.eta / rule.rollouts)
             else:
                 _q_step(state.policy, s, first, last, feedback, rule.eta)
-            for c in range(first, last):
-                if not feedback.available[s, c]:
-                    state.policy[s, c] = -math.inf
-            project_row(state.policy[s, first:last], rule.exploration / feedback.num_actions[s, i],
-                        state.policy[s, first:last])
+            n = feedback.num_actions[s, i]
+            if n < last - first:
+                for c in range(first, last):
+                    if not feedback.available[s, c]:
+                        state.policy[s, c] = -math.inf
+            project_row(state.policy[s, first:last], rule.exploration / n, state.policy[s, first:last])
 
 
 @attach(update=_update)

@@ -16,7 +16,7 @@ from ...kernels import csr
 from ...kernels.csr import merge
 from ...machine import user_kernel
 from ...machine.explain import explaining
-from ..available import Mask
+from ..available import Mask, mask_of, possible, possible_moves, possible_rows
 from .build import Rows
 
 # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
@@ -225,7 +225,17 @@ def mask_from(available: Callable[..., Any], n_states: int, num_actions: tuple[i
     return out
 
 
-def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *,
+def _used(can: Mask, lengths: Sequence[int], l: int, actions: Sequence[int]) -> Mask:
+    """(X_l, A_0 or 1, ...): which local states and joint actions of factor l occur in a possible joint action.
+
+    can (S, A_0, ..., A_{N-1})
+    """
+    apart = can.reshape(*lengths, *can.shape[1:])
+    over = [m for m in range(len(lengths)) if m != l] + [len(lengths) + i for i, n in enumerate(actions) if n == 1]
+    return apart.any(axis=tuple(over)).reshape(lengths[l], *actions)  # type: ignore[no-any-return]
+
+
+def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int], *, available: Any = None,
                         max_bytes: int | None = None) -> Any:
     """Transitions of a state made of independent factors: P(x' | x, a) = prod_l P_l(x'_l | x_l, a).
 
@@ -239,6 +249,9 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
         to this factor.
     num_actions : sequence of int
         One number a player.
+    available : array_like (S, A_total) of bool, or list of (S, A_i), optional
+        Which actions every player has in which state, as of :class:`fastmpg.MarkovGame`: a joint action of which
+        somebody does not have its part stays put. Rows of factors that are used by no other may be anything.
     max_bytes : int, optional
         Refuse to build past this size; by default, what the machine has free.
 
@@ -272,14 +285,21 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     if not given:
         raise ValueError("factors must hold at least one table of local transitions")
     _check.budget(8 * joint * len(given), f"{joint} joint actions", "fewer of them would fit", max_bytes)
+    shapes = [_check.shape_of(factor, f"factors[{l}]") for l, factor in enumerate(given)]
+    lengths = [found[0] if found else 0 for found in shapes]
+    mask = mask_of(available, math.prod(lengths), actions)
+    can = None if mask is None else possible(mask, actions)
     sizes, places, starts, bounds, index, chances = [], [], [], [np.zeros(1, np.int64)], [], []
     rows = entries = 0
     for l, factor in enumerate(given):
-        table, single, own = _check.law_table(factor, f"factors[{l}]", copy=False)
-        good = table.ndim == len(actions) + 2 and table.shape[0] == table.shape[-1] > 0
-        if not good or any(n not in (1, a) for n, a in zip(table.shape[1:-1], actions, strict=True)):
+        found = shapes[l]
+        good = len(found) == len(actions) + 2 and found[0] == found[-1] > 0
+        if not good or any(n not in (1, a) for n, a in zip(found[1:-1], actions, strict=True)):
             raise ValueError(f"factors[{l}] must have shape (X, A_0, ..., X) with actions {actions}, or 1 in the place "
-                             f"of those that do not matter, found {table.shape}")
+                             f"of those that do not matter, found {found}")
+        if can is not None:
+            factor = possible_moves(factor, f"factors[{l}]", _used(can, lengths, l, found[1:-1]))
+        table, single, own = _check.law_table(factor, f"factors[{l}]", copy=False)
         local = np.arange(math.prod(table.shape[1:-1])).reshape(table.shape[1:-1])
         flat = table.reshape(-1, table.shape[0])
 
@@ -311,4 +331,6 @@ def product_transitions(factors: Sequence[ArrayLike], num_actions: Sequence[int]
     csr.product_counts(*shared, shape, pointer)
     columns, values = np.empty(total, np.int32 if small else np.int64), np.empty(total)
     csr.product_fill(*shared, np.concatenate(index), np.concatenate(chances), shape, pointer, columns, values)
+    if can is not None:
+        pointer, columns, values = possible_rows(pointer, columns, values, can)
     return sp.csr_array((values, columns, pointer.astype(columns.dtype)), shape=(n_states * joint, n_states))

@@ -1,0 +1,658 @@
+"""State-dependent action sets: by hand, against the same game without the columns, and against tests/naive.py.
+
+Where every state lacks the same actions, the game without these columns is another form of the same game: what is found
+is equal to the last bit where the sums have the same terms in the same order, else to 1e-12 (rewards lie in [-1, 1] and
+values below 10). Ragged masks are compared with the twin, at the tolerance of the exact core.
+"""
+
+import copy
+import functools
+import pickle
+
+import naive
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from naive import compared_at  # noqa: F401  (twins are found by name)
+from numpy.testing import assert_allclose, assert_array_equal
+from simulating import compiled_only
+
+import fastmpg as fm
+from fastmpg.feedback.transition import act_by_policy
+from fastmpg.machine import kernel
+from fastmpg.models.available import possible
+from fastmpg.rules.rule import contract
+from fastmpg.rules.two_timescale_q import QState, _act
+
+TAU = 0.3
+EXACT = {
+    "GradientPlay": [{"eta": 0.1}, {"eta": 0.1, "lam": 0.05}],
+    "NaturalGradientPlay": [{"eta": 0.1}, {"eta": 0.1, "lam": 0.05}, {"eta": 0.1, "lam": 0.01, "clip": "raw"},
+                            {"eta": 0.1, "lam": 0.01, "clip": "centred"}],
+    "EntropyNaturalGradientPlay": [{"eta": 0.1, "tau": TAU}, {"eta": 0.1, "tau": 0.0}],
+    "ProjectedGradientAscent": [{"eta": 0.3}],
+    "QAscent": [{"eta": 0.1}],
+}
+SAMPLED = [fm.rules.TwoTimescaleQ(0.1), fm.rules.MonteCarloGradientAscent(0.05, length=5, exploration=0.1),
+           fm.rules.MonteCarloGradientAscent(0.05, length=5, kind="q", exploration=0.1)]
+
+
+def ragged(rng, states, actions, keep=0.6):
+    """A list of (S, A_i) with at least one action a player and state, and something missing."""
+    while True:
+        parts = []
+        for n in actions:
+            part = rng.random((states, n)) < keep
+            part[np.arange(states), rng.integers(0, n, states)] = True
+            parts.append(part)
+        if not all(part.all() for part in parts):
+            return parts
+
+
+def policy_on(rng, parts):
+    weights = [np.where(part, rng.exponential(size=part.shape), 0.0) for part in parts]
+    return [each / each.sum(axis=1, keepdims=True) for each in weights]
+
+
+def rows(moves):
+    return sp.csr_array(moves.reshape(-1, moves.shape[-1]))
+
+
+@functools.cache
+def ragged_case(seed):
+    """A twin, policies, and the game in every form; what nobody can do is NaN in what the forms are made of."""
+    rng = np.random.default_rng([77, seed])
+    actions = [(3, 2, 4), (4,), (2, 5), (3, 3)][seed % 4]
+    states, discount = [(3, 0.9), (5, 0.8), (1, 0.0), (4, 0.5)][(seed // 4 + seed) % 4]
+    shared = seed % 3 == 0
+    twin = naive.random_game(rng, actions, states, discount, shared=shared)
+    parts = ragged(rng, states, actions)
+    twin = twin._replace(available=parts)
+    can = possible(np.concatenate(parts, axis=1), actions)
+    rewards, moves = np.where(can, twin.rewards, np.nan), np.where(can[..., None], twin.transitions, np.nan)
+    forms = {"dense": fm.MarkovGame(rewards, moves, discount, twin.initial, available=parts),
+             "sparse": fm.MarkovGame(rewards, rows(moves), discount, twin.initial, available=np.concatenate(parts, axis=1))}
+    if shared:
+        forms["shared"] = fm.MarkovGame.identical_interest(rewards[0], moves, discount, twin.initial, available=parts)
+    if discount == 0.0:
+        forms["normal form"] = fm.NormalFormGame(rewards[:, 0], available=parts)
+    return twin, policy_on(rng, parts), forms
+
+
+SEEDS = range(12)
+
+
+def close(found, expected, size=1.0):
+    """1e-10 of the largest value, as in the exact core; -inf to -inf."""
+    assert_allclose(found, expected, rtol=0, atol=1e-10 * size)
+
+
+# ------------------------------------------------------------------------------------------------------------- by hand
+def test_a_missing_action_has_no_entropy():
+    """One player, two states: a copy of the only action of state 0 is worth tau log 2 at every visit of it."""
+    moves = np.array([[[0.3, 0.7], [0.3, 0.7]], [[0.5, 0.5], [0.9, 0.1]]])
+    rewards = np.array([[[1.0, 1.0], [0.0, 2.0]]])
+    copied = fm.MarkovGame(rewards, moves, 0.9)
+    without = fm.MarkovGame(np.where([[True, False], [True, True]], rewards, np.nan), moves, 0.9, available=[[1, 0], [1, 1]])
+    policy = np.array([[0.5, 0.5], [0.25, 0.75]])
+    chain = np.array([[0.3, 0.7], [0.8, 0.2]])
+    visits = np.linalg.solve(np.eye(2) - 0.9 * chain, [1.0, 0.0])  # discounted visits of state 0 from either state
+    entropy = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
+    assert_allclose(fm.evaluate(copied, policy, tau=TAU).value[0] - fm.evaluate(without, [[1, 0], policy[1]], tau=TAU).value[0],
+                    TAU * np.log(2) * visits, rtol=1e-13)
+    by_hand = np.linalg.solve(np.eye(2) - 0.9 * np.array([[0.3, 0.7], [0.8, 0.2]]), [1.0, 1.5 + TAU * entropy])
+    chain_of = fm.evaluate(without, [[1, 0], policy[1]], tau=TAU)
+    assert_allclose(chain_of.value[0], by_hand, rtol=1e-13)
+    assert chain_of.q_bar[0, 1] == chain_of.adv_bar[0, 1] == -np.inf and np.isfinite(chain_of.q_bar[1]).all()
+
+
+def test_uniform_and_random_policies():
+    game = fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9, available=[[1, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
+    assert_array_equal(fm.uniform_policy(game), [[0.5, 0.5, 0, 0.5, 0.5], [1, 0, 1 / 3, 1 / 3, 1 / 3]])
+    assert_array_equal(game.action_counts(), [[2, 2], [1, 3]])
+    draws = np.array([fm.random_policy(game, k) for k in range(2000)])
+    assert (draws[:, ~game.available] == 0).all() and np.abs(draws[..., :2].sum(axis=2) - 1).max() < 1e-15
+    for column, mean in ((3, 0.5), (0, 0.5)):  # the mean of a uniform number, to six of its deviations
+        assert abs(draws[:, 0, column].mean() - mean) < 6 * (1 / 12 / 2000) ** 0.5
+    assert abs(draws[:, 1, 2].mean() - 1 / 3) < 6 * (1 / 18 / 2000) ** 0.5
+
+
+def test_nothing_missing_is_no_mask():
+    plain = fm.games.random_markov(3, (2, 3), rng=1)
+    full = fm.MarkovGame(plain.rewards, plain.transitions, plain.discount, available=np.ones((3, 5)))
+    assert full.available is None and full == plain and "available" not in full.tables()
+    assert_array_equal(plain.action_counts(), [[2, 3]] * 3)
+
+
+# ---------------------------------------------------------------------------------------- the game without the columns
+KEEP = [np.array([True, False, True]), np.array([True, True]), np.array([False, True, True, False])]
+FULL, LESS = tuple(map(len, KEEP)), tuple(int(k.sum()) for k in KEEP)
+COLUMNS = np.concatenate(KEEP)
+
+
+@functools.cache
+def twice(form):
+    """A game with columns that are missing everywhere, NaN there, and the same game without them."""
+    rng = np.random.default_rng(5)
+    states, discount = (1, 0.0) if form == "normal form" else (3, 0.9)
+    can = np.ix_(*KEEP)
+    rewards, moves = rng.uniform(-1, 1, (3, states, *FULL)), rng.dirichlet(np.ones(states), (states, *FULL))
+    mask = np.tile(COLUMNS, (states, 1))
+    some = possible(mask, FULL)
+    big = np.where(some, rewards, np.nan), np.where(some[..., None], moves, np.nan)
+    small = rewards[(slice(None), slice(None), *can)], moves[(slice(None), *can)]
+    if form == "normal form":
+        return fm.NormalFormGame(big[0][:, 0], available=mask[0]), fm.NormalFormGame(small[0][:, 0])
+    if form == "shared":
+        build = fm.MarkovGame.identical_interest
+        return build(big[0][0], big[1], discount, available=mask), build(small[0][0], small[1], discount)
+    if form == "sparse":
+        big, small = (big[0], rows(big[1])), (small[0], rows(small[1]))
+    return fm.MarkovGame(*big, discount, available=mask), fm.MarkovGame(*small, discount)
+
+
+FORMS = ["dense", "sparse", "shared", "normal form"]
+
+
+def wide(policy):
+    """A policy of the smaller game with the columns put back in."""
+    out = np.zeros((*policy.shape[:-1], COLUMNS.size))
+    out[..., COLUMNS] = policy
+    return out
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_everything_that_is_found_equals_the_game_without_the_columns(form, seed):
+    game, less = twice(form)
+    policy = fm.random_policy(less, seed)
+    given = wide(policy)
+    for tau in (0.0, TAU):
+        found, expected = fm.evaluate(game, given, tau=tau), fm.evaluate(less, policy, tau=tau)
+        assert_allclose(found.value, expected.value, rtol=0, atol=1e-12)
+        assert_allclose(found.visit, expected.visit, rtol=0, atol=1e-12)
+        for name in ("q_bar", "adv_bar"):
+            assert_allclose(getattr(found, name)[:, COLUMNS], getattr(expected, name), rtol=0, atol=1e-12)
+            assert (getattr(found, name)[:, ~COLUMNS] == -np.inf).all()
+        assert_allclose(found.error_bound, expected.error_bound, rtol=0.25)  # counts of roundings depend on the cut
+        assert_allclose(fm.metrics.ne_gap_bound(game, given, tau), fm.metrics.ne_gap_bound(less, policy, tau), rtol=0.25)
+        assert_allclose(fm.qre_gap(game, given, tau), fm.qre_gap(less, policy, tau), rtol=0, atol=1e-12)
+        for i, keep in enumerate(KEEP):
+            (response, value), (mine, best) = fm.best_response(game, given, i, tau=tau), fm.best_response(less, policy, i, tau=tau)
+            assert_allclose(value, best, rtol=0, atol=1e-12)
+            assert_allclose(response[:, keep], mine, rtol=0, atol=1e-12)
+            assert (response[:, ~keep] == 0).all()
+    assert_allclose(fm.ne_gap(game, given), fm.ne_gap(less, policy), rtol=0, atol=1e-12)
+    assert_allclose(fm.ne_gap(game, given, relative=True), fm.ne_gap(less, policy, relative=True), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.gradient(game, given), wide(fm.metrics.gradient(less, policy)), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.c(game, given), fm.metrics.c(less, policy), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.mismatch(game, given), fm.metrics.mismatch(less, policy), rtol=1e-12)
+    snapshots = np.stack([policy, fm.uniform_policy(less)])
+    assert_allclose(fm.metrics.distance_to_nash(game, wide(snapshots)), fm.metrics.distance_to_nash(less, snapshots), rtol=0,
+                    atol=1e-12)
+    assert_allclose(fm.metrics.smoothed_q(game, given, TAU)[:, COLUMNS], fm.metrics.smoothed_q(less, policy, TAU), rtol=0, atol=1e-12)
+    ends = fm.solvers.round_robin(game, given), fm.solvers.round_robin(less, policy)
+    assert ends[0].status == ends[1].status and ends[0].moves == ends[1].moves
+    assert_array_equal(ends[0].policy, wide(ends[1].policy))
+    assert_array_equal(game.payoff_range(), less.payoff_range())
+
+
+def test_bits_where_the_shapes_allow_it():
+    """One player whose last two actions are missing: the same sums, term by term."""
+    rng = np.random.default_rng(3)
+    rewards, moves = rng.uniform(-1, 1, (1, 3, 4)), rng.dirichlet(np.ones(3), (3, 4))
+    game = fm.MarkovGame(rewards, moves, 0.9, available=[[1, 1, 0, 0]] * 3)
+    less = fm.MarkovGame(rewards[..., :2].copy(), moves[:, :2].copy(), 0.9)
+    policy = fm.random_policy(less, 1)
+    given = np.pad(policy, ((0, 0), (0, 2)))
+    found, expected = fm.evaluate(game, given), fm.evaluate(less, policy)
+    assert_array_equal(found.value, expected.value)
+    assert_array_equal(found.q_bar[:, :2], expected.q_bar)
+    assert found.error_bound == expected.error_bound
+    assert_array_equal(fm.ne_gap(game, given), fm.ne_gap(less, policy))
+    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2], fm.best_response(less, policy, 0, tau=TAU)[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_rules_equal_those_of_the_game_without_the_columns(form, name):
+    game, less = twice(form)
+    policy, record = fm.random_policy(less, 4), fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU)
+    for given in EXACT[name]:
+        rule = getattr(fm.rules, name)(**given)
+        found = fm.learn(game, rule, 10, policy=wide(policy), record=record)
+        expected = fm.learn(less, rule, 10, policy=policy, record=record)
+        assert_allclose(found.trace["policy"], wide(expected.trace["policy"]), rtol=0, atol=1e-12, err_msg=str(rule))
+        for each in ("ne_gap", "qre_gap", "value", "c", "grad_norm"):
+            assert_allclose(found.trace[each], expected.trace[each], rtol=0, atol=1e-11, err_msg=f"{each} of {rule}")
+
+
+@compiled_only
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rule", SAMPLED, ids=lambda rule: f"{type(rule).__name__}-{getattr(rule, 'kind', '')}")
+def test_sampled_rules_draw_the_same_as_without_the_columns(form, rule):
+    """A player draws by its cumulated probabilities from the same numbers: trajectories are the same, bit for bit."""
+    game, less = twice(form)
+    policy = fm.random_policy(less, 4)
+    moves = contract(type(rule)).feedback.continues
+    record = fm.Record(metrics=("policy", "q", "counts") if moves else ("policy",), every=50, trajectory=moves)
+    found = fm.learn(game, rule, 200, policy=wide(policy), rng=3, record=record)
+    expected = fm.learn(less, rule, 200, policy=policy, rng=3, record=record)
+    assert_allclose(found.trace["policy"], wide(expected.trace["policy"]), rtol=0, atol=1e-12)
+    assert (found.trace["policy"][..., ~COLUMNS] == 0).all()
+    if moves:
+        assert_array_equal(found.trajectory.states, expected.trajectory.states)
+        index = np.array([np.flatnonzero(keep)[a] for keep, a in zip(KEEP, expected.trajectory.actions.T, strict=True)]).T
+        assert_array_equal(found.trajectory.actions, index)
+        assert_allclose(found.trace["q"][..., COLUMNS], expected.trace["q"], rtol=0, atol=1e-12)
+        assert (found.trace["q"][..., ~COLUMNS] == -np.inf).all() and (found.trace["counts"][..., ~COLUMNS] == 0).all()
+
+
+# --------------------------------------------------------------------------------------------- ragged: against the twin
+@pytest.mark.parametrize("seed", SEEDS)
+def test_evaluation_and_gaps_of_ragged_masks(seed):
+    twin, policies, forms = ragged_case(seed)
+    policy, size = naive.join(policies), 1 / (1 - twin.discount)
+    for game in forms.values():
+        for tau in (0.0, TAU):
+            found = fm.evaluate(game, policy, tau=tau)
+            close(found.value, naive.value(twin, policies, tau), size)
+            close(found.q_bar, naive.join(naive.q_bar(twin, policies, tau)), size)
+            assert np.abs(found.value - naive.value(twin, policies, tau)).max() <= found.error_bound + 1e-13 * size
+            gap, bound = fm.qre_gap(game, policy, tau), fm.metrics.ne_gap_bound(game, policy, tau)
+            close(gap, naive.qre_gap(twin, policies, tau), size)
+            assert np.abs(gap - naive.qre_gap(twin, policies, tau)).max() <= bound + 2e-13 * size  # the twin stops at 1e-13
+        close(fm.evaluate(game, policy).visit, naive.visitation(twin, policies))
+        close(fm.metrics.gradient(game, policy), naive.join(naive.gradient(twin, policies)), size**2)
+        close(fm.metrics.c(game, policy), naive.c_of(twin, policies))
+        for i in range(len(policies)):
+            response, value = fm.best_response(game, policy, i)
+            close(value, naive.best_response(twin, policies, i)[1], size)
+            assert_array_equal(response, naive.best_response(twin, policies, i)[0])
+            response, value = fm.best_response(game, policy, i, tau=TAU)
+            close(value, naive.soft_best_response(twin, policies, i, TAU)[1], size)
+            close(response, naive.soft_best_response(twin, policies, i, TAU)[0], size)
+        end = fm.solvers.round_robin(game, policy).policy
+        assert (end[~forms["dense"].available] == 0).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exact_rules_on_ragged_masks(seed):
+    twin, policies, forms = ragged_case(seed)
+    for name, some in EXACT.items():
+        for given in some:
+            steps = policies
+            for _ in range(4):
+                steps = naive.twin_of(name)(twin, steps, **given)
+            for form, game in forms.items():
+                found = fm.learn(game, getattr(fm.rules, name)(**given), 4, policy=naive.join(policies))
+                close(found.policy, naive.join(steps), 10.0), form
+                assert (found.policy[~game.available] == 0).all() and np.isfinite(found.trace["ne_gap"]).all()
+
+
+@compiled_only
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_two_timescale_learning_on_ragged_masks(seed, runs):
+    """The twin along the same trajectory; two runs of few players share vectors."""
+    twin, policies, forms = ragged_case(seed)
+    rule, record = fm.rules.TwoTimescaleQ(0.2), fm.Record(every=100, metrics=("policy", "q"), trajectory=True)
+    for game in forms.values():
+        if runs == 1:
+            run = fm.learn(game, rule, 300, policy=naive.join(policies), rng=8, record=record)
+            traces, paths = [run.trace], [run.trajectory]
+        else:
+            run = fm.ensemble(game, rule, 300, runs, policy=naive.join(policies), rng=8, record=record)
+            traces = [{name: run.trace[name][r] for name in ("policy", "q")} for r in range(runs)]
+            paths = [(run.trajectory.states[r], run.trajectory.actions[r]) for r in range(runs)]
+        for trace, path in zip(traces, paths, strict=True):
+            states, actions = path if isinstance(path, tuple) else (path.states, path.actions)
+            assert game.available[states[:-1, None], game.offset[:-1] + actions].all()
+            slow = naive.TwoTimescaleQ(twin, policies, 0.2)
+            for k in range(300):
+                reward = twin.rewards[(slice(None), states[k], *actions[k])]
+                slow.step((states[k], actions[k], reward, states[k + 1]))
+            assert_allclose(trace["policy"][-1], naive.join(slow.policies), rtol=0, atol=1e-11)
+            assert_allclose(trace["q"][-1], naive.join(slow.q), rtol=0, atol=1e-11)
+
+
+@compiled_only
+@pytest.mark.parametrize("kind", ["gradient", "q"])
+def test_rollouts_respect_the_mask_and_the_floor(kind):
+    _, policies, forms = ragged_case(0)
+    game = forms["dense"]
+    rule = fm.rules.MonteCarloGradientAscent(0.2, length=10, kind=kind, exploration=0.3)
+    policy = fm.learn(game, rule, 200, policy=naive.join(policies), rng=1).policy
+    least = 0.3 / np.repeat(game.action_counts(), game.num_actions, axis=1)
+    assert (policy[~game.available] == 0).all() and (policy >= least - 1e-15)[game.available].all()
+    assert_allclose(np.add.reduceat(policy, game.offset[:-1], axis=1), 1.0, rtol=0, atol=1e-15)
+
+
+# -------------------------------------------------------------------------------------------------------- other models
+def count_pair(kind):
+    """A count game of three players whose action 1 is missing, and the game of the two other actions."""
+    rng = np.random.default_rng(2)
+    states, law = 2, rng.dirichlet(np.ones(2), (2, 4))  # law[s, n]: of the players on action 0
+
+    def moves(s, counts):
+        return law[s][counts[:, 0]]
+
+    mask = np.tile([True, False, True], (states, 3))
+    many, few = fm.count_vectors(3, 3), fm.count_vectors(3, 2)
+    same = np.array([np.flatnonzero((many == [u, 0, v]).all(axis=1))[0] for u, v in few])
+    if kind == "own":
+        table = rng.uniform(-1, 1, (states, 3, 4))
+        return fm.CountGame(table, moves, 0.9, available=mask), fm.CountGame(table[:, [0, 2]], moves, 0.9)
+    if kind == "each":
+        table = rng.uniform(-1, 1, (3, states, 3, 4))
+        return fm.CountGame(table, moves, 0.9, available=mask), fm.CountGame(table[:, :, [0, 2]], moves, 0.9)
+    if kind == "vector":
+        table = rng.uniform(-1, 1, (states, 3, len(many)))
+        build = functools.partial(fm.CountGame.from_count_vectors, num_players=3)
+        return build(table, moves, 0.9, available=mask), build(table[:, [0, 2]][..., same], moves, 0.9)
+    table = rng.uniform(-1, 1, (states, len(many)))
+    build = functools.partial(fm.CountGame.identical_interest, num_players=3)
+    return build(table, moves, 0.9, num_actions=3, available=mask), build(table[:, same], moves, 0.9, num_actions=2)
+
+
+@pytest.mark.parametrize("kind", ["own", "each", "vector", "shared"])
+def test_count_games_without_an_action(kind):
+    game, less = count_pair(kind)
+    policy = fm.random_policy(less, 1)
+    given = np.zeros((2, 9))
+    given[:, game.available[0]] = policy
+    assert_allclose(fm.evaluate(game, given, tau=TAU).value, fm.evaluate(less, policy, tau=TAU).value, rtol=0, atol=1e-12)
+    assert_allclose(fm.qre_gap(game, given, TAU), fm.qre_gap(less, policy, TAU), rtol=0, atol=1e-12)
+    assert_array_equal(game.payoff_range(), less.payoff_range())
+    rule = fm.rules.NaturalGradientPlay(0.1)
+    found, expected = fm.learn(game, rule, 5, policy=given), fm.learn(less, rule, 5, policy=policy)
+    assert_allclose(found.policy[:, game.available[0]], expected.policy, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["own", "each", "vector", "shared"])
+def test_ragged_count_games_are_their_dense_form(kind):
+    rng = np.random.default_rng(4)
+    parts = ragged(rng, 2, (3, 3, 3), 0.7)
+    plain, _ = count_pair(kind)
+    game = type(plain).from_tables({**plain.tables(), "available": np.concatenate(parts, axis=1)})
+    dense, policy = game.to_dense(), naive.join(policy_on(rng, parts))
+    assert_array_equal(dense.available, game.available)
+    assert_array_equal(game.payoff_range(), dense.payoff_range())
+    assert_allclose(fm.evaluate(game, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-12)
+    assert_allclose(fm.ne_gap(game, policy), fm.ne_gap(dense, policy), rtol=0, atol=1e-12)
+    assert pickle.loads(pickle.dumps(game)) == game == type(game).from_tables(game.tables()) != plain
+
+
+def test_polymatrix_games_are_their_dense_form():
+    rng = np.random.default_rng(6)
+    parts = ragged(rng, 3, (2, 3, 2), 0.7)
+    payoffs = {}
+    for i, k in ((0, 1), (1, 0), (1, 2), (2, 0)):
+        table = rng.uniform(-1, 1, (3, parts[i].shape[1], parts[k].shape[1]))
+        payoffs[i, k] = np.where(parts[i][:, :, None] & parts[k][:, None], table, np.nan)
+    solo = [np.where(part, rng.uniform(-1, 1, part.shape), np.nan) for part in parts]
+    game = fm.PolymatrixGame(payoffs, (2, 3, 2), rng.dirichlet(np.ones(3), 3), 0.9, solo=solo, available=parts)
+    dense, policy = game.to_dense(), naive.join(policy_on(rng, parts))
+    assert_allclose(fm.evaluate(game, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-12)
+    assert_allclose(fm.qre_gap(game, policy, TAU), fm.qre_gap(dense, policy, TAU), rtol=0, atol=1e-12)
+    low, high = game.payoff_range().T
+    assert (low <= dense.payoff_range()[:, 0]).all() and (high >= dense.payoff_range()[:, 1]).all() and np.isfinite([low, high]).all()
+    assert pickle.loads(pickle.dumps(game)) == game == type(game).from_tables(game.tables())
+
+
+def begin(uniforms):
+    return 0
+
+
+def both(state, actions, uniforms, rewards):
+    if actions[0] == 1:  # nobody ever takes it
+        rewards[:] = np.nan
+    rewards[0], rewards[1] = 1.0 if actions[0] == actions[1] else 0.0, uniforms[0]
+    return (state + actions[0] + (uniforms[0] < 0.3)) % 3
+
+
+def without_one(state, actions, uniforms, rewards):
+    first = 2 * actions[0]
+    rewards[0], rewards[1] = 1.0 if first == actions[1] else 0.0, uniforms[0]
+    return (state + first + (uniforms[0] < 0.3)) % 3
+
+
+@compiled_only
+def test_simulators_without_an_action():
+    mask = np.tile([True, False, True, True, True], (3, 1))
+    game = fm.SimulatorGame(begin, both, (3, 2), 3, 0.8, available=mask)
+    less = fm.SimulatorGame(begin, without_one, (2, 2), 3, 0.8)
+    keep, record = mask[0], fm.Record(metrics=("policy",), every=100)
+    for rule in SAMPLED:
+        found, expected = (fm.learn(each, rule, 200, rng=2, record=record) for each in (game, less))
+        assert_allclose(found.policy[:, keep], expected.policy, rtol=0, atol=1e-12)
+        assert (found.policy[:, ~keep] == 0).all()
+    assert "(12 of 15 available)" in repr(game) and game == copy.deepcopy(game) != less
+
+
+def test_functions_are_asked_only_about_what_can_be_done():
+    def moves(state, actions):
+        return 99 if state == 0 and actions[1] == 1 else (state + actions[0]) % 3
+
+    def reward(state, actions, out):
+        out[0], out[1] = state, actions[1]
+        if state == 0 and actions[1] == 1:
+            out[0] = np.nan
+
+    def available(state, player, action):
+        return not (state == 0 and player == 1 and action == 1)
+
+    game = fm.MarkovGame.from_moves(3, (2, 2), moves, reward, 0.9, available=available)
+    mask = np.ones((3, 4), bool)
+    mask[0, 3] = False
+    assert_array_equal(game.available, mask)
+    assert game == fm.MarkovGame.from_moves(3, (2, 2), moves, reward, 0.9, available=mask)
+    assert_array_equal(game.transitions.toarray()[[0, 1, 2, 3]].argmax(axis=1), [0, 0, 1, 0])
+    assert_array_equal(game.to_dense().rewards[:, 0, :, 1], 0)
+
+
+def test_products_of_factors():
+    """A corridor of three places with walls: what runs into one is not there, and may be anything."""
+    step = np.full((3, 2, 3), np.nan)
+    for x in range(3):
+        for a, move in enumerate((-1, 1)):
+            if 0 <= x + move < 3:
+                step[x, a] = np.eye(3)[x + move]
+    place = np.arange(9)[:, None]
+    mask = np.concatenate([place // 3 > 0, place // 3 < 2, place % 3 > 0, place % 3 < 2], axis=1)
+    moves = fm.product_transitions([step[:, :, None], step[:, None]], (2, 2), available=mask)
+    game = fm.MarkovGame(np.zeros((2, 9, 2, 2)), moves, 0.9, available=mask)
+    assert moves.nnz == 36 and game.transitions.nnz == 36
+    assert_array_equal(game.action_counts()[[0, 4, 8]], [[1, 1], [2, 2], [1, 1]])
+    assert moves.toarray()[0 * 4 + 3].argmax() == 4 and moves.toarray()[0].argmax() == 0
+    with pytest.raises(ValueError, match=r"factors\[0\] must be finite"):
+        fm.product_transitions([step[:, :, None], step[:, None]], (2, 2))
+
+
+# ------------------------------------------------------------------------------------------------------------- drawing
+@kernel
+def draw(state, s, offset, uniforms, actions):
+    act_by_policy(state, s, offset, uniforms, 0, actions)
+
+
+@kernel
+def draw_q(state, s, offset, uniforms, actions):
+    _act(state, s, offset, uniforms, 0, actions)
+
+
+def test_rounding_draws_nothing_that_is_missing():
+    """Ten probabilities of 0.1 sum to 1 - 1.1e-16: a number above that takes the last action that there is."""
+    mask = np.concatenate([np.tile([True] * 10 + [False] * 2, (2, 1)), np.ones((2, 3), bool)], axis=1)
+    mask[1, :12] = [False] * 2 + [True] * 10
+    game = fm.MarkovGame(np.zeros((2, 2, 12, 3)), np.full((2, 12, 3, 2), 0.5), 0.9, available=mask)
+    policy = np.where(mask, 0.1, 0.0)
+    policy[:, 12:] = [0.2, 0.8 - 4e-16, 0.0]
+    top = np.nextafter(1.0, 0.0)
+    total = 0.0
+    for _ in range(10):
+        total += 0.1
+    assert total < 1.0
+    state, table = QState.start(game, policy), fm.TableState(policy)
+    for u in (0.0, 0.05, 0.95, top):
+        for s in (0, 1):
+            found = []
+            for play, kept in ((draw, table), (draw_q, state)):
+                actions = np.full(8, -1)
+                play(kept, s, game.offset, np.full(8, u), actions)
+                found.append(actions[:2])
+                assert mask[s, game.offset[:-1] + actions[:2]].all()
+            if u < top:
+                assert_array_equal(*found)
+            assert found[0][0] == {0.0: 0, 0.05: 0, 0.95: 9, top: 9}[u] + 2 * s
+
+
+# --------------------------------------------------------------------------------------- keeping, comparing, refusing
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+def test_copies_and_checkpoints_keep_the_mask(tmp_path, form):
+    _, policies, forms = ragged_case(0)
+    game, policy = forms[form], naive.join(policies)
+    plain = fm.MarkovGame(game.rewards, game.transitions, game.discount, game.initial)
+    for same in (pickle.loads(pickle.dumps(game)), copy.deepcopy(game), type(game).from_tables(game.tables())):
+        assert same == game != plain and not same.available.flags.writeable
+        assert_array_equal(fm.evaluate(same, policy).q_bar, fm.evaluate(game, policy).q_bar)
+    assert game.to_dense() == forms["dense"] and f"({game.available.sum()} of {game.available.size} available)" in repr(game)
+    for rule in (fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)):
+        path = tmp_path / type(rule).__name__
+        whole = fm.learn(game, rule, 40, policy=policy, rng=2)
+        fm.learn(game, rule, 15, policy=policy, rng=2, checkpoint=path)
+        resumed = fm.resume(path, 40)
+        assert_array_equal(resumed.policy, whole.policy)
+        assert_array_equal(resumed.trace["ne_gap"], whole.trace["ne_gap"])
+        if isinstance(rule, fm.rules.TwoTimescaleQ):
+            assert_array_equal(resumed.state.q, whole.state.q)
+
+
+def test_the_given_is_left_alone():
+    rewards, moves = np.ones((1, 2, 2)), np.full((2, 2, 2), 0.5)
+    mask, before = np.array([[True, False], [True, True]]), (rewards.copy(), moves.copy())
+    game = fm.MarkovGame(rewards, moves, 0.9, available=mask, copy=False)
+    assert_array_equal(rewards, before[0])
+    assert_array_equal(moves, before[1])
+    mask[0, 1] = True
+    assert not game.available[0, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        game.available[0, 1] = True
+    with pytest.raises(AttributeError, match="immutable"):
+        game.available = None
+
+
+def two(available, **more):
+    return fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9, available=available, **more)
+
+
+@pytest.mark.parametrize("mask, error, says", [
+    ([[1, 1, 0, 0, 0], [1] * 5], ValueError, "at least one available action in every state, found none for player 1 in state 0"),
+    ([[1] * 5, [0, 0, 1, 1, 1]], ValueError, "found none for player 0 in state 1"),
+    ([[1, 1, 0.5, 0, 1], [1] * 5], ValueError, r"must hold truth values, .* found 0.5 at index \(0, 2\)"),
+    ([[1, np.nan, 1, 1, 1], [1] * 5], ValueError, "must hold truth values"),
+    (np.ones((2, 4)), ValueError, r"must have shape \(S, A_total\) = \(2, 5\), or be a list of one \(S, A_i\) per player, found \(2, 4\)"),
+    ([np.ones((2, 2)), np.ones((2, 2))], ValueError, r"hold one array \(S, A_i\) per player, \[\(2, 2\), \(2, 3\)\], found"),
+    ("all", TypeError, "available must hold real numbers"),
+])
+def test_masks_that_are_none(mask, error, says):
+    with pytest.raises(error, match=says):
+        two(mask)
+
+
+@pytest.mark.parametrize("form", ["table", "list", "stack", "float32"])
+def test_policies_that_play_what_is_missing(form):
+    game = two([[1, 1, 1, 0, 1], [1] * 5])
+    good, bad = fm.uniform_policy(game), fm.uniform_policy(game)
+    bad[0, 2:] = [0.5, 0.25, 0.25]
+    given = {"table": bad, "list": naive.split(bad, (2, 3)), "stack": np.stack([good, bad]), "float32": bad.astype(np.float32)}[form]
+    says = r"policy of player 1 must give unavailable actions probability 0, found 0.25 in state 0 for action 1"
+    says += " of policy 1; see" if form == "stack" else "; see"
+    for ask in (fm.evaluate, fm.ne_gap, lambda game, policy: fm.best_response(game, policy, 0)):
+        with pytest.raises(ValueError, match=says):
+            ask(game, given)
+    if form != "stack":
+        with pytest.raises(ValueError, match=says):
+            fm.learn(game, fm.rules.QAscent(0.1), 1, policy=given)
+    assert np.isfinite(fm.ne_gap(game, np.stack([good, good]))).all()
+
+
+def test_rules_start_where_only_the_missing_is_zero():
+    game = two([[1, 1, 1, 0, 1], [1] * 5])
+    rule = fm.rules.NaturalGradientPlay(0.1, lam=0.1)
+    assert fm.learn(game, rule, 3).status == "done"
+    with pytest.raises(ValueError, match="found 0.0 for player 1, action 2 in state 0"):
+        fm.learn(game, rule, 3, policy=[[0.5, 0.5, 1, 0, 0], [0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]])
+
+
+def play_missing(rule, state, feedback, k):
+    for s in range(state.policy.shape[0]):
+        for c in range(state.policy.shape[1]):
+            state.policy[s, c] = 1.0 / feedback.num_actions[s, 0 if c < 2 else 1] if feedback.available[s, c] else 0.0
+    if k == 2:
+        state.policy[0, 2], state.policy[0, 3] = 0.25, 0.25
+
+
+def test_rules_of_ones_own_see_what_there_is():
+    from test_rules import define
+
+    kind = define(update=staticmethod(play_missing))
+    game = two([[1, 1, 1, 0, 1], [1] * 5])
+    assert_array_equal(fm.learn(game, kind(), 2).policy, fm.uniform_policy(game))
+    says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's probability "
+            r"of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
+    with pytest.raises(fm.Diverged, match=says):
+        fm.learn(game, kind(), 3)
+
+
+def test_theory_counts_what_there_is():
+    game, less = twice("dense")
+    for name, given in (("log_barrier_weight", {"epsilon": 0.1}), ("gradient_play_step", {}), ("log_barrier_gradient_step", {"lam": 0.1}),
+                        ("log_barrier_natural_step", {"lam": 0.1})):
+        assert_allclose(getattr(fm.theory, name)(game, **given), getattr(fm.theory, name)(less, **given), rtol=1e-14)
+    game, less = twice("normal form")
+    tau = 1000.0
+    assert_allclose(fm.theory.entropy_natural_step(game, tau=tau), fm.theory.entropy_natural_step(less, tau=tau), rtol=1e-14)
+    policy = fm.random_policy(less, 2)
+    bounds = [fm.theory.entropy_natural_bound(each, given, tau=tau, eta=1e-3, steps=3)
+              for each, given in ((game, wide(policy)), (less, policy))]
+    assert_allclose(*bounds, rtol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------- no discounting
+ENDLESS = {
+    "evaluate": lambda game, policy: fm.evaluate(game, policy),
+    "ne_gap": lambda game, policy: fm.ne_gap(game, policy),
+    "relative ne_gap": lambda game, policy: fm.ne_gap(game, policy, relative=True),
+    "qre_gap": lambda game, policy: fm.qre_gap(game, policy, 0.1),
+    "ne_gap_bound": lambda game, policy: fm.metrics.ne_gap_bound(game, policy),
+    "best_response": lambda game, policy: fm.best_response(game, policy, 0),
+    "gradient": lambda game, policy: fm.metrics.gradient(game, policy),
+    "distance": lambda game, policy: fm.metrics.distance_to_nash(game, [policy]),
+    "round_robin": lambda game, policy: fm.solvers.round_robin(game, policy),
+    "learn": lambda game, policy: fm.learn(game, fm.rules.EntropyNaturalGradientPlay(0.1, 0.1), 3),
+    "ensemble": lambda game, policy: fm.ensemble(game, fm.rules.QAscent(0.1), 3, 2),
+    "two timescales": lambda game, policy: fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 3, record=fm.Record(metrics=())),
+    "exact metrics of rollouts": lambda game, policy: fm.learn(game, fm.rules.MonteCarloGradientAscent(0.1, length=3), 3),
+    "theory": lambda game, policy: fm.theory.gradient_play_step(game),
+}
+
+
+@pytest.mark.parametrize("ask", ENDLESS)
+def test_what_has_no_end_needs_discounting(ask):
+    game = fm.games.random_markov(2, (2, 2), discount=1.0, rng=1)
+    with pytest.raises(ValueError, match="an infinite horizon needs discount below 1, found 1 for 'random_markov'.*evaluate_horizon"):
+        ENDLESS[ask](game, fm.uniform_policy(game))
+
+
+@pytest.mark.parametrize("discount", [1.1, -0.1, np.nan])
+def test_discounts_that_are_none(discount):
+    with pytest.raises(ValueError, match="discount must be"):
+        fm.games.random_markov(2, (2, 2), discount=discount, rng=1)
+
+
+@compiled_only
+def test_rollouts_end_and_need_none():
+    """Undiscounted returns of five steps: the best policy is found all the same."""
+    game = fm.MarkovGame.identical_interest(np.array([[0.0, 1.0]]), np.ones((1, 2, 1)), 1.0)
+    rule = fm.rules.MonteCarloGradientAscent(0.01, length=5)
+    assert fm.learn(game, rule, 100, rng=0, record=fm.Record(metrics=())).policy[0, 1] > 0.9
