@@ -127,7 +127,7 @@ CALLS = {
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "SoftmaxState",
+OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "JointTransition", "SoftmaxState",
             "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder", "check_start", "pairs", "reshape"}

@@ -18,7 +18,7 @@ def grid_game(law: Float, starts: tuple[int, int], goals: tuple[int, int], prize
     -1 each, unless it is the goal of both or one of them had arrived before. ends "both": one plays on when the other
     has arrived; "first": nobody moves or receives anything then.
     """
-    if ends not in ("both", "first"):
+    if not (isinstance(ends, str) and ends in ("both", "first")):
         raise ValueError(f'ends must be "both" or "first" (arrival), found {_check.shown(ends)}')
     cells, laws = len(law), []
     for goal in goals:

@@ -25,13 +25,11 @@ from ..models.game import Game
 
 def exploration(given: Any) -> Any:
     """What a rule's ``exploration`` says, checked: a probability, or ("exponential", beta)."""
-    if isinstance(given, tuple | list):
-        if len(given) != 2 or given[0] != "exponential":
+    if isinstance(given, tuple | list | str):
+        if isinstance(given, str) or len(given) != 2 or not (isinstance(given[0], str) and given[0] == "exponential"):
             raise ValueError('exploration must be a probability, or ("exponential", beta) for exp(-beta k) at step k, '
                              f"found {_check.shown(given)}")
         return "exponential", _check.real(given[1], "beta of exploration", 0.0)
-    if isinstance(given, str):
-        raise ValueError(f'exploration must be a probability, or ("exponential", beta), found {given!r}')
     return _check.real(given, "exploration", 0.0, 1.0)
 
 

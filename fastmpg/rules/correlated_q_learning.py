@@ -321,7 +321,7 @@ class CorrelatedQLearning(NamedTuple):
 
     def checked(self) -> CorrelatedQLearning:
         """The rule with its parameters checked."""
-        if self.objective not in ("utilitarian", "libertarian"):
+        if not (isinstance(self.objective, str) and self.objective in ("utilitarian", "libertarian")):
             raise ValueError(f'objective must be "utilitarian" or "libertarian", found {_check.shown(self.objective)}')
         return CorrelatedQLearning(self.objective, _check.integer(self.dictator, "dictator", low=0),
                                    rate(self.alpha, "alpha"), exploration(self.exploration))
