@@ -53,7 +53,6 @@ def label(rule):
 
 
 # ---------------------------------------------------------------------------------------------------------- twins
-@compiled_only
 @pytest.mark.parametrize("kind", ["all", "masked", "episodes"])
 @pytest.mark.parametrize("rule", RULES, ids=label)
 def test_replay(rule, kind, rng):
