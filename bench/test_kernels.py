@@ -85,3 +85,10 @@ def test_round_robin(benchmark, game):
     target = fm.games.random_normal_form((3, 4, 5), identical_interest=True) if static else workloads.game(
         3, 5, 5, shared=True)
     run(benchmark, fm.solvers.round_robin, target)
+
+
+@pytest.mark.parametrize("value", ["mean", "max"])
+def test_pursuit(benchmark, value):
+    """MGE-F of three stages, 729 states each."""
+    game = fm.games.pursuit_3()
+    run(benchmark, lambda: fm.solvers.mge_f(game, 3, value=value))

@@ -282,6 +282,8 @@ def _policy_over_time(result: Result, game: Game, state: int) -> Any:
                 ax.set_axis_off()
                 continue
             for a in range(game.num_actions[i]):
+                if game.available is not None and not game.available[state, game.offset[i] + a]:
+                    continue
                 ax.plot(result.trace["step"], parts[i][:, state, a], label=f"action {a}")
             ax.set(title=f"player {i}", xlabel="iteration", ylabel="probability", ylim=(-0.03, 1.03))
             if game.num_actions[i] <= 8:

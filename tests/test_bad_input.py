@@ -264,10 +264,10 @@ refuse(
     says=r"transitions.*must hold real numbers, found dtype complex128",
 )
 for label, gamma, error, says in [
-    ("1", 1.0, ValueError, r"\[0, 1\), found 1\.0"),
-    ("-0.1", -0.1, ValueError, r"\[0, 1\), found -0\.1"),
-    ("2", 2, ValueError, r"\[0, 1\), found 2\.0"),
-    ("NaN", NAN, ValueError, r"\[0, 1\), found nan"),
+    ("1.1", 1.1, ValueError, r"\[0, 1\], found 1\.1"),
+    ("-0.1", -0.1, ValueError, r"\[0, 1\], found -0\.1"),
+    ("2", 2, ValueError, r"\[0, 1\], found 2\.0"),
+    ("NaN", NAN, ValueError, r"\[0, 1\], found nan"),
     ("text", "0.9", TypeError, r"real number, found '0\.9'"),
     ("complex", 0.9 + 0j, TypeError, r"found \(0\.9\+0j\)"),
     ("None", None, TypeError, r"real number, found None"),
@@ -340,7 +340,7 @@ refuse("num_actions None", fm.games.random_markov, 3, None, error=TypeError, say
 refuse("no states asked for", fm.games.random_markov, 0, (2, 2), says=r"num_states must be at least 1, found 0")
 refuse("states as text", fm.games.random_markov, "3", (2, 2), error=TypeError, says=r"num_states must be a whole number, found '3'")
 refuse(
-    "discount of a random game", fm.games.random_markov, 3, (2, 2), 1.0, says=r"discount must be a finite number in \[0, 1\), found 1\.0"
+    "discount of a random game", fm.games.random_markov, 3, (2, 2), 1.5, says=r"discount must be a finite number in \[0, 1\], found 1\.5"
 )
 refuse("more next states than states", lambda: fm.games.random_markov(3, (2, 2), sparse=4), says=r"sparse must be between 1 and 3, found 4")
 refuse("seed text", fm.games.random_markov, 3, (2, 2), 0.9, "seed", error=TypeError, says=r"rng must be None.*found 'seed'")

@@ -363,7 +363,7 @@ refuse("payoffs without actions", lambda: fm.CountGame(np.zeros((2, 0, 3)), FIXE
 refuse("payoffs ragged", lambda: fm.CountGame([[[1.0], [1.0, 2.0]]], FIXED, 0.5), "payoffs must be a rectangular array")
 refuse("payoffs NaN", lambda: fm.CountGame(edit(OWN, (1, 0, 0), np.nan), FIXED, 0.5), r"payoffs must be finite.*\(1, 0, 0\)")
 refuse("payoffs text", lambda: fm.CountGame(OWN.astype(str), FIXED, 0.5), "payoffs must hold real numbers", TypeError)
-refuse("discount 1", lambda: fm.CountGame(OWN, FIXED, 1.0), r"discount .*\[0, 1\)")
+refuse("discount 1.5", lambda: fm.CountGame(OWN, FIXED, 1.5), r"discount .*\[0, 1\]")
 refuse("initial too long", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3, 0.5]), "initial must have shape")
 refuse("initial no law", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3]), "initial must sum to 1")
 refuse("transitions of another game", lambda: fm.CountGame(OWN, np.full((3, 3), 1 / 3), 0.5),

@@ -121,7 +121,7 @@ WRONG = {
     "not a number": (({(0, 1): [[np.nan, 0], [0, 1]]}, (2, 2)), ValueError, r"payoffs\[0, 1\] must be finite"),
     "transitions": (({(0, 1): M}, (2, 2), np.ones((2, 3))), ValueError, r"transitions must have shape \(S, S\), found \(2, 3\)"),
     "rows": (({(0, 1): M}, (2, 2), np.ones((2, 2))), ValueError, "sum to 1, found 2.0 in state 0"),
-    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.0), ValueError, "discount"),
+    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.5), ValueError, "discount"),
 }
 
 

@@ -276,7 +276,7 @@ GOOD = {"reset": steady_reset, "step": steady_step, "num_actions": (2, 2), "num_
     ({"num_actions": ()}, ValueError, "at least one player"),
     ({"num_observations": 0}, ValueError, "num_observations"),
     ({"num_observations": 2**26 + 1}, ValueError, "num_observations"),
-    ({"discount": 1.0}, ValueError, "discount"),
+    ({"discount": 1.5}, ValueError, "discount"),
     ({"draws": -1}, ValueError, "draws"),
     ({"draws": 1.5}, TypeError, "draws"),
 ])

@@ -15,6 +15,9 @@ class FeedbackContract:
     """All that a feedback may have: a NamedTuple, ``offset`` (N + 1,) and ``discount`` among its fields, whose class
     has these names.
 
+    Those of the package also show which actions there are in every state, ``available`` (S, A_total) of bool, and how
+    many each player has, ``num_actions`` (S, N): see :func:`..models.available.choices`.
+
     Attributes
     ----------
     create : static method (game, state, *, temperature, wants_value, wants_visit, threads, beside) -> (feedback, desk)

@@ -84,7 +84,8 @@ class Transition(NamedTuple):
     """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
 
     A step into a terminal state (:attr:`fastmpg.Game.terminal`) ends an episode: the next step is played in a first
-    state, drawn anew. Nobody plays or learns in a terminal state, so that its value stays what it is at the start, 0.
+    state, drawn anew. Nobody plays or learns in a terminal state (unless it is a first state), so that its value stays
+    what it is at the start, 0.
 
     Attributes
     ----------

@@ -63,7 +63,10 @@ class Contract:
     Attributes
     ----------
     update : static kernel (rule, state, feedback, k)
-        Changes the state in place, all players at once; ``k`` counts updates from 0. Required.
+        Changes the state in place, all players at once; ``k`` counts updates from 0. Required. Actions that a player
+        does not have in a state (``feedback.available``, (S, A_total) of bool; ``feedback.num_actions``, (S, N)) have
+        probability 0 in the first policy and must keep it: Q is -inf there, so that a step in logarithms needs no care,
+        while a product with the probability does.
     feedback : class
         What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition`,
         :class:`fastmpg.JointTransition` or :class:`fastmpg.Rollouts`.

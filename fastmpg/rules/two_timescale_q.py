@@ -165,7 +165,7 @@ def _publish(state):
                 at = s * t.span + a * t.width + i
                 q = t.numbers[at + t.depth * t.width]
                 state.policy[s, c] = t.numbers[at]
-                state.q[s, c] = q if q > ABSENT else -math.inf
+                state.q[s, c] = -math.inf if q == ABSENT else q
                 state.counts[s, c] = np.int64(t.numbers[at + 2 * t.depth * t.width])
                 c += 1
 

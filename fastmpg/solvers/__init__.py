@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .mge_f import MgeF as MgeF
+    from .mge_f import mge_f as mge_f
+    from .mge_i import MgeI as MgeI
+    from .mge_i import mge_i as mge_i
     from .round_robin import RoundRobin as RoundRobin
     from .round_robin import round_robin as round_robin
 

@@ -21,6 +21,14 @@ Where the printed papers need care, the file of each theorem says so.
 """
 
 from .entropy import entropy_natural_bound, entropy_natural_step
+from .exploring import (
+    DampingLimit,
+    damping_limit,
+    mge_f_factors,
+    mge_f_reward_limit,
+    mge_i_factor,
+    mge_i_reward_limit,
+)
 from .log_barrier import (
     log_barrier_gradient_iterations,
     log_barrier_gradient_step,
@@ -37,6 +45,8 @@ from .softmax import (
 )
 
 __all__ = [
+    "DampingLimit",
+    "damping_limit",
     "entropy_natural_bound",
     "entropy_natural_step",
     "gradient_play_bound",
@@ -47,6 +57,10 @@ __all__ = [
     "log_barrier_natural_iterations",
     "log_barrier_natural_step",
     "log_barrier_weight",
+    "mge_f_factors",
+    "mge_f_reward_limit",
+    "mge_i_factor",
+    "mge_i_reward_limit",
     "natural_gradient_bound",
     "natural_gradient_step",
 ]
