@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import naive
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import scipy.stats
 from naive_baselines import correlated_equilibrium, incentives
 from numpy.testing import assert_allclose, assert_array_equal
@@ -147,9 +148,14 @@ def test_values_of_an_episode():
 
 
 @compiled_only
-def test_episodes_of_other_rules():
-    """Two-timescale learning never plays in a terminal state either."""
+@pytest.mark.parametrize("form", ["dense", "sparse", "count"])
+def test_episodes_of_other_rules(form):
+    """Two-timescale learning never plays in a terminal state either, in any form of a game."""
     game = episodes()
+    if form == "sparse":
+        game = fm.MarkovGame(game.rewards, sp.csr_array(game.transitions.reshape(16, 4)), 0.9, game.initial, terminal=game.terminal)
+    elif form == "count":
+        game = fm.CountGame(np.ones((4, 2, 3)), np.full((4, 4), 0.25), 0.9, [0.5, 0.25, 0.25, 0.0], terminal=[3])
     run = fm.learn(game, fm.rules.TwoTimescaleQ(tau=0.1), 2000, rng=1, record=fm.Record(every=2000, metrics=("policy",), trajectory=True))
     assert run.state.visits[3] == 0 and (run.trajectory.states[:-1] < 3).all() and run.state.visits[:3].min() > 50
 

@@ -80,7 +80,7 @@ def test_defaults():
     rule = define()(0.5)
     assert made.feedback.kind is fm.Oracle and made.state.fields == ("policy",)
     assert (made.temperature(rule), made.uses_value(rule), made.uses_visitation(rule)) == (0.0, True, True)
-    assert made.checked(rule) is rule and made.compiled(rule) is rule and made.check_start(rule, None, None) is None
+    assert made.checked(rule) is rule and made.compiled(rule) is rule and made.check_start(rule, None, None) is None and made.opening(rule, None, None) is None
     assert made.tables == () and made.update_pair is None and not made.pairs(None, rule, rule) and examples(define()) == [(0.1,)]
 
 
