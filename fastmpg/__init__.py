@@ -25,6 +25,7 @@ from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
 from .models.normal_form import NormalFormGame
+from .models.occupancy.game import OccupancyGame
 from .models.polymatrix import PolymatrixGame
 from .models.simulator import SimulatorGame
 from .policy import join, random_policy, split, uniform_policy
@@ -48,6 +49,7 @@ __all__ = [
     "JointTransition",
     "MarkovGame",
     "NormalFormGame",
+    "OccupancyGame",
     "Oracle",
     "PolymatrixGame",
     "Record",

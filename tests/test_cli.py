@@ -307,7 +307,7 @@ def test_fill_builds_every_game_in_every_form():
     assert set(fill.specimens(["routing", "random_markov"])) == {
         "routing (form=dense)", "routing (form=count)", "random_markov"}
     for label in fill.specimens(fm.games.__all__):
-        assert isinstance(fill._game(label), fm.Game)
+        assert isinstance(fill._game(label), fm.Game | fm.OccupancyGame)
     models = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fill.EVERY_MODEL)) if game.exact}
     every = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fm.games.__all__)) if game.exact}
     assert models == every, "the default covers every model that a named game has"

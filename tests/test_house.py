@@ -121,7 +121,7 @@ def test_one_folder_knows_numba():
 
 def test_the_root_holds_no_more_than_it_must():
     assert {"/".join(name_of(p)) or "__init__" for p in FILES if p.parent == PACKAGE} == {
-        "__init__", "__main__", "plot", "policy", "_discover", "_contract", "_same"}
+        "__init__", "__main__", "policy", "_discover", "_contract", "_same"}
 
 
 def test_no_module_takes_the_place_of_what_its_folder_offers():

@@ -22,6 +22,7 @@ from fastmpg.models.markov import moves as compiling
 GAME = fm.games.zhang_3x2()
 POLICY = fm.uniform_policy(GAME)
 RULE = fm.rules.NaturalGradientPlay(0.1)
+DRIVING = fm.games.driving()
 SECONDS = 20  # that a call may take
 
 WRONG = {
@@ -117,6 +118,12 @@ CALLS = {
     "product_transitions": {"factors": [np.full((2, 2, 2, 2), 0.5)]},
     "count_vectors": {"num_actions": 2},
     "games.ring_polymatrix": {"num_players": 3},
+    "OccupancyGame": {"transitions": [[0, 1], [1, 0]], "rewards": np.zeros((2, 2)), "starts": [0, 1]},
+    "OccupancyGame.available": {"self": DRIVING}, "OccupancyGame.reward": {"self": DRIVING}, "OccupancyGame.final": {"self": DRIVING},
+    **{f"solvers.OccupancySolution.{name}": {"self": fm.solvers.mge_fb(DRIVING, 3)}
+       for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
+    "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
+    "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
     "metrics.mismatch": {},
     "evaluate_horizon": {"policy": [POLICY] * 2},
     "best_response_horizon": {"policy": [POLICY] * 2},
@@ -128,7 +135,8 @@ CALLS = {
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "JointTransition", "SoftmaxState",
-            "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay"}
+            "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
+            "solvers.OccupancySolution"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder", "check_start", "pairs", "reshape"}
 PATHS = {"path", "folder", "checkpoint", "trajectory"}  # a file that is not there may be said by the system
