@@ -5,6 +5,7 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
+from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
@@ -45,6 +46,7 @@ __all__ = [
     "HorizonEvaluation",
     "HorizonPlay",
     "Interrupted",
+    "JointTransition",
     "MarkovGame",
     "NormalFormGame",
     "OccupancyGame",

@@ -10,6 +10,9 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from naive_baselines import CorrelatedQLearning as CorrelatedQLearning
+from naive_baselines import IndependentQLearning as IndependentQLearning
+from naive_baselines import NSCPLearner as NSCPLearner
 from scipy.optimize import linprog
 
 

@@ -12,7 +12,7 @@ from fastmpg.kernels import elementary
 from fastmpg.kernels.alias import alias_tables, draw
 from fastmpg.machine import UNCOMPILED, kernel
 from fastmpg.machine.vectors import LANES, load, store
-from fastmpg.rules import two_timescale_q as rule_module
+from fastmpg.rules import _schedule as rule_module
 
 
 @kernel

@@ -138,8 +138,9 @@ CALLS = {
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts",
-            "Transition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay",
-            "solvers.OccupancyPlay", "solvers.OccupancySolution"}
+            "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
+            "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
+            "theory.DampingLimit"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

@@ -22,7 +22,7 @@ from simulating import (
 
 import fastmpg as fm
 from fastmpg.models.simulator import hashed
-from fastmpg.rules import two_timescale_q as rule_module
+from fastmpg.rules import _schedule as rule_module
 from fastmpg.run.run import run_key
 
 

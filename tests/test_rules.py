@@ -83,6 +83,7 @@ def test_defaults():
     assert made.feedback.kind is fm.Oracle and made.state.fields == ("policy",)
     assert (made.temperature(rule), made.uses_value(rule), made.uses_visitation(rule)) == (0.0, True, True)
     assert made.checked(rule) is rule and made.compiled(rule) is rule and made.check_start(rule, None, None) is None
+    assert made.opening(rule, None, None) is None
     assert (made.tables == () and made.update_pair is None
             and not made.pairs(None, rule, rule) and examples(define()) == [(0.1,)])
 
@@ -238,7 +239,7 @@ def rollouts(game, rule, steps, rng, policy):
     return run, lambda k, policies: tables(batch(game, naive.join(policies), key, k, rule.rollouts, rule.length))
 
 
-SEEN = {fm.Transition: transitions, fm.Rollouts: rollouts}  # by feedback: whatever rule learns from it
+SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts}  # by feedback: whatever rule learns from it
 SAMPLED = [name for name in fm.rules.__all__ if contract(getattr(fm.rules, name)).feedback.sampled]
 
 
