@@ -1,4 +1,4 @@
-"""Twins of the learners by samples that Etesami and Straehle compare with: tables, loops, and linear programs written out."""
+"""Twins of the learners by samples that Etesami and Straehle compare with: tables, loops, linear programs in full."""
 
 import itertools
 
@@ -75,7 +75,8 @@ class IndependentQLearning(_Greedy):
                     q[s, a] = sum(np.prod([p[b] for p, b in zip(others, joint, strict=True)]) * rewards[(i, s, *joint)]
                                   for joint in np.ndindex(*rewards.shape[2:])) / (1 - game.discount)
         elif not isinstance(initial, str):
-            for q, table in zip(self.q, np.split(initial, np.cumsum([p.shape[1] for p in policies])[:-1], axis=1), strict=True):
+            for q, table in zip(self.q, np.split(initial, np.cumsum([p.shape[1] for p in policies])[:-1], axis=1),
+                                strict=True):
                 q[:] = np.where(np.isinf(q), q, table)
         if not (isinstance(initial, str) and initial == "zeros"):
             for i, q in enumerate(self.q):
@@ -94,7 +95,7 @@ class IndependentQLearning(_Greedy):
 
 
 class NSCPLearner(_Greedy):
-    """Q_i(s, a) += alpha(n(s, a)) [r_i + gamma max_b q_i(t, b) - Q_i(s, a)], q_i its mean over the models m_j of the others."""
+    """Q_i(s, a) += alpha(n(s, a)) [r_i + gamma max_b q_i(t, b) - Q_i(s, a)], q_i its mean over the models m_j."""
 
     def __init__(self, game, policies, alpha=0.1, exploration=0.1, memory=None):
         super().__init__(game, policies, alpha, exploration)
@@ -108,7 +109,8 @@ class NSCPLearner(_Greedy):
         total = 0.0
         for joint in itertools.product(*(range(m.shape[1]) for m in self.model)):
             if joint[i] == a:
-                total += np.prod([m[s, b] for k, (m, b) in enumerate(zip(self.model, joint, strict=True)) if k != i]) * self.joint_q[(i, s, *joint)]
+                total += np.prod([m[s, b] for k, (m, b) in enumerate(zip(self.model, joint, strict=True))
+                                  if k != i]) * self.joint_q[(i, s, *joint)]
         return total
 
     def step(self, seen):
@@ -146,14 +148,15 @@ def incentives(q, can):
 def correlated_equilibrium(q, weights, can):
     """The best correlated equilibrium of a stage game for sum_i w_i q_i, as (A_0, ..): the whole linear program."""
     gain, aim = incentives(np.where(can, q, 0.0), can), np.tensordot(weights, np.where(can, q, 0.0), 1).ravel()
-    found = scipy.optimize.linprog(-aim, A_ub=-gain if len(gain) else None, b_ub=np.zeros(len(gain)) if len(gain) else None,
+    found = scipy.optimize.linprog(-aim, A_ub=-gain if len(gain) else None,
+                                   b_ub=np.zeros(len(gain)) if len(gain) else None,
                                    A_eq=np.ones((1, aim.size)), b_eq=[1.0], bounds=[(0, float(c)) for c in can.ravel()])
     assert found.success, found.message
     return found.x.reshape(q.shape[1:])
 
 
 class CorrelatedQLearning:
-    """Q_i(s, a) += alpha(n(s, a)) [r_i + gamma sum_b sigma(b | t) Q_i(t, b) - Q_i(s, a)]   Greenwald and Hall (2003)."""
+    """Q_i(s, a) += alpha(n(s, a)) [r_i + gamma sum_b sigma(b | t) Q_i(t, b) - Q_i(s, a)]  (Greenwald, Hall 2003)."""
 
     def __init__(self, game, policies, objective="utilitarian", dictator=0, alpha=0.1, exploration=0.1):
         self.game, self.alpha, self.exploration = game, alpha, exploration

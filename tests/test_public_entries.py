@@ -103,7 +103,7 @@ VALID = {
     "game": GAME, "policy": POLICY, "rule": RULE, "steps": 2, "tau": 24.0, "eta": 1 / 24.0, "player": 0,
     "policies": [POLICY, POLICY], "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2,
     "num_actions": (2, 2), "num_states": 2, "discount": 0.5, "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5,
-    "function": step,
+    "function": step, "horizon": 2, "solution": fm.solvers.mge_f(GAME, 2),
 }
 # What differs by callable, `self` for methods.
 CALLS = {

@@ -239,7 +239,7 @@ def rollouts(game, rule, steps, rng, policy):
     return run, lambda k, policies: tables(batch(game, naive.join(policies), key, k, rule.rollouts, rule.length))
 
 
-SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts}  # by feedback: whatever rule learns from it
+SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts}  # by feedback
 SAMPLED = [name for name in fm.rules.__all__ if contract(getattr(fm.rules, name)).feedback.sampled]
 
 
