@@ -283,7 +283,7 @@ REFUSED = [
     ({"start": [[0.5, 0.5, 0.5, 0.5]]}, ValueError, 'branch="start" alone'),
     ({"branch": "start", "start": [[1.5, -0.5, 0.5, 0.5]]}, ValueError, "must not be negative"),
     ({"branch": "start", "start": np.full((3, 1, 4), 0.5)}, ValueError, r"\(2, 1, 4\), found \(3, 1, 4\)"),
-    ({"terminal": np.zeros(2)}, ValueError, r"terminal must have shape \(N, S\) = \(2, 1\)"),
+    ({"terminal": np.zeros(2)}, ValueError, r"terminal must have shape \(num_players, num_states\) = \(2, 1\)"),
     ({"terminal": [[np.inf], [0]]}, ValueError, "terminal must be finite"),
 ]
 
