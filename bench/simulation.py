@@ -25,6 +25,23 @@ class TwoTimescale:
         self.simulation()
 
 
+class Learners:
+    """Stages of learners on a game that ends and begins again; equilibria of most stages take a linear program."""
+
+    params = ["IndependentQLearning", "NSCPLearner", "CorrelatedQLearning"]
+    param_names = ["rule"]
+    rounds, repeat = 2, (5, 20, 5.0)
+    timeout = 300
+
+    def setup(self, rule):
+        game = fm.games.grid_2(ends="first", discount=0.9)
+        steps = 500 if rule == "CorrelatedQLearning" else 20_000
+        self.simulation = workloads.Simulation(game, getattr(fm.rules, rule)(exploration=1.0), steps)
+
+    def time_stages(self, rule):
+        self.simulation()
+
+
 class Players:
     """How a stage grows with the players, by counts."""
 

@@ -9,7 +9,7 @@ import fastmpg as fm
 from fastmpg.kernels import dense_solve, simplex, vector
 from fastmpg.machine import unit
 
-from . import workloads
+from . import occupancy, workloads
 
 
 def run(benchmark, function, *args):
@@ -92,3 +92,11 @@ def test_pursuit(benchmark, value):
     """MGE-F of three stages, 729 states each."""
     game = fm.games.pursuit_3()
     run(benchmark, lambda: fm.solvers.mge_f(game, 3, value=value))
+
+
+@pytest.mark.parametrize("players", [4, 100])
+@pytest.mark.parametrize("part", ["players", "crowd"])
+def test_forward_backward(benchmark, players, part):
+    """Half a sweep of MGE-FB on a grid of 10^4 cells."""
+    sweeps = occupancy.Sweeps(occupancy.crowd(players), 20)
+    run(benchmark, sweeps.parts[part == "crowd"], 0)

@@ -40,16 +40,19 @@ class Iterations:
 
 
 class Simulation:
-    """``steps`` stages of two-timescale Q-learning from the start, in one run or many; a call returns its seconds."""
+    """``steps`` stages of a sampled rule from the start, in one run or many; a call returns its seconds.
 
-    def __init__(self, target, tau, steps, runs=None, threads=1):
+    rule: a number is the temperature of two-timescale Q-learning.
+    """
+
+    def __init__(self, target, rule, steps, runs=None, threads=1):
         from fastmpg.run.job import Job
         from fastmpg.run.run import run_key
 
         count = runs or 1
         record = fm.Record(steps=[steps], metrics=("policy",))
         keys = [run_key(seed) for seed in np.random.SeedSequence(0).spawn(count)]
-        rule = fm.rules.TwoTimescaleQ(tau).checked()
+        rule = (fm.rules.TwoTimescaleQ(rule) if isinstance(rule, float) else rule).checked()
         self.steps = steps
         self.job = Job(target, [rule] * count, steps, record, [fm.uniform_policy(target)] * count, keys, threads,
                        single=runs is None)

@@ -5,6 +5,7 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
+from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
 from .feedback.transition import Transition
@@ -24,6 +25,7 @@ from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
 from .models.normal_form import NormalFormGame
+from .models.occupancy.game import OccupancyGame
 from .models.polymatrix import PolymatrixGame
 from .models.simulator import SimulatorGame
 from .policy import join, random_policy, split, uniform_policy
@@ -44,8 +46,10 @@ __all__ = [
     "HorizonEvaluation",
     "HorizonPlay",
     "Interrupted",
+    "JointTransition",
     "MarkovGame",
     "NormalFormGame",
+    "OccupancyGame",
     "Oracle",
     "PolymatrixGame",
     "Record",

@@ -9,7 +9,7 @@ import signal
 import zlib
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job, where no test of Ctrl-C could end
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job: no test of Ctrl-C could end
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np

@@ -10,6 +10,9 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from naive_baselines import CorrelatedQLearning as CorrelatedQLearning
+from naive_baselines import IndependentQLearning as IndependentQLearning
+from naive_baselines import NSCPLearner as NSCPLearner
 from scipy.optimize import linprog
 
 
@@ -28,7 +31,8 @@ def barred(game, i, table):
 
 def how_many(game, policies, i):
     """(S, 1): how many actions player i has."""
-    return np.full((len(policies[i]), 1), policies[i].shape[1]) if game.available is None else game.available[i].sum(axis=1)[:, None]
+    return (np.full((len(policies[i]), 1), policies[i].shape[1]) if game.available is None
+            else game.available[i].sum(axis=1)[:, None])
 
 
 def random_game(rng, num_actions, num_states, discount, shared=False):
@@ -232,7 +236,8 @@ def adv_bar(game, policies):
 def gradient(game, policies):
     """dV_i(rho)/dtheta_{s,a_i} = d(s) pi_i(a_i|s) Abar_i(s,a_i) / (1-gamma)   Zhang eq. 4."""
     d = visitation(game, policies)
-    return [d[:, None] * p * np.where(p > 0, a, 0.0) / (1 - game.discount) for p, a in zip(policies, adv_bar(game, policies), strict=True)]
+    return [d[:, None] * p * np.where(p > 0, a, 0.0) / (1 - game.discount)
+            for p, a in zip(policies, adv_bar(game, policies), strict=True)]
 
 
 def grad_norm(game, policies):
@@ -399,7 +404,8 @@ def start(twin, game, policies, **parameters):
 def gradient_play(game, policies, eta, lam=0.0):
     """theta += eta [d pi Abar/(1-gamma) + lam - lam A_i pi]   Zhang (8), (15)."""
     slopes = gradient(game, policies)
-    return [softmax(log(p) + eta * (slopes[i] + lam - lam * how_many(game, policies, i) * p)) for i, p in enumerate(policies)]
+    return [softmax(log(p) + eta * (slopes[i] + lam - lam * how_many(game, policies, i) * p))
+            for i, p in enumerate(policies)]
 
 
 @compared_at(eta=(0.3, 2.0))
@@ -505,7 +511,8 @@ class TwoTimescaleQ:
         pi[s] = moved
 
 
-def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20, kind="gradient", exploration=0.0):
+def monte_carlo_gradient_ascent(game, policies, seen, eta=0.1, rollouts=10, length=20,
+                                kind="gradient", exploration=0.0):
     """pi = P(pi + eta ghat) or P(pi + eta (Qhat - Vhat)), P onto (1 - xi) simplex + xi uniform, in rows that were seen.
 
     seen: tables (S, A_total) of one batch: visits, returns to go, and gamma^t times the return to go from step t.
@@ -552,7 +559,8 @@ def q_tilde(game, policies, tau):
         constant = marginal_reward(game.rewards, policies, i) + tau * entropy(own)[:, None]
         moves = marginal_transition(game.transitions, policies, i)
         onward = np.einsum("sat,tb->satb", moves, own).reshape(num_states * n, num_states * n)
-        result.append(np.linalg.solve(np.eye(num_states * n) - game.discount * onward, constant.ravel()).reshape(num_states, n))
+        result.append(np.linalg.solve(np.eye(num_states * n) - game.discount * onward,
+                                      constant.ravel()).reshape(num_states, n))
     return result
 
 

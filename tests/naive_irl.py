@@ -75,7 +75,11 @@ def counts_of(features, discount, states, actions):
 
 def log_likelihood(policies, states, actions):
     """(N,): of one trajectory."""
-    return np.array([sum(np.log(policies[t][i][states[t], a[i]]) for t, a in enumerate(actions)) for i in range(actions.shape[1])])
+    total = np.zeros(actions.shape[1])
+    for t, a in enumerate(actions):
+        for i in range(len(total)):
+            total[i] += np.log(policies[t][i][states[t], a[i]])
+    return total
 
 
 def expected_log_likelihood(game, expert, policies):
@@ -84,7 +88,7 @@ def expected_log_likelihood(game, expert, policies):
     total = np.zeros(len(game.available))
     for t, profile in enumerate(expert):
         for i, own in enumerate(profile):
-            total[i] += laws[t] @ np.where(own > 0, own * np.log(np.where(own > 0, policies[t][i], 1.0)), 0.0).sum(axis=1)
+            total[i] += laws[t] @ (own * np.log(np.where(own > 0, policies[t][i], 1.0))).sum(axis=1)
     return total
 
 
@@ -94,6 +98,6 @@ def mce_irl(game, features, hat, horizon, kind, theta, step, steps, radius=np.in
     for k in range(steps):
         bar = counts(game, features, policies_at(game, features, theta, horizon, kind))
         theta = [None if own is None else own + step(k) * (h - b) for own, h, b in zip(theta, hat(k), bar, strict=True)]
-        theta = [own if own is None or np.linalg.norm(own) <= radius else own * radius / np.linalg.norm(own) for own in theta]
+        theta = [own if own is None else own * min(1.0, radius / np.linalg.norm(own)) for own in theta]
         path.append(theta)
     return path

@@ -13,7 +13,8 @@ from scipy.optimize import fsolve
 
 def choices(q, beta):
     """pi_i = softmax(beta Q_i)."""
-    weights = [np.where(each > -np.inf, np.exp(beta * np.where(each > -np.inf, each - each.max(axis=1, keepdims=True), 0)), 0)
+    weights = [np.where(each > -np.inf,
+                        np.exp(beta * np.where(each > -np.inf, each - each.max(axis=1, keepdims=True), 0)), 0)
                for each in q]
     return [each / each.sum(axis=1, keepdims=True) for each in weights]
 
@@ -31,7 +32,8 @@ def value(q, beta, kind):
     top = np.array([each.max(axis=1) for each in q])
     if kind == "max":
         return top
-    return top + np.array([np.log(np.exp(beta * (each - t[:, None])).sum(axis=1)) for each, t in zip(q, top, strict=True)]) / beta
+    return top + np.array(
+        [np.log(np.exp(beta * (each - t[:, None])).sum(axis=1)) for each, t in zip(q, top, strict=True)]) / beta
 
 
 def nothing(game):

@@ -34,7 +34,8 @@ def uniforms(key, first, steps, players, draws):
     ahead = players + players % 2
     span = -(-(ahead + draws) // LANES) * LANES
     out = np.full(steps * span, np.nan)
-    uniform_rows(np.array(key, np.uint64), first, steps // LANES, players, draws, span, np.zeros(LANES, np.int64), np.zeros(LANES**2), out)
+    uniform_rows(np.array(key, np.uint64), first, steps // LANES, players, draws, span, np.zeros(LANES, np.int64),
+                 np.zeros(LANES**2), out)
     rows = out.reshape(steps, span)
     return rows[:, :players], rows[:, ahead:ahead + draws]
 
@@ -54,7 +55,7 @@ def joint_index(actions, num_actions):
 
 
 def law_p_value(states, actions, twin):
-    """p-value of all transitions of a trajectory: statistics and degrees of freedom added up over (state, joint action)."""
+    """p-value of all transitions of a trajectory: statistics and degrees of freedom summed over (s, joint action)."""
     num_actions = twin.transitions.shape[1:-1]
     n_states = twin.transitions.shape[0]
     row = states[:-1] * math.prod(num_actions) + joint_index(actions, num_actions)
@@ -98,7 +99,8 @@ def markov(rng, kind):
     if kind == "zeros":
         moves = rng.dirichlet(np.ones(4), (4, 2, 2)) * (rng.random((4, 2, 2, 4)) < 0.5)
         moves[..., 0] += moves.sum(axis=-1) == 0
-        return fm.MarkovGame(rng.random((2, 4, 2, 2)), moves / moves.sum(axis=-1, keepdims=True), 0.9, [0.0, 0.3, 0.7, 0.0])
+        return fm.MarkovGame(rng.random((2, 4, 2, 2)), moves / moves.sum(axis=-1, keepdims=True), 0.9,
+                             [0.0, 0.3, 0.7, 0.0])
     return fm.games.random_normal_form((2, 3), rng=rng)
 
 
@@ -114,13 +116,14 @@ def check_replay(game, steps, rng, reward, tau=0.5, alpha=(0.6, 1.0), beta=(1.0,
     """
     rule = fm.rules.TwoTimescaleQ(tau, alpha, beta)
     at = fm.Record.log_spaced(steps, 12)
-    result = fm.learn(game, rule, steps, rng=rng, policy=policy, record=fm.Record(steps=at, metrics=TABLES, trajectory=True))
+    result = fm.learn(game, rule, steps, rng=rng, policy=policy,
+                      record=fm.Record(steps=at, metrics=TABLES, trajectory=True))
     states, actions = result.trajectory.states, result.trajectory.actions
     assert states.shape == (steps + 1,) and actions.shape == (steps, game.num_players) and result.steps == steps
     seen = states if rows is None else rows(states)
     start = None if policy is None else naive.split(policy, game.num_actions)
-    twin = naive.two_timescale_q(seen, actions, reward(states, actions), game.num_actions, game.num_states, game.discount, tau, alpha,
-                                 beta, at, start)
+    twin = naive.two_timescale_q(seen, actions, reward(states, actions), game.num_actions, game.num_states,
+                                 game.discount, tau, alpha, beta, at, start)
     for row, k in enumerate(at.tolist()):
         q, pi, counts, visits = twin[k]
         found = {name: result.trace[name][row] for name in TABLES}

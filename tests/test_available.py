@@ -13,7 +13,6 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from naive import compared_at  # noqa: F401  (twins are found by name)
 from numpy.testing import assert_allclose, assert_array_equal
 from simulating import compiled_only
 
@@ -71,7 +70,8 @@ def ragged_case(seed):
     can = possible(np.concatenate(parts, axis=1), actions)
     rewards, moves = np.where(can, twin.rewards, np.nan), np.where(can[..., None], twin.transitions, np.nan)
     forms = {"dense": fm.MarkovGame(rewards, moves, discount, twin.initial, available=parts),
-             "sparse": fm.MarkovGame(rewards, rows(moves), discount, twin.initial, available=np.concatenate(parts, axis=1))}
+             "sparse": fm.MarkovGame(rewards, rows(moves), discount, twin.initial,
+                                     available=np.concatenate(parts, axis=1))}
     if shared:
         forms["shared"] = fm.MarkovGame.identical_interest(rewards[0], moves, discount, twin.initial, available=parts)
     if discount == 0.0:
@@ -93,12 +93,14 @@ def test_a_missing_action_has_no_entropy():
     moves = np.array([[[0.3, 0.7], [0.3, 0.7]], [[0.5, 0.5], [0.9, 0.1]]])
     rewards = np.array([[[1.0, 1.0], [0.0, 2.0]]])
     copied = fm.MarkovGame(rewards, moves, 0.9)
-    without = fm.MarkovGame(np.where([[True, False], [True, True]], rewards, np.nan), moves, 0.9, available=[[1, 0], [1, 1]])
+    without = fm.MarkovGame(np.where([[True, False], [True, True]], rewards, np.nan), moves, 0.9,
+                            available=[[1, 0], [1, 1]])
     policy = np.array([[0.5, 0.5], [0.25, 0.75]])
     chain = np.array([[0.3, 0.7], [0.8, 0.2]])
     visits = np.linalg.solve(np.eye(2) - 0.9 * chain, [1.0, 0.0])  # discounted visits of state 0 from either state
     entropy = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
-    assert_allclose(fm.evaluate(copied, policy, tau=TAU).value[0] - fm.evaluate(without, [[1, 0], policy[1]], tau=TAU).value[0],
+    assert_allclose(fm.evaluate(copied, policy, tau=TAU).value[0]
+                    - fm.evaluate(without, [[1, 0], policy[1]], tau=TAU).value[0],
                     TAU * np.log(2) * visits, rtol=1e-13)
     by_hand = np.linalg.solve(np.eye(2) - 0.9 * np.array([[0.3, 0.7], [0.8, 0.2]]), [1.0, 1.5 + TAU * entropy])
     chain_of = fm.evaluate(without, [[1, 0], policy[1]], tau=TAU)
@@ -107,7 +109,8 @@ def test_a_missing_action_has_no_entropy():
 
 
 def test_uniform_and_random_policies():
-    game = fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9, available=[[1, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
+    game = fm.MarkovGame(np.zeros((2, 2, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.9,
+                         available=[[1, 1, 0, 1, 1], [1, 0, 1, 1, 1]])
     assert_array_equal(fm.uniform_policy(game), [[0.5, 0.5, 0, 0.5, 0.5], [1, 0, 1 / 3, 1 / 3, 1 / 3]])
     assert_array_equal(game.action_counts(), [[2, 2], [1, 3]])
     draws = np.array([fm.random_policy(game, k) for k in range(2000)])
@@ -175,10 +178,12 @@ def test_everything_that_is_found_equals_the_game_without_the_columns(form, seed
             assert_allclose(getattr(found, name)[:, COLUMNS], getattr(expected, name), rtol=0, atol=1e-12)
             assert (getattr(found, name)[:, ~COLUMNS] == -np.inf).all()
         assert_allclose(found.error_bound, expected.error_bound, rtol=0.25)  # counts of roundings depend on the cut
-        assert_allclose(fm.metrics.ne_gap_bound(game, given, tau), fm.metrics.ne_gap_bound(less, policy, tau), rtol=0.25)
+        assert_allclose(fm.metrics.ne_gap_bound(game, given, tau),
+                        fm.metrics.ne_gap_bound(less, policy, tau), rtol=0.25)
         assert_allclose(fm.qre_gap(game, given, tau), fm.qre_gap(less, policy, tau), rtol=0, atol=1e-12)
         for i, keep in enumerate(KEEP):
-            (response, value), (mine, best) = fm.best_response(game, given, i, tau=tau), fm.best_response(less, policy, i, tau=tau)
+            (response, value), (mine, best) = (fm.best_response(game, given, i, tau=tau),
+                                               fm.best_response(less, policy, i, tau=tau))
             assert_allclose(value, best, rtol=0, atol=1e-12)
             assert_allclose(response[:, keep], mine, rtol=0, atol=1e-12)
             assert (response[:, ~keep] == 0).all()
@@ -188,9 +193,10 @@ def test_everything_that_is_found_equals_the_game_without_the_columns(form, seed
     assert_allclose(fm.metrics.c(game, given), fm.metrics.c(less, policy), rtol=0, atol=1e-12)
     assert_allclose(fm.metrics.mismatch(game, given), fm.metrics.mismatch(less, policy), rtol=1e-12)
     snapshots = np.stack([policy, fm.uniform_policy(less)])
-    assert_allclose(fm.metrics.distance_to_nash(game, wide(snapshots)), fm.metrics.distance_to_nash(less, snapshots), rtol=0,
-                    atol=1e-12)
-    assert_allclose(fm.metrics.smoothed_q(game, given, TAU)[:, COLUMNS], fm.metrics.smoothed_q(less, policy, TAU), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.distance_to_nash(game, wide(snapshots)),
+                    fm.metrics.distance_to_nash(less, snapshots), rtol=0, atol=1e-12)
+    assert_allclose(fm.metrics.smoothed_q(game, given, TAU)[:, COLUMNS],
+                    fm.metrics.smoothed_q(less, policy, TAU), rtol=0, atol=1e-12)
     ends = fm.solvers.round_robin(game, given), fm.solvers.round_robin(less, policy)
     assert ends[0].status == ends[1].status and ends[0].moves == ends[1].moves
     assert_array_equal(ends[0].policy, wide(ends[1].policy))
@@ -210,14 +216,16 @@ def test_bits_where_the_shapes_allow_it():
     assert_array_equal(found.q_bar[:, :2], expected.q_bar)
     assert found.error_bound == expected.error_bound
     assert_array_equal(fm.ne_gap(game, given), fm.ne_gap(less, policy))
-    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2], fm.best_response(less, policy, 0, tau=TAU)[0])
+    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2],
+                       fm.best_response(less, policy, 0, tau=TAU)[0])
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_rules_equal_those_of_the_game_without_the_columns(form, name):
     game, less = twice(form)
-    policy, record = fm.random_policy(less, 4), fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU)
+    policy, record = (fm.random_policy(less, 4),
+                      fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU))
     for given in EXACT[name]:
         rule = getattr(fm.rules, name)(**given)
         found = fm.learn(game, rule, 10, policy=wide(policy), record=record)
@@ -242,7 +250,8 @@ def test_sampled_rules_draw_the_same_as_without_the_columns(form, rule):
     assert (found.trace["policy"][..., ~COLUMNS] == 0).all()
     if moves:
         assert_array_equal(found.trajectory.states, expected.trajectory.states)
-        index = np.array([np.flatnonzero(keep)[a] for keep, a in zip(KEEP, expected.trajectory.actions.T, strict=True)]).T
+        index = np.array([np.flatnonzero(keep)[a]
+                          for keep, a in zip(KEEP, expected.trajectory.actions.T, strict=True)]).T
         assert_array_equal(found.trajectory.actions, index)
         assert_allclose(found.trace["q"][..., COLUMNS], expected.trace["q"], rtol=0, atol=1e-12)
         assert (found.trace["q"][..., ~COLUMNS] == -np.inf).all() and (found.trace["counts"][..., ~COLUMNS] == 0).all()
@@ -261,7 +270,7 @@ def test_evaluation_and_gaps_of_ragged_masks(seed):
             assert np.abs(found.value - naive.value(twin, policies, tau)).max() <= found.error_bound + 1e-13 * size
             gap, bound = fm.qre_gap(game, policy, tau), fm.metrics.ne_gap_bound(game, policy, tau)
             close(gap, naive.qre_gap(twin, policies, tau), size)
-            assert np.abs(gap - naive.qre_gap(twin, policies, tau)).max() <= bound + 2e-13 * size  # the twin stops at 1e-13
+            assert np.abs(gap - naive.qre_gap(twin, policies, tau)).max() <= bound + 2e-13 * size  # the twin's 1e-13
         close(fm.evaluate(game, policy).visit, naive.visitation(twin, policies))
         close(fm.metrics.gradient(game, policy), naive.join(naive.gradient(twin, policies)), size**2)
         close(fm.metrics.c(game, policy), naive.c_of(twin, policies))
@@ -276,6 +285,39 @@ def test_evaluation_and_gaps_of_ragged_masks(seed):
         assert (end[~forms["dense"].available] == 0).all()
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_pure_policies_and_distant_payoffs_on_ragged_masks(seed):
+    """What nobody can do has payoff 0 in the tables, which must not decide where the middle of the payoffs is."""
+    twin, policies, forms = ragged_case(seed)
+    pure = [np.eye(p.shape[1])[p.argmax(axis=1)] for p in policies]
+    for game in forms.values():
+        close(fm.ne_gap(game, naive.join(pure)), naive.ne_gap(twin, pure), 1 / (1 - twin.discount))
+    game = forms["dense"]
+    far = np.round(game.rewards * 2**20) + 2.0**40  # whole numbers: exact at either origin
+    build = functools.partial(fm.MarkovGame, discount=game.discount, initial=game.initial, available=game.available)
+    moved, near = build(far, game.transitions), build(far - 2.0**40, game.transitions)
+    for policy in (naive.join(pure), naive.join(policies)):
+        assert_allclose(fm.ne_gap(moved, policy), fm.ne_gap(near, policy), rtol=1e-9)
+    assert (moved.payoff_range() > 2.0**39).all()
+
+
+def test_sparse_games_solved_iteratively():
+    """150 states: chains that are not factored densely, marginals read again or kept, and rows in single precision."""
+    rng = np.random.default_rng(9)
+    plain = fm.games.random_markov(150, (3, 2), rng=rng, sparse=3)
+    parts = ragged(rng, 150, (3, 2))
+    policy = naive.join(policy_on(rng, parts))
+    game = fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts)
+    dense, single = (game.to_dense(),
+                     fm.MarkovGame(plain.rewards, plain.transitions, 0.9, available=parts, dtype="float32"))
+    for tau in (0.0, TAU):
+        assert_allclose(fm.evaluate(game, policy, tau=tau).q_bar,
+                        fm.evaluate(dense, policy, tau=tau).q_bar, rtol=0, atol=1e-10)
+        assert_allclose(fm.qre_gap(game, policy, tau), fm.qre_gap(dense, policy, tau), rtol=0, atol=1e-10)
+    assert_allclose(fm.evaluate(single, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-5)
+    assert single.transitions.dtype == np.float32 and pickle.loads(pickle.dumps(single)) == single
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_exact_rules_on_ragged_masks(seed):
     twin, policies, forms = ragged_case(seed)
@@ -288,6 +330,19 @@ def test_exact_rules_on_ragged_masks(seed):
                 found = fm.learn(game, getattr(fm.rules, name)(**given), 4, policy=naive.join(policies))
                 close(found.policy, naive.join(steps), 10.0), form
                 assert (found.policy[~game.available] == 0).all() and np.isfinite(found.trace["ne_gap"]).all()
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_states_that_nobody_visits(name):
+    """A visitation of 0 meets Q of -inf: state 1 cannot be reached."""
+    moves = np.broadcast_to(np.eye(2)[:, None, None], (2, 3, 2, 2))
+    rewards = np.random.default_rng(1).uniform(-1, 1, (2, 2, 3, 2))
+    game = fm.MarkovGame(rewards, moves, 0.9, [1.0, 0.0], available=[[1, 0, 1, 1, 1], [0, 1, 1, 1, 0]])
+    for given in EXACT[name]:
+        found = fm.learn(game, getattr(fm.rules, name)(**given), 5,
+                         record=fm.Record(metrics=("ne_gap", "grad_norm", "c")))
+        assert found.status == "done" and (found.policy[~game.available] == 0).all()
+        assert all(np.isfinite(found.trace[each]).all() for each in ("ne_gap", "grad_norm", "c"))
 
 
 @compiled_only
@@ -326,147 +381,6 @@ def test_rollouts_respect_the_mask_and_the_floor(kind):
     least = 0.3 / np.repeat(game.action_counts(), game.num_actions, axis=1)
     assert (policy[~game.available] == 0).all() and (policy >= least - 1e-15)[game.available].all()
     assert_allclose(np.add.reduceat(policy, game.offset[:-1], axis=1), 1.0, rtol=0, atol=1e-15)
-
-
-# -------------------------------------------------------------------------------------------------------- other models
-def count_pair(kind):
-    """A count game of three players whose action 1 is missing, and the game of the two other actions."""
-    rng = np.random.default_rng(2)
-    states, law = 2, rng.dirichlet(np.ones(2), (2, 4))  # law[s, n]: of the players on action 0
-
-    def moves(s, counts):
-        return law[s][counts[:, 0]]
-
-    mask = np.tile([True, False, True], (states, 3))
-    many, few = fm.count_vectors(3, 3), fm.count_vectors(3, 2)
-    same = np.array([np.flatnonzero((many == [u, 0, v]).all(axis=1))[0] for u, v in few])
-    if kind == "own":
-        table = rng.uniform(-1, 1, (states, 3, 4))
-        return fm.CountGame(table, moves, 0.9, available=mask), fm.CountGame(table[:, [0, 2]], moves, 0.9)
-    if kind == "each":
-        table = rng.uniform(-1, 1, (3, states, 3, 4))
-        return fm.CountGame(table, moves, 0.9, available=mask), fm.CountGame(table[:, :, [0, 2]], moves, 0.9)
-    if kind == "vector":
-        table = rng.uniform(-1, 1, (states, 3, len(many)))
-        build = functools.partial(fm.CountGame.from_count_vectors, num_players=3)
-        return build(table, moves, 0.9, available=mask), build(table[:, [0, 2]][..., same], moves, 0.9)
-    table = rng.uniform(-1, 1, (states, len(many)))
-    build = functools.partial(fm.CountGame.identical_interest, num_players=3)
-    return build(table, moves, 0.9, num_actions=3, available=mask), build(table[:, same], moves, 0.9, num_actions=2)
-
-
-@pytest.mark.parametrize("kind", ["own", "each", "vector", "shared"])
-def test_count_games_without_an_action(kind):
-    game, less = count_pair(kind)
-    policy = fm.random_policy(less, 1)
-    given = np.zeros((2, 9))
-    given[:, game.available[0]] = policy
-    assert_allclose(fm.evaluate(game, given, tau=TAU).value, fm.evaluate(less, policy, tau=TAU).value, rtol=0, atol=1e-12)
-    assert_allclose(fm.qre_gap(game, given, TAU), fm.qre_gap(less, policy, TAU), rtol=0, atol=1e-12)
-    assert_array_equal(game.payoff_range(), less.payoff_range())
-    rule = fm.rules.NaturalGradientPlay(0.1)
-    found, expected = fm.learn(game, rule, 5, policy=given), fm.learn(less, rule, 5, policy=policy)
-    assert_allclose(found.policy[:, game.available[0]], expected.policy, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["own", "each", "vector", "shared"])
-def test_ragged_count_games_are_their_dense_form(kind):
-    rng = np.random.default_rng(4)
-    parts = ragged(rng, 2, (3, 3, 3), 0.7)
-    plain, _ = count_pair(kind)
-    game = type(plain).from_tables({**plain.tables(), "available": np.concatenate(parts, axis=1)})
-    dense, policy = game.to_dense(), naive.join(policy_on(rng, parts))
-    assert_array_equal(dense.available, game.available)
-    assert_array_equal(game.payoff_range(), dense.payoff_range())
-    assert_allclose(fm.evaluate(game, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-12)
-    assert_allclose(fm.ne_gap(game, policy), fm.ne_gap(dense, policy), rtol=0, atol=1e-12)
-    assert pickle.loads(pickle.dumps(game)) == game == type(game).from_tables(game.tables()) != plain
-
-
-def test_polymatrix_games_are_their_dense_form():
-    rng = np.random.default_rng(6)
-    parts = ragged(rng, 3, (2, 3, 2), 0.7)
-    payoffs = {}
-    for i, k in ((0, 1), (1, 0), (1, 2), (2, 0)):
-        table = rng.uniform(-1, 1, (3, parts[i].shape[1], parts[k].shape[1]))
-        payoffs[i, k] = np.where(parts[i][:, :, None] & parts[k][:, None], table, np.nan)
-    solo = [np.where(part, rng.uniform(-1, 1, part.shape), np.nan) for part in parts]
-    game = fm.PolymatrixGame(payoffs, (2, 3, 2), rng.dirichlet(np.ones(3), 3), 0.9, solo=solo, available=parts)
-    dense, policy = game.to_dense(), naive.join(policy_on(rng, parts))
-    assert_allclose(fm.evaluate(game, policy).q_bar, fm.evaluate(dense, policy).q_bar, rtol=0, atol=1e-12)
-    assert_allclose(fm.qre_gap(game, policy, TAU), fm.qre_gap(dense, policy, TAU), rtol=0, atol=1e-12)
-    low, high = game.payoff_range().T
-    assert (low <= dense.payoff_range()[:, 0]).all() and (high >= dense.payoff_range()[:, 1]).all() and np.isfinite([low, high]).all()
-    assert pickle.loads(pickle.dumps(game)) == game == type(game).from_tables(game.tables())
-
-
-def begin(uniforms):
-    return 0
-
-
-def both(state, actions, uniforms, rewards):
-    if actions[0] == 1:  # nobody ever takes it
-        rewards[:] = np.nan
-    rewards[0], rewards[1] = 1.0 if actions[0] == actions[1] else 0.0, uniforms[0]
-    return (state + actions[0] + (uniforms[0] < 0.3)) % 3
-
-
-def without_one(state, actions, uniforms, rewards):
-    first = 2 * actions[0]
-    rewards[0], rewards[1] = 1.0 if first == actions[1] else 0.0, uniforms[0]
-    return (state + first + (uniforms[0] < 0.3)) % 3
-
-
-@compiled_only
-def test_simulators_without_an_action():
-    mask = np.tile([True, False, True, True, True], (3, 1))
-    game = fm.SimulatorGame(begin, both, (3, 2), 3, 0.8, available=mask)
-    less = fm.SimulatorGame(begin, without_one, (2, 2), 3, 0.8)
-    keep, record = mask[0], fm.Record(metrics=("policy",), every=100)
-    for rule in SAMPLED:
-        found, expected = (fm.learn(each, rule, 200, rng=2, record=record) for each in (game, less))
-        assert_allclose(found.policy[:, keep], expected.policy, rtol=0, atol=1e-12)
-        assert (found.policy[:, ~keep] == 0).all()
-    assert "(12 of 15 available)" in repr(game) and game == copy.deepcopy(game) != less
-
-
-def test_functions_are_asked_only_about_what_can_be_done():
-    def moves(state, actions):
-        return 99 if state == 0 and actions[1] == 1 else (state + actions[0]) % 3
-
-    def reward(state, actions, out):
-        out[0], out[1] = state, actions[1]
-        if state == 0 and actions[1] == 1:
-            out[0] = np.nan
-
-    def available(state, player, action):
-        return not (state == 0 and player == 1 and action == 1)
-
-    game = fm.MarkovGame.from_moves(3, (2, 2), moves, reward, 0.9, available=available)
-    mask = np.ones((3, 4), bool)
-    mask[0, 3] = False
-    assert_array_equal(game.available, mask)
-    assert game == fm.MarkovGame.from_moves(3, (2, 2), moves, reward, 0.9, available=mask)
-    assert_array_equal(game.transitions.toarray()[[0, 1, 2, 3]].argmax(axis=1), [0, 0, 1, 0])
-    assert_array_equal(game.to_dense().rewards[:, 0, :, 1], 0)
-
-
-def test_products_of_factors():
-    """A corridor of three places with walls: what runs into one is not there, and may be anything."""
-    step = np.full((3, 2, 3), np.nan)
-    for x in range(3):
-        for a, move in enumerate((-1, 1)):
-            if 0 <= x + move < 3:
-                step[x, a] = np.eye(3)[x + move]
-    place = np.arange(9)[:, None]
-    mask = np.concatenate([place // 3 > 0, place // 3 < 2, place % 3 > 0, place % 3 < 2], axis=1)
-    moves = fm.product_transitions([step[:, :, None], step[:, None]], (2, 2), available=mask)
-    game = fm.MarkovGame(np.zeros((2, 9, 2, 2)), moves, 0.9, available=mask)
-    assert moves.nnz == 36 and game.transitions.nnz == 36
-    assert_array_equal(game.action_counts()[[0, 4, 8]], [[1, 1], [2, 2], [1, 1]])
-    assert moves.toarray()[0 * 4 + 3].argmax() == 4 and moves.toarray()[0].argmax() == 0
-    with pytest.raises(ValueError, match=r"factors\[0\] must be finite"):
-        fm.product_transitions([step[:, :, None], step[:, None]], (2, 2))
 
 
 # ------------------------------------------------------------------------------------------------------------- drawing
@@ -515,7 +429,8 @@ def test_copies_and_checkpoints_keep_the_mask(tmp_path, form):
     for same in (pickle.loads(pickle.dumps(game)), copy.deepcopy(game), type(game).from_tables(game.tables())):
         assert same == game != plain and not same.available.flags.writeable
         assert_array_equal(fm.evaluate(same, policy).q_bar, fm.evaluate(game, policy).q_bar)
-    assert game.to_dense() == forms["dense"] and f"({game.available.sum()} of {game.available.size} available)" in repr(game)
+    assert (game.to_dense() == forms["dense"]
+            and f"({game.available.sum()} of {game.available.size} available)" in repr(game))
     for rule in (fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)):
         path = tmp_path / type(rule).__name__
         whole = fm.learn(game, rule, 40, policy=policy, rng=2)
@@ -546,12 +461,15 @@ def two(available, **more):
 
 
 @pytest.mark.parametrize("mask, error, says", [
-    ([[1, 1, 0, 0, 0], [1] * 5], ValueError, "at least one available action in every state, found none for player 1 in state 0"),
+    ([[1, 1, 0, 0, 0], [1] * 5], ValueError,
+     "at least one available action in every state, found none for player 1 in state 0"),
     ([[1] * 5, [0, 0, 1, 1, 1]], ValueError, "found none for player 0 in state 1"),
     ([[1, 1, 0.5, 0, 1], [1] * 5], ValueError, r"must hold truth values, .* found 0.5 at index \(0, 2\)"),
     ([[1, np.nan, 1, 1, 1], [1] * 5], ValueError, "must hold truth values"),
-    (np.ones((2, 4)), ValueError, r"must have shape \(S, A_total\) = \(2, 5\), or be a list of one \(S, A_i\) per player, found \(2, 4\)"),
-    ([np.ones((2, 2)), np.ones((2, 2))], ValueError, r"hold one array \(S, A_i\) per player, \[\(2, 2\), \(2, 3\)\], found"),
+    (np.ones((2, 4)), ValueError,
+     r"must have shape \(S, A_total\) = \(2, 5\), or be a list of one \(S, A_i\) per player, found \(2, 4\)"),
+    ([np.ones((2, 2)), np.ones((2, 2))], ValueError,
+     r"hold one array \(S, A_i\) per player, \[\(2, 2\), \(2, 3\)\], found"),
     ("all", TypeError, "available must hold real numbers"),
 ])
 def test_masks_that_are_none(mask, error, says):
@@ -564,7 +482,8 @@ def test_policies_that_play_what_is_missing(form):
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     good, bad = fm.uniform_policy(game), fm.uniform_policy(game)
     bad[0, 2:] = [0.5, 0.25, 0.25]
-    given = {"table": bad, "list": naive.split(bad, (2, 3)), "stack": np.stack([good, bad]), "float32": bad.astype(np.float32)}[form]
+    given = {"table": bad, "list": naive.split(bad, (2, 3)), "stack": np.stack([good, bad]),
+             "float32": bad.astype(np.float32)}[form]
     says = r"policy of player 1 must give unavailable actions probability 0, found 0.25 in state 0 for action 1"
     says += " of policy 1; see" if form == "stack" else "; see"
     for ask in (fm.evaluate, fm.ne_gap, lambda game, policy: fm.best_response(game, policy, 0)):
@@ -580,7 +499,7 @@ def test_rules_start_where_only_the_missing_is_zero():
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     rule = fm.rules.NaturalGradientPlay(0.1, lam=0.1)
     assert fm.learn(game, rule, 3).status == "done"
-    with pytest.raises(ValueError, match="found 0.0 for player 1, action 2 in state 0"):
+    with pytest.raises(ValueError, match=r"found 0\.0 for player 1, action 2 in state 0"):
         fm.learn(game, rule, 3, policy=[[0.5, 0.5, 1, 0, 0], [0.5, 0.5, 1 / 3, 1 / 3, 1 / 3]])
 
 
@@ -592,67 +511,29 @@ def play_missing(rule, state, feedback, k):
         state.policy[0, 2], state.policy[0, 3] = 0.25, 0.25
 
 
+@compiled_only  # where a value of -inf goes on without a warning
 def test_rules_of_ones_own_see_what_there_is():
     from test_rules import define
 
     kind = define(update=staticmethod(play_missing))
     game = two([[1, 1, 1, 0, 1], [1] * 5])
     assert_array_equal(fm.learn(game, kind(), 2).policy, fm.uniform_policy(game))
-    says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's probability "
-            r"of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
+    says = (r"the policy played what cannot be taken within 3 steps of FictitiousStep: at step 3 in state 0 player 1's "
+            r"probability of action 1 is 0.25; its `update` must leave unavailable actions at probability 0")
     with pytest.raises(fm.Diverged, match=says):
-        fm.learn(game, kind(), 3)
+        fm.learn(game, kind(), 3, record=fm.Record(metrics=()))
 
 
 def test_theory_counts_what_there_is():
     game, less = twice("dense")
-    for name, given in (("log_barrier_weight", {"epsilon": 0.1}), ("gradient_play_step", {}), ("log_barrier_gradient_step", {"lam": 0.1}),
-                        ("log_barrier_natural_step", {"lam": 0.1})):
+    for name, given in (("log_barrier_weight", {"epsilon": 0.1}), ("gradient_play_step", {}),
+                        ("log_barrier_gradient_step", {"lam": 0.1}), ("log_barrier_natural_step", {"lam": 0.1})):
         assert_allclose(getattr(fm.theory, name)(game, **given), getattr(fm.theory, name)(less, **given), rtol=1e-14)
     game, less = twice("normal form")
     tau = 1000.0
-    assert_allclose(fm.theory.entropy_natural_step(game, tau=tau), fm.theory.entropy_natural_step(less, tau=tau), rtol=1e-14)
+    assert_allclose(fm.theory.entropy_natural_step(game, tau=tau),
+                    fm.theory.entropy_natural_step(less, tau=tau), rtol=1e-14)
     policy = fm.random_policy(less, 2)
     bounds = [fm.theory.entropy_natural_bound(each, given, tau=tau, eta=1e-3, steps=3)
               for each, given in ((game, wide(policy)), (less, policy))]
     assert_allclose(*bounds, rtol=1e-12)
-
-
-# ------------------------------------------------------------------------------------------------------- no discounting
-ENDLESS = {
-    "evaluate": lambda game, policy: fm.evaluate(game, policy),
-    "ne_gap": lambda game, policy: fm.ne_gap(game, policy),
-    "relative ne_gap": lambda game, policy: fm.ne_gap(game, policy, relative=True),
-    "qre_gap": lambda game, policy: fm.qre_gap(game, policy, 0.1),
-    "ne_gap_bound": lambda game, policy: fm.metrics.ne_gap_bound(game, policy),
-    "best_response": lambda game, policy: fm.best_response(game, policy, 0),
-    "gradient": lambda game, policy: fm.metrics.gradient(game, policy),
-    "distance": lambda game, policy: fm.metrics.distance_to_nash(game, [policy]),
-    "round_robin": lambda game, policy: fm.solvers.round_robin(game, policy),
-    "learn": lambda game, policy: fm.learn(game, fm.rules.EntropyNaturalGradientPlay(0.1, 0.1), 3),
-    "ensemble": lambda game, policy: fm.ensemble(game, fm.rules.QAscent(0.1), 3, 2),
-    "two timescales": lambda game, policy: fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 3, record=fm.Record(metrics=())),
-    "exact metrics of rollouts": lambda game, policy: fm.learn(game, fm.rules.MonteCarloGradientAscent(0.1, length=3), 3),
-    "theory": lambda game, policy: fm.theory.gradient_play_step(game),
-}
-
-
-@pytest.mark.parametrize("ask", ENDLESS)
-def test_what_has_no_end_needs_discounting(ask):
-    game = fm.games.random_markov(2, (2, 2), discount=1.0, rng=1)
-    with pytest.raises(ValueError, match="an infinite horizon needs discount below 1, found 1 for 'random_markov'.*evaluate_horizon"):
-        ENDLESS[ask](game, fm.uniform_policy(game))
-
-
-@pytest.mark.parametrize("discount", [1.1, -0.1, np.nan])
-def test_discounts_that_are_none(discount):
-    with pytest.raises(ValueError, match="discount must be"):
-        fm.games.random_markov(2, (2, 2), discount=discount, rng=1)
-
-
-@compiled_only
-def test_rollouts_end_and_need_none():
-    """Undiscounted returns of five steps: the best policy is found all the same."""
-    game = fm.MarkovGame.identical_interest(np.array([[0.0, 1.0]]), np.ones((1, 2, 1)), 1.0)
-    rule = fm.rules.MonteCarloGradientAscent(0.01, length=5)
-    assert fm.learn(game, rule, 100, rng=0, record=fm.Record(metrics=())).policy[0, 1] > 0.9

@@ -24,7 +24,8 @@ def refuse(what, call, *args, error=ValueError, says):
 
 # Runs
 refuse("game an array", fm.learn, R, NPG(0.1), 3, error=TypeError, says=r"game must be a fastmpg game, found ndarray")
-refuse("evaluate an array", fm.evaluate, R, UNIFORM, error=TypeError, says=r"game must be a fastmpg game, found ndarray")
+refuse("evaluate an array", fm.evaluate, R, UNIFORM, error=TypeError,
+       says=r"game must be a fastmpg game, found ndarray")
 refuse(
     "rule a class",
     fm.learn,
@@ -34,7 +35,8 @@ refuse(
     error=TypeError,
     says=r"rule must be an instance, found the class NaturalGradientPlay; write NaturalGradientPlay\(",
 )
-refuse("rule a name", fm.learn, G, "natural", 3, error=TypeError, says=r"rule must be a NamedTuple.*update.*found 'natural'")
+refuse("rule a name", fm.learn, G, "natural", 3, error=TypeError,
+       says=r"rule must be a NamedTuple.*update.*found 'natural'")
 refuse(
     "rule without update",
     fm.learn,
@@ -68,7 +70,8 @@ refuse(
     says=r"tau must be .*\[0, inf\), found -0\.5",
 )
 refuse("lam negative", lambda g: fm.learn(g, GP(0.1, -0.5), 3), G, says=r"lam must be .*\[0, inf\), found -0\.5")
-refuse("clip unknown", lambda g: fm.learn(g, NPG(0.1, 0.1, "hard"), 3), G, says=r'clip must be None, "raw" or "centred", found \'hard\'')
+refuse("clip unknown", lambda g: fm.learn(g, NPG(0.1, 0.1, "hard"), 3), G,
+       says=r'clip must be None, "raw" or "centred", found \'hard\'')
 refuse(
     "clip a number",
     lambda g: fm.learn(g, NPG(0.1, 0.1, 1.0), 3),
@@ -84,7 +87,8 @@ refuse(
     says=r"log-barrier needs every initial probability above 0 in policy, found 0\.0 for player 1, action 0 in state 1",
 )
 refuse("steps negative", fm.learn, G, NPG(0.1), -1, says=r"steps must be at least 0, found -1")
-refuse("steps fractional", fm.learn, G, NPG(0.1), 1.5, error=TypeError, says=r"steps must be a whole number, found 1\.5")
+refuse("steps fractional", fm.learn, G, NPG(0.1), 1.5, error=TypeError,
+       says=r"steps must be a whole number, found 1\.5")
 refuse("steps text", fm.learn, G, NPG(0.1), "3", error=TypeError, says=r"steps must be a whole number, found '3'")
 refuse("steps a bool", fm.learn, G, NPG(0.1), True, error=TypeError, says=r"steps must be a whole number, found True")
 refuse(
@@ -101,7 +105,8 @@ refuse(
     says=r"policy of player 0 must sum to 1, found .*1\.25.* in state 0",
 )
 refuse(
-    "seed of learn", lambda g: fm.learn(g, NPG(0.1), 3, policy="random", rng="x"), G, error=TypeError, says=r"rng must be None.*found 'x'"
+    "seed of learn", lambda g: fm.learn(g, NPG(0.1), 3, policy="random", rng="x"), G, error=TypeError,
+    says=r"rng must be None.*found 'x'"
 )
 refuse(
     "record a dict",
@@ -120,7 +125,8 @@ refuse(
 
 # Records
 refuse(
-    "metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"), says=r"no metric 'regret'; choose from .*ne_gap, qre_gap, value"
+    "metric unknown", lambda m: fm.Record(metrics=m), ("ne_gap", "regret"),
+    says=r"no metric 'regret'; choose from .*ne_gap, qre_gap, value"
 )
 refuse(
     "metrics a name",
@@ -130,13 +136,17 @@ refuse(
     says=r"sequence of names, found the single name 'ne_gap'; write \('ne_gap',\)",
 )
 refuse("metrics not names", lambda m: fm.Record(metrics=m), (1,), says=r"no metric 1; choose from")
-refuse("metrics None", lambda m: fm.Record(metrics=m), None, error=TypeError, says=r"metrics must be a sequence of names, found None")
+refuse("metrics None", lambda m: fm.Record(metrics=m), None, error=TypeError,
+       says=r"metrics must be a sequence of names, found None")
 refuse("every 0", fm.Record, 0, says=r"every must be at least 1, found 0")
 refuse("every fractional", fm.Record, 2.5, error=TypeError, says=r"every must be a whole number, found 2\.5")
 refuse("tau of a record negative", lambda t: fm.Record(tau=t), -0.1, says=r"tau must be .*found -0\.1")
-refuse("recorded step negative", lambda k: fm.Record(steps=k), [3, -2], says=r"every entry of steps must be at least 0, found -2")
-refuse("no recorded steps", lambda k: fm.Record(steps=k), [], says=r"steps must be a sequence of at least one step, found \[\]")
-refuse("recorded step fractional", lambda k: fm.Record(steps=k), [0, 1.5], error=TypeError, says=r"steps.* whole number.*1\.5")
+refuse("recorded step negative", lambda k: fm.Record(steps=k), [3, -2],
+       says=r"every entry of steps must be at least 0, found -2")
+refuse("no recorded steps", lambda k: fm.Record(steps=k), [],
+       says=r"steps must be a sequence of at least one step, found \[\]")
+refuse("recorded step fractional", lambda k: fm.Record(steps=k), [0, 1.5], error=TypeError,
+       says=r"steps.* whole number.*1\.5")
 refuse("recorded step a number", lambda k: fm.Record(steps=k), 5, error=TypeError, says=r"steps must be a sequence.*5")
 refuse(
     "recorded step beyond the run",
@@ -176,7 +186,8 @@ refuse(
     says=r"policy must have one entry per run, \(3, S, A_total\), found shape \(2, 2, 4\)",
 )
 refuse("threads 0", lambda g: fm.ensemble(g, NPG(0.1), 3, 2, threads=0), G, says=r"threads must be at least 1, found 0")
-refuse("seed of an ensemble", lambda g: fm.ensemble(g, NPG(0.1), 3, 2, rng=1.5), G, error=TypeError, says=r"rng must be None.*found 1\.5")
+refuse("seed of an ensemble", lambda g: fm.ensemble(g, NPG(0.1), 3, 2, rng=1.5), G, error=TypeError,
+       says=r"rng must be None.*found 1\.5")
 
 
 @pytest.mark.parametrize("call, args, error, says", [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])

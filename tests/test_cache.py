@@ -1,4 +1,4 @@
-"""The cache of compiled code: what is compiled again and what is not, damage, other people's folders, several processes at once."""
+"""The cache of compiled code: what is compiled again and what is not, damage, folders of others, several processes."""
 
 import ast
 import json
@@ -72,8 +72,8 @@ print(repr(float(out[0, 0])), len(COMPILED))
 
 
 def test_an_edited_helper_in_another_file_is_noticed(tmp_path):
-    """feedback/desk.py calls kernels/simplex.py: numba's own cache would go on with the old. Edited back, the old code serves again;
-    edited while a process runs, it keeps nothing, as the code may be of the old text."""
+    """feedback/desk.py calls kernels/simplex.py: numba's own cache would go on with the old. Edited back, the old code
+    serves again; edited while a process runs, it keeps nothing, as the code may be of the old text."""
     source, folder = copied(tmp_path), tmp_path / "cache"
     helper = source / "fastmpg" / "kernels" / "simplex.py"
     text = helper.read_text()
@@ -122,14 +122,15 @@ def session(folder, source):
 
 
 def test_an_edit_compiles_again_what_imports_the_file(tmp_path):
-    """Nothing after a new rule file, or after edits of the command line, plots and experiments; one unit after an edit of a metric."""
+    """Nothing after a new rule file, or edits of command line, plots, experiments; one unit after a metric's edit."""
     source, folder = copied(tmp_path), tmp_path / "cache"
     session_cache(folder)  # saves the first compilation, if the session has it already
     session(folder, source)
     package = source / "fastmpg"
     (package / "rules" / "another.py").write_text(MINE)
     idle = [path for room in ("cli", "experiments", "games", "solvers") for path in (package / room).glob("*.py")]
-    idle += [package / name for name in ("__init__.py", "plot.py", "theory/__init__.py", "metrics/distance.py", "rules/q_ascent.py")]
+    idle += [package / name for name in ("__init__.py", "plot/results.py", "theory/__init__.py", "metrics/distance.py",
+                                         "rules/q_ascent.py")]
     for path in idle:
         path.write_text(path.read_text() + "\n# edited\n")
     assert session(folder, source) == []
@@ -139,7 +140,7 @@ def test_an_edit_compiles_again_what_imports_the_file(tmp_path):
 
 
 def test_a_kernel_s_sources_are_all_that_its_module_imports():
-    """The stamp finds the imports that Python finds, file by file, and none that is written in another way escapes it."""
+    """The stamp finds the imports that Python finds, file by file, and none that is written another way escapes it."""
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -160,11 +161,13 @@ def test_a_kernel_s_sources_are_all_that_its_module_imports():
         assert set(cache._source.__wrapped__(module)[1]) == expected, path
     whole = cache.closure(["feedback.desk"])
     assert {"machine.units", "kernels.simplex", "kernels.elementary", "policy", "_check", "models.game"} <= set(whole)
-    assert not [each for each in whole if each.split(".")[0] in ("rules", "run", "cli", "experiments", "plot", "metrics")]
+    assert not [each for each in whole
+                if each.split(".")[0] in ("rules", "run", "cli", "experiments", "plot", "metrics")]
 
 
 @pytest.mark.parametrize("base, change", [
-    ({}, {"NUMBA_CPU_NAME": "generic"}), ({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse4.2"}, {"NUMBA_CPU_FEATURES": ""}),
+    ({}, {"NUMBA_CPU_NAME": "generic"}),
+    ({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse4.2"}, {"NUMBA_CPU_FEATURES": ""}),
     ({}, {"NUMBA_BOUNDSCHECK": "1"})], ids=["processor", "features", "bounds"])
 def test_the_processor_and_numba_s_settings_are_part_of_the_name(tmp_path, base, change):
     assert [cheap(tmp_path, **base), cheap(tmp_path, **base | change)] == [COMPILED] * 2
@@ -176,9 +179,10 @@ def test_names_tell_apart_whatever_decides_the_code(monkeypatch):
     def kernel():
         pass
 
-    given = {"kernel": kernel, "kinds": "(float64,)", "modules": ["fastmpg.kernels.simplex"], "machine": ("x86", "skylake", "+avx2")}
-    other = {"kernel": test_names_tell_apart_whatever_decides_the_code, "kinds": "(int64,)", "modules": ["fastmpg.kernels.rng"],
-             "machine": ("x86", "skylake", "+avx512")}
+    given = {"kernel": kernel, "kinds": "(float64,)", "modules": ["fastmpg.kernels.simplex"],
+             "machine": ("x86", "skylake", "+avx2")}
+    other = {"kernel": test_names_tell_apart_whatever_decides_the_code, "kinds": "(int64,)",
+             "modules": ["fastmpg.kernels.rng"], "machine": ("x86", "skylake", "+avx512")}
     names = {cache.key(**given)} | {cache.key(**given | {what: value}) for what, value in other.items()}
     for package in options.versions():
         with monkeypatch.context() as patch:
@@ -246,7 +250,8 @@ DAMAGE = {
     "flip in the facts": lambda p, b: replace(p, flipped(b, HEAD + 40)),
     "flip in the middle": lambda p, b: replace(p, flipped(b, len(b) // 2)),
     "flip at the end": lambda p, b: replace(p, flipped(b, len(b) - 1)),
-    "another's content": lambda p, b: replace(p, next(q for q in files(p.parent) if q != p and q.is_file()).read_bytes()),
+    "another's content": lambda p, b: replace(
+        p, next(q for q in files(p.parent) if q != p and q.is_file()).read_bytes()),
     "a folder": lambda p, b: in_place(p, Path.mkdir),
 }
 if os.name == "posix":
@@ -293,7 +298,8 @@ from fastmpg.kernels.simplex import entropy
 from fastmpg.machine import cached_files
 from fastmpg.machine.units import COMPILED
 known = set()
-for kind, step in itertools.islice(itertools.product("f8 f4 i8 i4 i2 i1 u8 u4 u2 u1".split(), (1, 2, -1)), int(sys.argv[1])):
+for kind, step in itertools.islice(itertools.product("f8 f4 i8 i4 i2 i1 u8 u4 u2 u1".split(), (1, 2, -1)), \
+int(sys.argv[1])):
     row, before = np.zeros(4, kind)[::step], len(COMPILED)
     row[:2] = 0.5 if kind[0] == "f" else 1
     value, found = float(entropy(row)), {path.name for path in cached_files()}
@@ -303,12 +309,13 @@ for kind, step in itertools.islice(itertools.product("f8 f4 i8 i4 i2 i1 u8 u4 u2
 
 
 def test_damaged_files_are_compiled_again(tmp_path):
-    """Every damage at once, in processes: no crash, no wrong number, and the next process finds everything mended but what cannot be."""
+    """Every damage at once, in processes: no crash, no wrong number, and the next process finds mended what can be."""
     names = list(DAMAGE)
     first = [line.split() for line in run(SEVERAL, tmp_path, str(len(names))).stdout.splitlines()]
     for line in first:
         assert float(line[2]) == (pytest.approx(LN2, rel=2.0**-23) if line[0][0] == "f" else 0.0)
-    assert len({line[-1] for line in first if line[3] == "1"}) == len([line for line in first if line[3] == "1"]) >= len(names) * 2 // 3
+    assert (len({line[-1] for line in first if line[3] == "1"})
+            == len([line for line in first if line[3] == "1"]) >= len(names) * 2 // 3)
     hurt = {line[-1]: name for line, name in zip([line for line in first if line[3] == "1"], names, strict=False)}
     for file, name in hurt.items():
         path = tmp_path / "units" / file
@@ -433,8 +440,8 @@ def test_the_order_of_folders(monkeypatch, tmp_path):
 
 
 def test_several_processes_may_compile_at_once(tmp_path):
-    started = [subprocess.Popen([sys.executable, "-P", "-c", CHEAP], env=settings(tmp_path), stdout=subprocess.PIPE, text=True)
-               for _ in range(4)]
+    started = [subprocess.Popen([sys.executable, "-P", "-c", CHEAP], env=settings(tmp_path),
+                                stdout=subprocess.PIPE, text=True) for _ in range(4)]
     answers = [p.communicate(timeout=600)[0].split()[0] for p in started]
     assert [p.returncode for p in started] == [0] * 4 and [float(a) for a in answers] == [LN2] * 4
     assert len(files(tmp_path)) == 1 and cheap(tmp_path) == LOADED
@@ -482,7 +489,8 @@ def closure():
         return x * factor
     return inner
 
-run = fm.learn(fm.games.zhang_3x2(), Mine(), 1, record=fm.Record(metrics=("value",)), policy=[[0.5, 0.3, 0.2, 0.5, 0.5]])
+run = fm.learn(fm.games.zhang_3x2(), Mine(), 1, record=fm.Record(metrics=("value",)), \
+policy=[[0.5, 0.3, 0.2, 0.5, 0.5]])
 print(helper(1.0), closure()(1.0), *run.policy[0, :2])
 """
 
@@ -494,9 +502,11 @@ def test_what_users_write_never_goes_to_the_disk(tmp_path):
     for factor in (1.0, 2.0):
         script.write_text(f"FACTOR = {factor}\n{USER}")
         found = run(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')", folder).stdout.split()
-        assert [float(x) for x in found] == pytest.approx([factor, factor, 0.5 - 0.1 * factor, 0.3 + 0.1 * factor], rel=1e-14)
+        assert ([float(x) for x in found]
+                == pytest.approx([factor, factor, 0.5 - 0.1 * factor, 0.3 + 0.1 * factor], rel=1e-14))
         kept = {p.name: p.read_bytes() for p in files(folder)}
-        assert not [name for name, content in kept.items() if b"Mine" in content or re.match("helper|inner|entry", name)]
+        assert not [name for name, content in kept.items()
+                    if b"Mine" in content or re.match("helper|inner|entry", name)]
 
 
 def test_classes_of_one_name_do_not_run_each_other_s_kernels():

@@ -70,7 +70,8 @@ def test_bad_input_as_a_process_is_one_line_and_status_2():
 def test_a_reader_that_leaves_is_no_traceback():
     if os.name != "posix":
         pytest.skip("needs a shell")
-    done = subprocess.run(f"{sys.executable} -m fastmpg list --json | head -c 1", shell=True, capture_output=True, text=True)
+    done = subprocess.run(f"{sys.executable} -m fastmpg list --json | head -c 1", shell=True,
+                          capture_output=True, text=True)
     assert done.stdout == "{" and "Traceback" not in done.stderr
 
 
@@ -90,7 +91,8 @@ def test_a_tolerance_decides_the_status(tolerance, status, capsys):
     assert tolerance in capsys.readouterr().out or status == 3
 
 
-@pytest.mark.parametrize("game, rule", [("zhang_3x2", "GradientPlay"), ("Zhang-3x2", "gradient_play"), ("zhang3x2", "gradientplay")])
+@pytest.mark.parametrize("game, rule",
+                         [("zhang_3x2", "GradientPlay"), ("Zhang-3x2", "gradient_play"), ("zhang3x2", "gradientplay")])
 def test_names_are_found_however_they_are_written(game, rule, capsys):
     assert cli.main(["run", game, rule, "--steps", "2", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -99,13 +101,15 @@ def test_names_are_found_however_they_are_written(game, rule, capsys):
 
 def test_flags_come_from_the_game_and_the_rule(capsys, tmp_path):
     out = tmp_path / "r.npz"
-    assert cli.main(["run", "zhang-3x2", "NaturalGradientPlay", "--eta", "5", "--lam", ".003", "--clip", "raw", "--steps", "1e2",
-                     "--every", "50", "--metrics", "c,value", "--out", str(out), "--json"]) == 0
+    assert cli.main(["run", "zhang-3x2", "NaturalGradientPlay", "--eta", "5", "--lam", ".003",
+                     "--clip", "raw", "--steps", "1e2", "--every", "50", "--metrics", "c,value",
+                     "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rule"] == "NaturalGradientPlay(eta=5.0, lam=0.003, clip='raw')"
     saved = fm.Result.load(out)
     assert saved.trace["step"].tolist() == [0, 50, 100] and set(saved.trace) == {"step", "c", "value"}
-    assert cli.main(["run", "random-normal-form", "EntropyNaturalGradientPlay", "--num-actions", "2,3", "--identical-interest", "true",
-                     "--tau", "1", "--steps", "5", "--runs", "3", "--policy", "random", "--seed", "4", "--json"]) == 0
+    assert cli.main(["run", "random-normal-form", "EntropyNaturalGradientPlay", "--num-actions", "2,3",
+                     "--identical-interest", "true", "--tau", "1", "--steps", "5", "--runs", "3",
+                     "--policy", "random", "--seed", "4", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     game = fm.games.random_normal_form((2, 3), identical_interest=True)
     same = fm.ensemble(game, fm.rules.EntropyNaturalGradientPlay(tau=1.0), 5, 3, policy="random", rng=4)
@@ -151,7 +155,8 @@ def test_values_are_read_as_what_they_look_like(text, value):
     (["run", "zhang-3x2", "GradientPlay", "--steps", "1", "--out", "r.txt"], ".npz"),
     (["run", "zhang-3x2", "GradientPlay", "--steps", "1", "--out", "no/such/folder/r.npz"], "no/such/folder"),
     (["run", "random-markov", "GradientPlay", "--steps", "1"], "--num-states"),
-    (["run", "random-markov", "GradientPlay", "--steps", "1", "--num-states", "9", "--num-actions", "99,99,99,99,99"], "needs"),
+    (["run", "random-markov", "GradientPlay", "--steps", "1", "--num-states", "9",
+      "--num-actions", "99,99,99,99,99"], "needs"),
     (["info", "zhang"], "there is no game 'zhang'"),
     (["info", "random-markov"], "--num-states"),
     (["info", "random-markov", "zhang-3x2"], "--num-states"),
@@ -163,7 +168,8 @@ def test_values_are_read_as_what_they_look_like(text, value):
 def test_bad_input_is_one_line_and_status_2(words, message, capsys):
     assert cli.main(words) == 2
     said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("fastmpg: error: ") and said.err.count("\n") == 1 and message in said.err
+    assert (said.out == "" and said.err.startswith("fastmpg: error: ")
+            and said.err.count("\n") == 1 and message in said.err)
 
 
 # -------------------------------------------------------------------------------------------------------- reproduce
@@ -232,7 +238,8 @@ def test_every_listed_thing_can_be_asked_for_help(capsys):
 def test_info_of_the_installation_and_of_games(capsys):
     assert cli.main(["info", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["versions"]["fastmpg"] == fm.__version__ and said["threads"] >= 1 and said["units"] >= 0 <= said["unit_bytes"]
+    assert (said["versions"]["fastmpg"] == fm.__version__
+            and said["threads"] >= 1 and said["units"] >= 0 <= said["unit_bytes"])
     assert cli.main(["info"]) == 0
     assert "compiled units" in capsys.readouterr().out
     assert cli.main(["info", "zhang-3x2", "zhang-8player", "--json"]) == 0
@@ -269,7 +276,8 @@ def test_the_cache_is_cleared(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_fill_compiles_what_a_run_needs(tmp_path):
     """In processes: every unit once, whichever game and rule asks for it; a later run compiles nothing."""
-    words = ["cache", "fill", "zhang-3x2", "random-normal-form", "--rules", "GradientPlay", "q-ascent", "--jobs", "2", "--json"]
+    words = ["cache", "fill", "zhang-3x2", "random-normal-form", "--rules", "GradientPlay", "q-ascent",
+             "--jobs", "2", "--json"]
     first, second = (shell(*words, env=settings(tmp_path)) for _ in range(2))
     assert (first.returncode, first.stderr) == (0, "")
     said, again = json.loads(first.stdout), json.loads(second.stdout)
@@ -277,7 +285,8 @@ def test_fill_compiles_what_a_run_needs(tmp_path):
     counts = {name: len(one["compiled"]) for name, one in said["games"].items()}
     assert all(one["rules"] == ["GradientPlay", "QAscent"] for one in said["games"].values())
     assert counts["zhang_3x2"] > 10 and counts["random_normal_form"] == 0, "the same model"
-    assert 0 <= counts["zhang_3x2"] - len(files(tmp_path)) <= 2, "what two rules share may be compiled by both processes"
+    assert 0 <= counts["zhang_3x2"] - len(files(tmp_path)) <= 2, \
+        "what two rules share may be compiled by both processes"
     assert [one["compiled"] for one in again["games"].values()] == [[], []] and again["seconds"] < said["seconds"]
     code = """
 import fastmpg as fm
@@ -292,22 +301,24 @@ print([name for name, _ in COMPILED])
 
 
 def test_fill_in_this_process(capsys, monkeypatch):
-    """One job needs no process; what the session has compiled is not compiled again, and the table says how much was."""
+    """One job needs no process; what the session has compiled is not compiled again; the table says how much was."""
     assert cli.main(["cache", "fill", "zhang_3x2", "--rules", "GradientPlay", "--jobs", "1"]) == 0
     said = capsys.readouterr()
-    assert said.err == "" and "zhang_3x2" in said.out and "units compiled in" in said.out and str(machine.cache_folder()) in said.out
+    assert (said.err == "" and "zhang_3x2" in said.out and "units compiled in" in said.out
+            and str(machine.cache_folder()) in said.out)
     monkeypatch.setattr(cache_command, "on_terminal", lambda: True)
     assert cli.main(["cache", "fill", "zhang_3x2", "--rules", "GradientPlay", "--jobs", "1", "--json"]) == 0
     said = capsys.readouterr()
     assert "GradientPlay on zhang_3x2" in said.err
-    assert json.loads(said.out)["games"]["zhang_3x2"] | {"seconds": 0} == {"compiled": [], "seconds": 0, "rules": ["GradientPlay"]}
+    assert (json.loads(said.out)["games"]["zhang_3x2"] | {"seconds": 0}
+            == {"compiled": [], "seconds": 0, "rules": ["GradientPlay"]})
 
 
 def test_fill_builds_every_game_in_every_form():
     assert set(fill.specimens(["routing", "random_markov"])) == {
         "routing (form=dense)", "routing (form=count)", "random_markov"}
     for label in fill.specimens(fm.games.__all__):
-        assert isinstance(fill._game(label), fm.Game)
+        assert isinstance(fill._game(label), fm.Game | fm.OccupancyGame)
     models = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fill.EVERY_MODEL)) if game.exact}
     every = {type(game.model).__name__ for game in map(fill._game, fill.specimens(fm.games.__all__)) if game.exact}
     assert models == every, "the default covers every model that a named game has"

@@ -308,7 +308,8 @@ def test_best_response_against_linear_program(which):
     for i in range(len(policies)):
         expected = naive.best_response_lp(game, policies, i)
         for form, built in case(which).forms.items():
-            assert_allclose(fm.best_response(built, case(which).policy, i)[1], expected, rtol=0, atol=tolerance, err_msg=form)
+            assert_allclose(fm.best_response(built, case(which).policy, i)[1], expected, rtol=0,
+                            atol=tolerance, err_msg=form)
 
 
 # ------------------------------------------------------------------------------------------- one step of every rule
@@ -319,7 +320,8 @@ def cases_of(name):
     eta is in units of (1 - gamma) / max|r|, tau and lam of max|r|.
     """
     kind, twin = getattr(fm.rules, name), naive.twin_of(name)
-    grids = [dict(zip(grid, values, strict=True)) for grid in getattr(twin, "grids", []) for values in itertools.product(*grid.values())]
+    grids = [dict(zip(grid, values, strict=True)) for grid in getattr(twin, "grids", [])
+             for values in itertools.product(*grid.values())]
     for given in grids + list(contract(kind).examples):
 
         def build(eta, tau, given=given):
@@ -465,4 +467,5 @@ def test_sparse_rows_may_hold_duplicates_and_any_order():
     coo = sp.coo_array(([0.25, 0.5, 0.25, 1.0], ([0, 0, 0, 1], [1, 0, 1, 1])), shape=(2, 2))
     dense = fm.MarkovGame(rewards, coo.toarray().reshape(2, 1, 2), 0.5)
     for form in (coo, coo.tocsr(), coo.tocsc(), sp.csr_matrix(coo), coo.tolil()):
-        assert_array_equal(fm.evaluate(fm.MarkovGame(rewards, form, 0.5), [[1.0], [1.0]]).value, fm.evaluate(dense, [[1.0], [1.0]]).value)
+        assert_array_equal(fm.evaluate(fm.MarkovGame(rewards, form, 0.5), [[1.0], [1.0]]).value,
+                           fm.evaluate(dense, [[1.0], [1.0]]).value)

@@ -1,7 +1,7 @@
 """Anonymous games against tests/naive.py and against their own dense tables, and the named games built on them.
 
 Tolerance of everything exact: that of test_core.py, 1e-10 of the largest number that the quantity could reach. Laws of
-counts are sums of products of probabilities, so that they are held to a *relative* error of rounding.
+counts: test_count_laws.py.
 """
 
 import itertools
@@ -19,11 +19,10 @@ from fastmpg.machine import UNCOMPILED, kernel
 from fastmpg.models.game import contract
 
 EPS = np.finfo(float).eps
-TINY = np.finfo(float).tiny
 PAYOFFS = ("own", "each", "vector", "shared")
 MOVES = ("factored", "table", "function", "fixed")
-SIZES = [(1, 2, 2), (2, 2, 2), (3, 2, 3), (4, 2, 2), (6, 2, 2), (2, 3, 1), (3, 3, 2), (5, 3, 1), (2, 4, 2), (4, 4, 1), (2, 5, 1),
-         (1, 3, 1), (3, 1, 2)]  # players, actions, states of a facility
+SIZES = [(1, 2, 2), (2, 2, 2), (3, 2, 3), (4, 2, 2), (6, 2, 2), (2, 3, 1), (3, 3, 2), (5, 3, 1), (2, 4, 2),
+         (4, 4, 1), (2, 5, 1), (1, 3, 1), (3, 1, 2)]  # players, actions, states of a facility
 
 
 def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
@@ -34,7 +33,8 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
     table = rng.uniform(-1, 1, {"own": (states, actions, players + 1), "each": (players, states, actions, players + 1),
                                 "vector": (states, actions, len(vectors)), "shared": (states, len(vectors))}[payoffs])
     payoff = {"own": lambda i, s, a, n: table[s, a, n[a]], "each": lambda i, s, a, n: table[i, s, a, n[a]],
-              "vector": lambda i, s, a, n: table[s, a, place[n]], "shared": lambda i, s, a, n: table[s, place[n]]}[payoffs]
+              "vector": lambda i, s, a, n: table[s, a, place[n]],
+              "shared": lambda i, s, a, n: table[s, place[n]]}[payoffs]
     if moves == "factored":
         given = rng.dirichlet(np.ones(local), (actions, local, players + 1))
         digits = list(itertools.product(range(local), repeat=actions))
@@ -48,7 +48,8 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
             return given[s]
     else:
         full = rng.dirichlet(np.ones(states), (states, len(vectors)))
-        given = full if moves == "table" else lambda s, counts: np.array([full[s, place[tuple(n)]] for n in counts.tolist()])
+        given = (full if moves == "table"
+                 else lambda s, counts: np.array([full[s, place[tuple(n)]] for n in counts.tolist()]))
 
         def rows(s, n):
             return full[s, place[n]]
@@ -64,130 +65,13 @@ def draw(rng, players, actions, local, payoffs, moves, discount=0.9):
 def case(rng, *sizes, policies=None, **options):
     game, twin = draw(rng, *sizes, **options)
     shape = (game.num_actions, game.num_states)
-    return core.Case(twin, naive.random_policy(rng, *shape) if policies is None else policies, {"count": game, "dense": game.to_dense()})
+    return core.Case(twin, naive.random_policy(rng, *shape) if policies is None else policies,
+                     {"count": game, "dense": game.to_dense()})
 
 
 @kernel
 def contract_once(model, work, policy):
     contract(model, work, policy)
-
-
-# ------------------------------------------------------------------------------------------------------ count vectors
-@pytest.mark.parametrize("players", range(1, 6))
-@pytest.mark.parametrize("actions", range(1, 6))
-def test_count_vectors(players, actions):
-    expected = [n for n in itertools.product(range(players + 1), repeat=actions) if sum(n) == players]
-    found = fm.count_vectors(players, actions)
-    assert found.tolist() == [list(n) for n in expected]
-    assert len(found) == math.comb(players + actions - 1, actions - 1)
-
-
-# --------------------------------------------------------------------------------------------------- laws of the others
-def laws(rows):
-    """Every player's law of the others as the library sees it: expected indicators of count vectors, {counts: (N, L)}."""
-    players, actions = rows.shape
-    vectors, found = fm.count_vectors(players, actions), {}
-    for k, counts in enumerate(vectors.tolist()):
-        payoffs = np.zeros((1, actions, len(vectors)))
-        payoffs[0, :, k] = 1.0
-        game = fm.CountGame.from_count_vectors(payoffs, [[1.0]], 0.0, num_players=players)
-        found[tuple(counts)] = fm.evaluate(game, rows.reshape(1, -1)).q_bar.reshape(players, actions)
-    return found
-
-
-def check_laws(rows):
-    found = laws(rows)
-    players, actions = rows.shape
-    for i in range(players):
-        law = naive.others_count_law(rows, i)
-        for counts, expected in law.items():
-            for a in range(actions):
-                after = tuple(n + (b == a) for b, n in enumerate(counts))
-                # each of at most N products and L^(N-1) additions rounds once; what is below the smallest normal number may be lost
-                slack = (2 * players + actions ** (players - 1)) * EPS
-                assert_allclose(found[after][i, a], expected, rtol=slack, atol=TINY, err_msg=f"{i} {counts} {a}")
-
-
-ROWS = [(2, 2), (3, 2), (5, 2), (6, 2), (3, 3), (5, 3), (4, 4), (3, 5)]
-
-
-@pytest.mark.parametrize("players, actions", ROWS)
-def test_laws_of_the_others(players, actions, rng):
-    check_laws(rng.dirichlet(np.ones(actions), players))
-
-
-@pytest.mark.parametrize("players, actions", ROWS)
-@pytest.mark.parametrize("low", [0.0, 1e-300, 1e-20])
-def test_laws_at_the_boundary(players, actions, low, rng):
-    """No digit is lost to cancellation where probabilities are 0, 1 or tiny."""
-    corner = np.eye(actions)[rng.integers(0, actions, players)]
-    rows = np.where(corner == 0.0, low, corner)
-    rows[0] = rng.dirichlet(np.ones(actions))
-    check_laws(rows)
-    check_laws(np.where(corner == 0.0, low, corner))
-
-
-def partitions(n, largest=None):
-    largest = n if largest is None else largest
-    if n == 0:
-        yield ()
-    for first in range(min(n, largest), 0, -1):
-        for rest in partitions(n - first, first):
-            yield (first, *rest)
-
-
-@pytest.mark.parametrize("actions", [2, 3])
-@pytest.mark.parametrize("sizes", list(partitions(5)), ids=str)
-def test_laws_of_groups(actions, sizes, rng):
-    """Players with equal rows are asked once, in every mixture of group sizes and in any order."""
-    rows = np.repeat(rng.dirichlet(np.ones(actions), len(sizes)), sizes, axis=0)
-    check_laws(rng.permutation(rows))
-
-
-@pytest.mark.parametrize("actions, players", [(2, 200), (3, 30), (4, 14)])
-@pytest.mark.parametrize("groups", [1, 2, 3, 7, None])
-def test_many_players(actions, players, groups, rng):
-    """What a player expects of a linear payoff is linear: sum_b w_b E n_b, whatever the law; groups of all sizes."""
-    rows = rng.dirichlet(np.ones(actions), groups or players)
-    rows = rng.permutation(rows[np.arange(players) % len(rows)] if groups != 3 else rows[np.minimum(rng.geometric(0.7, players) - 1, 2)])
-    weight = rng.uniform(0, 1, (actions, actions))
-    vectors = fm.count_vectors(players, actions)
-    game = fm.CountGame.from_count_vectors((weight @ vectors.T)[None], [[1.0]], 0.0, num_players=players)
-    found = fm.evaluate(game, rows.reshape(1, -1)).q_bar.reshape(players, actions)
-    others = rows.sum(axis=0) - rows
-    expected = others @ weight.T + np.diag(weight)
-    assert_allclose(found, expected, rtol=8 * players * EPS, atol=0)
-    own = fm.CountGame(np.diag(weight)[None, :, None] * np.arange(players + 1), [[1.0]], 0.0)
-    each = fm.CountGame(np.repeat(own.payoffs[None], players, axis=0), [[1.0]], 0.0)
-    for one in (own, each):
-        found = fm.evaluate(one, rows.reshape(1, -1)).q_bar.reshape(players, actions)
-        assert_allclose(found, np.diag(weight) * (others + 1), rtol=8 * players * EPS, atol=0)
-
-
-def test_more_count_vectors_than_numbers(rng):
-    """Payoffs by own count need no table over count vectors, of which there are 3e21 here."""
-    game = fm.CountGame(np.broadcast_to(np.arange(1001.0), (2, 10, 1001)), np.full((2, 2), 0.5), 0.5)
-    policy = fm.random_policy(game, rng)
-    rows = policy.reshape(2, 1000, 10)
-    found = game.workspace()
-    contract_once(game.model, found, policy)
-    expected = 1 + rows.sum(axis=1, keepdims=True) - rows
-    assert_allclose(found.reward.reshape(2, 1000, 10), expected, rtol=8000 * EPS)
-    with pytest.raises(MemoryError, match="count vectors"):
-        fm.CountGame(game.payoffs, lambda s, counts: counts, 0.5)
-
-
-def test_squares_of_counts():
-    """E n^2 of a Poisson-binomial count, N = 1000: a law of 1000 terms to the last digits."""
-    rng = np.random.default_rng(1)
-    p = rng.random(1000)
-    game = fm.CountGame(np.arange(1001.0)[None, None] ** 2 * np.ones((1, 2, 1)), [[1.0]], 0.0)
-    policy = np.stack([p, 1 - p], axis=1)
-    found = fm.evaluate(game, policy.reshape(1, -1)).q_bar.reshape(1000, 2)
-    for a in (0, 1):
-        mean = policy[:, a].sum() - policy[:, a] + 1
-        variance = (policy[:, 0] * policy[:, 1]).sum() - policy[:, 0] * policy[:, 1]
-        assert_allclose(found[:, a], mean**2 + variance, rtol=1000 * 8 * EPS)
 
 
 # ----------------------------------------------------------------------------------------------------- against the twin
@@ -259,7 +143,8 @@ def plain(rng, players, actions, payoffs):
     if payoffs == "vector":
         return fm.CountGame.from_count_vectors(rng.random((states, actions, vectors)), moves, 0.9, num_players=players)
     if payoffs == "shared":
-        return fm.CountGame.identical_interest(rng.random((states, vectors)), moves, 0.9, num_players=players, num_actions=actions)
+        return fm.CountGame.identical_interest(rng.random((states, vectors)), moves, 0.9, num_players=players,
+                                               num_actions=actions)
     shape = (players, states, actions, players + 1)
     return fm.CountGame(rng.random(shape if payoffs == "each" else shape[1:]), moves, 0.9)
 
@@ -356,43 +241,58 @@ def refuse(what, call, says, error=ValueError):
     BAD[what] = (call, error, says)
 
 
-refuse("payoffs of a matrix", lambda: fm.CountGame(OWN[0], FIXED, 0.5), r"payoffs must have shape \(S, L, N \+ 1\).*found \(2, 3\)")
-refuse("payoffs with a player too many", lambda: fm.CountGame(np.zeros((3, 2, 2, 3)), FIXED, 0.5), r"found \(3, 2, 2, 3\)")
+refuse("payoffs of a matrix", lambda: fm.CountGame(OWN[0], FIXED, 0.5),
+       r"payoffs must have shape \(S, L, N \+ 1\).*found \(2, 3\)")
+refuse("payoffs with a player too many", lambda: fm.CountGame(np.zeros((3, 2, 2, 3)), FIXED, 0.5),
+       r"found \(3, 2, 2, 3\)")
 refuse("payoffs of nobody", lambda: fm.CountGame(np.zeros((2, 2, 1)), FIXED, 0.5), "0 players")
 refuse("payoffs without actions", lambda: fm.CountGame(np.zeros((2, 0, 3)), FIXED, 0.5), "0 actions")
 refuse("payoffs ragged", lambda: fm.CountGame([[[1.0], [1.0, 2.0]]], FIXED, 0.5), "payoffs must be a rectangular array")
-refuse("payoffs NaN", lambda: fm.CountGame(edit(OWN, (1, 0, 0), np.nan), FIXED, 0.5), r"payoffs must be finite.*\(1, 0, 0\)")
+refuse("payoffs NaN", lambda: fm.CountGame(edit(OWN, (1, 0, 0), np.nan), FIXED, 0.5),
+       r"payoffs must be finite.*\(1, 0, 0\)")
 refuse("payoffs text", lambda: fm.CountGame(OWN.astype(str), FIXED, 0.5), "payoffs must hold real numbers", TypeError)
-refuse("discount 1", lambda: fm.CountGame(OWN, FIXED, 1.0), r"discount .*\[0, 1\)")
+refuse("discount 1.5", lambda: fm.CountGame(OWN, FIXED, 1.5), r"discount .*\[0, 1\]")
 refuse("initial too long", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3, 0.5]), "initial must have shape")
 refuse("initial no law", lambda: fm.CountGame(OWN, FIXED, 0.5, [0.2, 0.3]), "initial must sum to 1")
 refuse("transitions of another game", lambda: fm.CountGame(OWN, np.full((3, 3), 1 / 3), 0.5),
        r"transitions must have shape .*\(2, 3, 2\).*\(S, S\) = \(2, 2\).*found \(3, 3\)")
-refuse("factored into the wrong states", lambda: fm.CountGame(OWN, LOCAL, 0.5), r"m\*\*2 = 2, which no m fits.*\(2, 2, 3, 2\)")
-refuse("factored for other players", lambda: fm.CountGame(np.zeros((4, 2, 4)), LOCAL, 0.5), r"\(2, 2, 4, 2\).*found \(2, 2, 3, 2\)")
+refuse("factored into the wrong states", lambda: fm.CountGame(OWN, LOCAL, 0.5),
+       r"m\*\*2 = 2, which no m fits.*\(2, 2, 3, 2\)")
+refuse("factored for other players", lambda: fm.CountGame(np.zeros((4, 2, 4)), LOCAL, 0.5),
+       r"\(2, 2, 4, 2\).*found \(2, 2, 3, 2\)")
 refuse("factored row", lambda: fm.CountGame(np.zeros((4, 2, 3)), edit(LOCAL, (1, 0, 2, 1), 0.6), 0.5),
        "sum to 1, found 1.1 for facility 1 in its state 0 with 2 players")
-refuse("table row", lambda: fm.CountGame(OWN, edit(TABLE, (1, 2, 0), 0.4), 0.5), r"sum to 1, found 0.9 in state 1 at counts \(2, 0\)")
+refuse("table row", lambda: fm.CountGame(OWN, edit(TABLE, (1, 2, 0), 0.4), 0.5),
+       r"sum to 1, found 0.9 in state 1 at counts \(2, 0\)")
 refuse("table negative", lambda: fm.CountGame(OWN, edit(TABLE, (0, 1), [-0.5, 1.5]), 0.5),
        r"not be negative, found -0.5 in state 0 at counts \(1, 1\)")
 refuse("fixed row", lambda: fm.CountGame(OWN, edit(FIXED, (0, 1), 0.4), 0.5), "sum to 1, found 0.9 in state 0")
-refuse("function of counts", lambda: fm.CountGame(OWN, lambda s, counts: counts, 0.5), "sum to 1, found 2.0 in state 0 at counts")
+refuse("function of counts", lambda: fm.CountGame(OWN, lambda s, counts: counts, 0.5),
+       "sum to 1, found 2.0 in state 0 at counts")
 refuse("function of one row", lambda: fm.CountGame(OWN, lambda s, counts: [0.5, 0.5], 0.5),
        r"transitions\(0, counts\) must have shape \(C, S\) = \(3, 2\), found \(2,\)")
-refuse("function with NaN", lambda: fm.CountGame(OWN, lambda s, counts: TABLE[0] * np.nan, 0.5), r"transitions\(0, counts\) must be finite")
-refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5), "transitions must hold real numbers, found None", TypeError)
+refuse("function with NaN", lambda: fm.CountGame(OWN, lambda s, counts: TABLE[0] * np.nan, 0.5),
+       r"transitions\(0, counts\) must be finite")
+refuse("transitions None", lambda: fm.CountGame(OWN, None, 0.5),
+       "transitions must hold real numbers, found None", TypeError)
 refuse("vector payoffs flat", lambda: vector(OWN[0]), r"payoffs must have shape \(S, L, C\).*found \(2, 3\)")
-refuse("vector payoffs for other players", lambda: vector(OWN, players=4), r"\(2, 2, 5\).*count_vectors\(4, 2\), found \(2, 2, 3\)")
+refuse("vector payoffs for other players", lambda: vector(OWN, players=4),
+       r"\(2, 2, 5\).*count_vectors\(4, 2\), found \(2, 2, 3\)")
 refuse("vector without players", lambda: vector(OWN, players=0), "num_players must be at least 1")
-refuse("shared for other actions", lambda: shared(OWN[0], actions=3), r"reward must have shape \(S, C\) = \(2, 6\).*count_vectors\(2, 3\)")
+refuse("shared for other actions", lambda: shared(OWN[0], actions=3),
+       r"reward must have shape \(S, C\) = \(2, 6\).*count_vectors\(2, 3\)")
 refuse("shared with an axis too many", lambda: shared(OWN), r"reward must have shape \(S, C\).*found \(2, 2, 3\)")
 refuse("shared by half players", lambda: shared(OWN[0], players=1.5), "num_players must be a whole number", TypeError)
 refuse("count vectors of nobody", lambda: fm.count_vectors(0, 2), "num_players must be at least 1")
-refuse("too many count vectors", lambda: fm.count_vectors(10**6, 10), "count vectors of 1000000 players on 10 actions", MemoryError)
-refuse("routing form", lambda: fm.games.routing(form="sparse"), "form must be one of 'dense', 'count', 'simulator', found 'sparse'")
+refuse("too many count vectors", lambda: fm.count_vectors(10**6, 10),
+       "count vectors of 1000000 players on 10 actions", MemoryError)
+refuse("routing form", lambda: fm.games.routing(form="sparse"),
+       "form must be one of 'dense', 'count', 'simulator', found 'sparse'")
 refuse("routing reward", lambda: fm.games.routing(reward="mine"), "reward must be one of 'own', 'team'")
-refuse("routing transitions", lambda: fm.games.routing(transitions=3), "transitions must be one of 'counts', 'averaged', found 3")
-refuse("routing slopes", lambda: fm.games.routing(slopes=(1, 2, 3)), r"slopes must be one number or one a link, \(2,\), found shape \(3,\)")
+refuse("routing transitions", lambda: fm.games.routing(transitions=3),
+       "transitions must be one of 'counts', 'averaged', found 3")
+refuse("routing slopes", lambda: fm.games.routing(slopes=(1, 2, 3)),
+       r"slopes must be one number or one a link, \(2,\), found shape \(3,\)")
 refuse("routing lambda", lambda: fm.games.routing(lambda1=1.2), r"lambda1 must be a finite number in \[0, 1\]")
 refuse("distancing weights", lambda: fm.games.safe_distancing(weights=3), "weights must hold one number a facility")
 
@@ -421,7 +321,8 @@ def routing_twin(players, links, reward, averaged, threshold=2, m=(2.0, 4.0), b=
     def payoff(i, s, a, n):
         return own(s, a, n) if reward == "own" else sum(n[l] * own(s, l, n) for l in range(links))
 
-    return naive.count_game(payoff, lambda s, n: mean if averaged else law(n), players, links, 0.5, np.full(2**links, 0.5**links))
+    return naive.count_game(payoff, lambda s, n: mean if averaged else law(n), players, links, 0.5,
+                            np.full(2**links, 0.5**links))
 
 
 @pytest.mark.parametrize("players, links", [(3, 2), (4, 2), (5, 2), (3, 3), (4, 3), (2, 1)])
@@ -442,7 +343,8 @@ def test_routing(players, links, reward, transitions, rng):
 
 
 def test_routing_takes_its_numbers():
-    game = fm.games.routing(3, 2, "count", thresholds=(1, 3), slopes=1.0, intercepts=(0, 10), discount=0.2, lambda1=1.0, lambda2=0.0)
+    game = fm.games.routing(3, 2, "count", thresholds=(1, 3), slopes=1.0, intercepts=(0, 10), discount=0.2,
+                            lambda1=1.0, lambda2=0.0)
     assert_array_equal(game.payoffs[1, 1], 10.0 - 2 * np.arange(4))
     assert_array_equal(game.transitions[:, 0, :, 1], [[0, 1, 1, 1], [0, 0, 0, 1]])
     assert game.discount == 0.2

@@ -50,7 +50,7 @@ def test_short_runs_meet_few_statements_and_are_drawn(name, monkeypatch):
 
 
 def test_the_equilibria_are_equilibria():
-    """4, 4 at the best facilities when safe; 2 each when distancing, or everybody at one, of which nobody alone gets out."""
+    """4, 4 at the best facilities when safe; 2 each when distancing, or everybody at one, which nobody leaves alone."""
     good, bad = loads((0, 0, 4, 4), (2, 2, 2, 2)), loads((0, 0, 4, 4), (0, 0, 0, 8))
     for policy in (good, bad):
         assert fm.ne_gap(GAME, policy).max() == 0.0
@@ -64,7 +64,8 @@ def test_measures(rng):
     policies = np.array([[fm.random_policy(GAME, rng) for _ in range(3)] for _ in range(2)])
     ends = policies[:, -1]
     found = ding2022.distance(policies, ends, 8)
-    expected = [[sum(np.abs(a - b).sum() for a, b in zip(fm.split(GAME, table), fm.split(GAME, end), strict=True)) / 8 for table in run]
+    expected = [[sum(np.abs(a - b).sum() for a, b in zip(fm.split(GAME, table), fm.split(GAME, end), strict=True)) / 8
+                 for table in run]
                 for run, end in zip(policies, ends, strict=True)]
     assert_allclose(found, expected)
     assert (found[:, -1] == 0.0).all()

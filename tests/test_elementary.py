@@ -12,7 +12,7 @@ from fastmpg.kernels import elementary
 from fastmpg.kernels.alias import alias_tables, draw
 from fastmpg.machine import UNCOMPILED, kernel
 from fastmpg.machine.vectors import LANES, load, store
-from fastmpg.rules import two_timescale_q as rule_module
+from fastmpg.rules import _schedule as rule_module
 
 
 @kernel
@@ -86,9 +86,11 @@ def relative(found, exact):
 
 
 def far_and_near(rng, count):
-    """Positive normal numbers: all magnitudes, around 1, around the square roots of 1/2 and 2 where the reduction turns over."""
-    return np.concatenate([np.exp(rng.uniform(-708, 709, count)), 1 + rng.uniform(-0.3, 0.42, count), 1 + rng.normal(size=count) * 1e-8,
-                           math.sqrt(0.5) * (1 + rng.normal(size=count) * 1e-15), math.sqrt(2) * (1 + rng.normal(size=count) * 1e-15),
+    """Positive normal numbers: all magnitudes, around 1, around sqrt(1/2) and sqrt(2), where the reduction turns."""
+    return np.concatenate([np.exp(rng.uniform(-708, 709, count)), 1 + rng.uniform(-0.3, 0.42, count),
+                           1 + rng.normal(size=count) * 1e-8,
+                           math.sqrt(0.5) * (1 + rng.normal(size=count) * 1e-15),
+                           math.sqrt(2) * (1 + rng.normal(size=count) * 1e-15),
                            [1.0, 1 - EPS / 2, 1 + EPS, np.finfo(float).tiny, np.finfo(float).max, 2.0, 0.5, math.e]])
 
 
@@ -96,7 +98,8 @@ def far_and_near(rng, count):
 @compiled_only
 def test_exp_is_as_close_as_documented(rng):
     """Three roundings of half an ulp each: of r + 1, of the polynomial's low end and of the result."""
-    x = np.concatenate([rng.uniform(-708, 709, 3000), rng.normal(size=2000), rng.normal(size=500) * 1e-9, [0.0, -0.0, -708.0, 709.0]])
+    x = np.concatenate([rng.uniform(-708, 709, 3000), rng.normal(size=2000), rng.normal(size=500) * 1e-9,
+                        [0.0, -0.0, -708.0, 709.0]])
     assert relative(both("exp", x), [CONTEXT.exp(Decimal(v)) for v in x.tolist()]) <= 1.5 * EPS
 
 
@@ -110,7 +113,8 @@ def test_log_is_as_close_as_documented(rng):
 @pytest.mark.parametrize("exponent", [-1.0, -0.6, -0.5, -1e-3, 0.0, 0.3, 1.0, 2.5])
 def test_power_is_as_close_as_documented(exponent, rng):
     """1e-15 (1 + |exponent log x|), over the visits 1..1e9 that step sizes see and beyond."""
-    x = np.concatenate([np.arange(1, 300), rng.integers(1, 10**9, 500) + rng.random(500), np.exp(rng.uniform(-200, 200, 300))])
+    x = np.concatenate([np.arange(1, 300), rng.integers(1, 10**9, 500) + rng.random(500),
+                        np.exp(rng.uniform(-200, 200, 300))])
     exact = [CONTEXT.exp(CONTEXT.ln(Decimal(v)) * Decimal(exponent)) for v in x.tolist()]
     found = both("power", x, exponent)
     for value, true, at in zip(found.tolist(), exact, x.tolist(), strict=True):
@@ -216,7 +220,8 @@ def test_alias_tables_hold_the_probabilities(kind, rng):
     pointer, threshold, other = tables_of(rows)
     for r, row in enumerate(rows):
         n, own = row.size, slice(pointer[r], pointer[r + 1])
-        assert threshold[own].min() >= 0.0 and threshold[own].max() <= 1.0 and (other[own] >= 0).all() and (other[own] < n).all()
+        assert (threshold[own].min() >= 0.0 and threshold[own].max() <= 1.0
+                and (other[own] >= 0).all() and (other[own] < n).all())
         found = threshold[own].copy()
         np.add.at(found, other[own], 1.0 - threshold[own])
         assert_allclose(found / n, row / row.sum(), rtol=0, atol=n * EPS)

@@ -69,7 +69,8 @@ def test_pursuit_3_is_the_same_for_both_hunters():
     swapped = 81 * two + 9 * one + prey
     table = np.broadcast_to(game.rewards, (3, 729, 5, 5, 5))
     np.testing.assert_array_equal(table[[1, 0, 2]][:, swapped].transpose(0, 1, 3, 2, 4), table)
-    np.testing.assert_array_equal(game.available.reshape(729, 3, 5)[swapped][:, [1, 0, 2]], game.available.reshape(729, 3, 5))
+    np.testing.assert_array_equal(game.available.reshape(729, 3, 5)[swapped][:, [1, 0, 2]],
+                                  game.available.reshape(729, 3, 5))
 
 
 # [value kind, I1 h1 (right, stay, down), I1 prey each move, I2 h1, I2 prey (left, stay, down)]
@@ -77,7 +78,7 @@ FIGURE_4 = {
     "max": [(0.365237, 0.269525, 0.365237), 0.197255, (0.465846, 0.287038, 0.247116), (0.327188, 0.345625, 0.327188)],
     "mean": [(0.351295, 0.297410, 0.351295), 0.197964, (0.450262, 0.300547, 0.249190), (0.327040, 0.345919, 0.327040)],
 }
-# printed: "max" misses the first row by .0008, .0015 and .0008, and nobody knows why; it meets all others to their last digit
+# printed: "max" misses the first row by .0008, .0015 and .0008, nobody knows why; it meets all others to the last digit
 PRINTED = [(0.366, 0.268, 0.366), 0.197, (0.466, 0.287, 0.247), (0.327, 0.346, 0.327)]
 
 
@@ -86,7 +87,8 @@ def test_pursuit_3_has_the_policies_of_figure_4(kind):
     _, _, policies, _, _ = solved("pursuit_3", kind)
     first, second = (np.ravel_multi_index(x, (9, 9, 9)) for x in ((0, 8, 4), (0, 8, 2)))
     hunter, prey = policies[0][0], policies[0][2]
-    found = [hunter[first, :3], prey[first, [RIGHT, DOWN, LEFT, UP]], hunter[second, :3], prey[second, [LEFT, STAY, DOWN]]]
+    found = [hunter[first, :3], prey[first, [RIGHT, DOWN, LEFT, UP]],
+             hunter[second, :3], prey[second, [LEFT, STAY, DOWN]]]
     for ours, known, printed, slack in zip(found, FIGURE_4[kind], PRINTED, (1.6e-3, 5e-4, 5e-4, 5e-4), strict=True):
         assert np.abs(ours - np.array(known)).max() < 5e-6
         assert kind == "mean" or np.abs(ours - np.array(printed)).max() < slack
@@ -113,7 +115,7 @@ def test_pursuit_2_by_hand():
 
 @pytest.mark.parametrize(("kind", "hunts", "on_ring"), [("mean", 2.77, 2.47), ("max", 2.83, 2.47)])
 def test_pursuit_2_is_hunted_about_as_often_as_printed(kind, hunts, on_ring):
-    """The paper prints 2.9 hunts (and a score of 1.16 = .4 times 2.9) over ten games; ours is exact, and a reconstruction."""
+    """The paper prints 2.9 hunts (and a score of 1.16 = .4 times 2.9) over ten games; ours: exact, reconstructed."""
     game, _, policies, _, terminal = solved("pursuit_2", kind)
     found = fm.evaluate_horizon(game, joined(policies))
     assert np.abs(found.value[-1] - terminal).max() == 0
@@ -136,7 +138,8 @@ def test_grid_1_by_hand():
     assert reward(2, 5, STAY, UP) == [0, 0], "A has arrived: no collision, and nothing more for A"
     assert reward(3, 4, RIGHT, LEFT) == [0, 0], "swapping is free"
     assert reward(3, 4, STAY, LEFT) == [-1, -1] and after(game, at(3, 4), STAY, LEFT) == {at(3, 3): 1.0}
-    assert game.available[at(2, 0)].reshape(2, 5).tolist() == [[False, True, False, False, False], [True, True, True, False, False]]
+    assert (game.available[at(2, 0)].reshape(2, 5).tolist()
+            == [[False, True, False, False, False], [True, True, True, False, False]])
     assert game.available[at(3, 8), 5:].tolist() == [False, True, False, False, False]
 
 
@@ -154,7 +157,8 @@ def test_grid_2_by_hand():
     assert reward(1, 4, STAY, UP) == [0, 2], "the second to arrive is paid as well"
 
 
-@pytest.mark.parametrize(("name", "score", "printed", "collisions"), [("grid_1", 29.6234, 29.6, 0.3766), ("grid_2", 1.3728, 1.37, 0.249)])
+@pytest.mark.parametrize(("name", "score", "printed", "collisions"),
+                         [("grid_1", 29.6234, 29.6, 0.3766), ("grid_2", 1.3728, 1.37, 0.249)])
 def test_grid_games_have_the_printed_scores(name, score, printed, collisions):
     game, _, policies, value, _ = solved(name, "mean")
     found = fm.evaluate_horizon(game, joined(policies))
@@ -188,7 +192,8 @@ def test_rabbit_hole_by_hand():
     assert np.count_nonzero(game.initial) == 380 and game.initial.max() == pytest.approx(1 / 380)
     def reward(fox, rabbit):
         return game.rewards[:, 42 * fox + rabbit, STAY, STAY].round(12).tolist()
-    assert reward(0, 20) == [0, 0.3] and reward(20, 20) == [2, -1.7] and reward(20, 41) == [2, -2] and reward(3, 41) == [0, 0]
+    assert (reward(0, 20) == [0, 0.3] and reward(20, 20) == [2, -1.7]
+            and reward(20, 41) == [2, -2] and reward(3, 41) == [0, 0])
     assert after(game, 42 * 0 + 17, RIGHT, DOWN) == {42 * 1 + 20: 1.0}
     assert after(game, 42 * 0 + 20, RIGHT, UP) == {42 * 1 + 21 + 17: 1.0}, "with the prize"
     assert after(game, 42 * 0 + 20, RIGHT, STAY) == {42 * 1 + 21 + 20: 1.0}
@@ -216,15 +221,17 @@ def test_imitation_line_by_hand():
     def at(one, two):
         return 4 * one + two
     assert (game.num_states, game.num_actions) == (16, (3, 3))
-    assert {int(s): float(game.initial[s]) for s in np.flatnonzero(game.initial)} == {at(0, 3): 1 / 3, at(1, 2): 1 / 3, at(2, 0): 1 / 3}
-    assert game.rewards[:, at(3, 3), 0, 0].tolist() == [-0.5, 0] and game.rewards[:, at(3, 0), 0, 0].tolist() == [1, 0.7]
+    assert ({int(s): float(game.initial[s]) for s in np.flatnonzero(game.initial)}
+            == {at(0, 3): 1 / 3, at(1, 2): 1 / 3, at(2, 0): 1 / 3})
+    assert (game.rewards[:, at(3, 3), 0, 0].tolist() == [-0.5, 0]
+            and game.rewards[:, at(3, 0), 0, 0].tolist() == [1, 0.7])
     assert after(game, at(1, 2), 1, 2) == {at(2, 1): 1.0}
     assert game.available[at(0, 3)].tolist() == [True, True, False, True, False, True]
 
 
 @pytest.mark.parametrize(("kind", "log_likelihood"), [("softmax", -6.11865), ("mean", -5.97004)])
 def test_imitation_line_has_the_known_likelihood(kind, log_likelihood):
-    """The expected log-likelihood of the experts' play under the true weights: minus the entropy of their trajectories."""
+    """The expected log-likelihood of the experts' play under the true weights: minus their trajectories' entropy."""
     game, _, policies, _, _ = solved("imitation_line", kind)
     found = fm.evaluate_horizon(game, joined(policies))
     logs = np.log(np.where(found.policy > 0, found.policy, 1.0))

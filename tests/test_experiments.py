@@ -10,8 +10,8 @@ import fastmpg as fm
 from fastmpg.experiments import _report, catalogue, zhang2022
 from fastmpg.experiments.experiment import Check, Experiment, Figure, Outcome, printed
 
-NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-random-3x4x5", "sun-ring-polymatrix", "sun-markov",
-         "sun2023-potential"}
+NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-random-3x4x5",
+         "sun-ring-polymatrix", "sun-markov", "sun2023-potential"}
 QUICK = ("zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-markov", "sun2023-potential")
 
 
@@ -21,8 +21,9 @@ def test_every_published_experiment_is_found():
         assert each.name == name and each.title and each.paper and each.run.__doc__
 
 
-@pytest.mark.parametrize("published, ours, ok", [(1.0, 1.0, True), (1.0, 1.01, True), (1.0, 1.02, False), (1.0, math.nan, False),
-                                                  (math.nan, 1.0, False), (1.0, math.inf, False), (math.inf, math.inf, False)])
+@pytest.mark.parametrize("published, ours, ok",
+                         [(1.0, 1.0, True), (1.0, 1.01, True), (1.0, 1.02, False), (1.0, math.nan, False),
+                          (math.nan, 1.0, False), (1.0, math.inf, False), (math.inf, math.inf, False)])
 def test_a_check_is_met_within_its_tolerance_and_never_by_nan(published, ours, ok):
     assert Check("x", published, ours, 0.015).ok is ok
 
@@ -54,7 +55,8 @@ def test_everything_is_reproduced(tmp_path):
 def test_checks_are_computed_from_the_run_not_typed(monkeypatch):
     """Another reward gives other numbers, and the report says so."""
     changed = fm.games.zhang_3x2().payoffs[0] + 0.001 * np.arange(6).reshape(3, 2)
-    monkeypatch.setattr(zhang2022.matrix, "zhang_3x2", lambda: fm.NormalFormGame.identical_interest(changed, name="changed"))
+    monkeypatch.setattr(zhang2022.matrix, "zhang_3x2",
+                        lambda: fm.NormalFormGame.identical_interest(changed, name="changed"))
     outcome = catalogue["zhang-3x2"].run()
     assert sum(not check.ok for check in outcome.checks) > 10
 
@@ -136,7 +138,8 @@ def test_the_report_has_the_agreed_shape_and_escapes_html(tmp_path):
     assert not finished[0].ok and finished[0].met == 1
     content = json.loads((tmp_path / "new" / "folder" / "results.json").read_text())
     assert set(content) == {"one"} and set(content["one"]) == {"checks", "seconds"}
-    assert content["one"]["checks"][0] == {"name": "met <b>", "published": 1.0, "ours": 1.0, "tolerance": 0.1, "ok": True}
+    assert content["one"]["checks"][0] == {"name": "met <b>", "published": 1.0, "ours": 1.0,
+                                           "tolerance": 0.1, "ok": True}
     assert content["one"]["checks"][2]["ours"] is None and content["one"]["checks"][2]["ok"] is False
     page = (tmp_path / "new" / "folder" / "index.html").read_text()
     for raw in ("<b>", "<caption>", "<2024>", "<run>", "a & b"):

@@ -17,7 +17,8 @@ import fastmpg as fm
 from fastmpg import machine
 from fastmpg.feedback.desk import PARALLEL_WORK, evaluated
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or machine.UNCOMPILED, reason="there is no fork here, or no compiled code")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or machine.UNCOMPILED,
+                                reason="there is no fork here, or no compiled code")
 
 KINDS = {
     "dense": lambda rng: fm.games.random_markov(60, (4, 5, 4), rng=rng),

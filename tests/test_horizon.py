@@ -44,7 +44,8 @@ def random_game(rng, actions=(2, 3), states=4, discount=1.0, kind="dense", maske
 
 
 def counting(rng, discount=1.0):
-    return fm.CountGame(rng.uniform(-1, 1, (3, 2, 4)), rng.dirichlet(np.ones(3), (3, 4)), discount, rng.dirichlet(np.ones(3)))
+    return fm.CountGame(rng.uniform(-1, 1, (3, 2, 4)), rng.dirichlet(np.ones(3), (3, 4)), discount,
+                        rng.dirichlet(np.ones(3)))
 
 
 def pairs(rng, discount=1.0):
@@ -132,7 +133,8 @@ def test_best_responses_against_all_deterministic_policies(rng):
         best = max(best, fm.evaluate_horizon(game, deviation).score[1])
     _, value = fm.best_response_horizon(game, policy, 1)
     assert value[0] @ game.initial == pytest.approx(best, abs=1e-14)
-    assert fm.ne_gap_horizon(game, policy)[1] == pytest.approx(best - fm.evaluate_horizon(game, policy).score[1], abs=1e-14)
+    assert (fm.ne_gap_horizon(game, policy)[1]
+            == pytest.approx(best - fm.evaluate_horizon(game, policy).score[1], abs=1e-14))
 
 
 def test_a_long_horizon_is_the_infinite_one(rng):
@@ -199,7 +201,8 @@ def test_greedy_play(rng):
     policy = np.array([[[0.4, 0.4 * (1 + 1e-13), 0.2, 0.0]], [[0.2, 0.5, 0.3, 0.0]]])
     policy /= policy.sum(axis=2, keepdims=True)
     assert_array_equal(fm.evaluate_horizon(game, policy, play="greedy").policy, [[[0.5, 0.5, 0, 0]], [[0, 1, 0, 0]]])
-    assert_array_equal(fm.evaluate_horizon(game, policy, play="greedy", ties="first").policy, [[[1, 0, 0, 0]], [[0, 1, 0, 0]]])
+    assert_array_equal(fm.evaluate_horizon(game, policy, play="greedy", ties="first").policy,
+                       [[[1, 0, 0, 0]], [[0, 1, 0, 0]]])
     game = random_game(rng)
     policy = policies_of(game, 4, rng)
     for ties in ("split", "first"):
@@ -207,7 +210,8 @@ def test_greedy_play(rng):
         value, _ = plain.evaluate(plain.tables(game), parts, np.zeros((2, 4)))
         assert_allclose(fm.evaluate_horizon(game, policy, play="greedy", ties=ties).value, value, atol=1e-14)
         assert fm.ne_gap_horizon(game, policy, play="greedy", ties=ties) == pytest.approx(
-            [(plain.best_value(plain.tables(game), parts, np.zeros((2, 4)), i)[0] - value[0, i]) @ game.initial for i in range(2)])
+            [(plain.best_value(plain.tables(game), parts, np.zeros((2, 4)), i)[0] - value[0, i]) @ game.initial
+             for i in range(2)])
 
 
 @pytest.mark.parametrize("discount", [1.0, 0.7])
@@ -215,7 +219,8 @@ def test_features_are_what_rewards_are_made_of(discount, rng):
     states, weights = rng.uniform(-1, 1, (2, 4, 3)), rng.uniform(-1, 1, (2, 3))
     transitions = rng.dirichlet(np.ones(4), (4, 2, 3))
     rewards = np.einsum("isk,ik->is", states, weights)
-    game = fm.MarkovGame(np.broadcast_to(rewards[:, :, None, None], (2, 4, 2, 3)), transitions, discount, [0.1, 0.2, 0.3, 0.4])
+    game = fm.MarkovGame(np.broadcast_to(rewards[:, :, None, None], (2, 4, 2, 3)), transitions, discount,
+                         [0.1, 0.2, 0.3, 0.4])
     found = fm.evaluate_horizon(game, policies_of(game, 6, rng))
     for i in range(2):
         assert found.features(states[i]) @ weights[i] == pytest.approx(found.score[i], abs=1e-13)
@@ -225,7 +230,8 @@ def test_features_are_what_rewards_are_made_of(discount, rng):
     found = fm.evaluate_horizon(game, found.policy)
     assert found.features(own, player=1).sum() == pytest.approx(found.score[1], abs=1e-13)
     for given, player, match in ((own, None, "say which, with player="), (own, 0, r"must have shape \(S, A_0, K\)"),
-                                 (np.zeros((3, 2)), None, r"must have shape \(S, K\)"), (np.zeros(4), None, "must have shape")):
+                                 (np.zeros((3, 2)), None, r"must have shape \(S, K\)"),
+                                 (np.zeros(4), None, "must have shape")):
         with pytest.raises(ValueError, match=match):
             found.features(given, player)
 
@@ -272,7 +278,8 @@ def test_play_has_the_exact_means(kind, rng):
     game = KINDS[kind](rng, discount=0.9)
     policy, runs = policies_of(game, 5, rng), 20_000
     terminal = rng.uniform(-1, 1, (game.num_players, game.num_states))
-    found, exact = fm.play_horizon(game, policy, runs, rng=5, terminal=terminal), fm.evaluate_horizon(game, policy, terminal=terminal)
+    found, exact = (fm.play_horizon(game, policy, runs, rng=5, terminal=terminal),
+                    fm.evaluate_horizon(game, policy, terminal=terminal))
     error = found.scores.std(axis=0) / runs**0.5
     assert (np.abs(found.scores.mean(axis=0) - exact.score) < 5 * error).all()
     for t in range(6):
@@ -308,7 +315,8 @@ def test_simulators_are_played():
 def ended(game, states):
     """The tables of a game (rewards, transitions, mask) whose terminal states are written out by hand."""
     dense = game.to_dense()
-    rewards, moves = np.array(np.broadcast_to(dense.rewards, (game.num_players, *dense.rewards.shape[1:]))), np.array(dense.transitions)
+    rewards, moves = (np.array(np.broadcast_to(dense.rewards, (game.num_players, *dense.rewards.shape[1:]))),
+                      np.array(dense.transitions))
     for s in states:
         rewards[:, s], moves[s] = 0.0, 0.0
         moves[s, ..., s] = 1.0
@@ -327,7 +335,8 @@ def with_terminal(kind, rng, terminal, discount):
             return fm.CountGame(rng.uniform(-1, 1, (2, 3, 2, 3)), rng.dirichlet(np.ones(3), 3), discount, **more)
         if kind == "pairs":
             payoffs = {pair: rng.uniform(-1, 1, (3, 2, 2)) for pair in [(0, 1), (1, 0)]}
-            return fm.PolymatrixGame(payoffs, (2, 2), rng.dirichlet(np.ones(3), 3), discount, solo=[rng.random(2), rng.random((3, 2))], **more)
+            return fm.PolymatrixGame(payoffs, (2, 2), rng.dirichlet(np.ones(3), 3), discount,
+                                     solo=[rng.random(2), rng.random((3, 2))], **more)
         return random_game(rng, states=3, discount=discount, kind=kind, **more)
 
     return made(), made(terminal=terminal)
@@ -377,7 +386,8 @@ def test_tables_of_terminal_states_are_not_read(rng):
     assert expected.value[0, 0, :2].all() and expected.occupancy[3, 2] > expected.occupancy[0, 2]
     for game in (sparse, built, mixed):
         assert_allclose(fm.evaluate_horizon(game, policy).value, expected.value, atol=1e-15)
-    counts = fm.CountGame(rng.random((2, 2, 3)), lambda s, k: np.full((len(k), 2), 0.5) if s == 0 else 1 / 0, 1.0, terminal=[1])
+    counts = fm.CountGame(rng.random((2, 2, 3)), lambda s, k: np.full((len(k), 2), 0.5) if s == 0 else 1 / 0, 1.0,
+                          terminal=[1])
     assert_array_equal(counts.transitions[1], [[0, 1]] * 3)
 
 
@@ -385,11 +395,15 @@ P1 = np.full((2, 1, 2), 0.5)
 
 
 @pytest.mark.parametrize(("build", "error", "match"), [
-    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[2]), ValueError, "a state in terminal must be between 0 and 1, found 2"),
-    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[True]), ValueError, r"one truth value a state, \(S,\) = \(2,\)"),
+    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[2]), ValueError,
+     "a state in terminal must be between 0 and 1, found 2"),
+    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[True]), ValueError,
+     r"one truth value a state, \(S,\) = \(2,\)"),
     (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=1), TypeError, "sequence of states"),
-    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[0.5]), TypeError, "a state in terminal must be a whole number"),
-    (lambda: fm.CountGame(np.zeros((4, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.5, terminal=[0]), ValueError, "facilities do not know"),
+    (lambda: fm.MarkovGame(np.zeros((1, 2, 1)), P1, 1.0, terminal=[0.5]), TypeError,
+     "a state in terminal must be a whole number"),
+    (lambda: fm.CountGame(np.zeros((4, 2, 3)), np.full((2, 2, 3, 2), 0.5), 0.5, terminal=[0]), ValueError,
+     "facilities do not know"),
 ])
 def test_bad_terminal_states(build, error, match):
     with pytest.raises(error, match=match):
@@ -401,13 +415,16 @@ GOOD = np.stack([fm.uniform_policy(GAME)] * 2)
 
 
 @pytest.mark.parametrize(("call", "error", "match"), [
-    (lambda: fm.evaluate_horizon(GAME, GOOD[0]), ValueError, r"a stage for every decision, .* = \(T, 3, 4\).*numpy.stack\(\[policy\] \* T\)"),
+    (lambda: fm.evaluate_horizon(GAME, GOOD[0]), ValueError,
+     r"a stage for every decision, .* = \(T, 3, 4\).*numpy.stack\(\[policy\] \* T\)"),
     (lambda: fm.evaluate_horizon(GAME, GOOD[None]), ValueError, "a stage for every decision"),
     (lambda: fm.evaluate_horizon(GAME, GOOD[:, :2]), ValueError, r"must have shape \(S, A_total\)"),
     (lambda: fm.evaluate_horizon(GAME, np.full((2, 3, 4), 0.5)), ValueError, "player 0"),
-    (lambda: fm.evaluate_horizon(GAME, GOOD, play="best"), ValueError, 'play must be "mixed" or "greedy", found \'best\''),
+    (lambda: fm.evaluate_horizon(GAME, GOOD, play="best"), ValueError,
+     'play must be "mixed" or "greedy", found \'best\''),
     (lambda: fm.evaluate_horizon(GAME, GOOD, ties=1), ValueError, 'ties must be "split" or "first", found 1'),
-    (lambda: fm.evaluate_horizon(GAME, GOOD, terminal=[1, 2]), ValueError, r"terminal must have shape \(num_players, num_states\) = \(2, 3\)"),
+    (lambda: fm.evaluate_horizon(GAME, GOOD, terminal=[1, 2]), ValueError,
+     r"terminal must have shape \(num_players, num_states\) = \(2, 3\)"),
     (lambda: fm.evaluate_horizon(GAME, GOOD, terminal=np.full((2, 3), np.nan)), ValueError, "terminal must be finite"),
     (lambda: fm.evaluate_horizon(GAME, GOOD, initial=3), ValueError, "initial must be between 0 and 2, found 3"),
     (lambda: fm.evaluate_horizon(GAME, GOOD, initial=[0.5, 0.6, 0]), ValueError, "initial must sum to 1"),
@@ -433,4 +450,5 @@ def test_what_is_given_stays_as_it_was(rng):
     assert_array_equal(policy, copies[0])
     assert_array_equal(terminal, copies[1])
     parts = [policy[:, :, :2], policy[:, :, 2:]]
-    assert fm.evaluate_horizon(game, parts) == fm.evaluate_horizon(game, list(policy)) == fm.evaluate_horizon(game, policy)
+    assert (fm.evaluate_horizon(game, parts) == fm.evaluate_horizon(game, list(policy))
+            == fm.evaluate_horizon(game, policy))

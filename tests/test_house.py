@@ -1,4 +1,5 @@
-"""The house rules that a machine can check: which way imports go, where numba lives, what is documented, how large files are."""
+"""The house rules that a machine can check: which way imports go, where numba lives, what is documented, how long files
+are."""
 
 import ast
 import doctest
@@ -115,13 +116,14 @@ def test_no_import_cycles():
 
 
 def test_one_folder_knows_numba():
-    users = {name_of(p)[0] for p in FILES for _, module, _ in imports(p) if module.split(".")[0] in ("numba", "llvmlite")}
+    users = {name_of(p)[0] for p in FILES for _, module, _ in imports(p)
+             if module.split(".")[0] in ("numba", "llvmlite")}
     assert users == {"machine"}
 
 
 def test_the_root_holds_no_more_than_it_must():
     assert {"/".join(name_of(p)) or "__init__" for p in FILES if p.parent == PACKAGE} == {
-        "__init__", "__main__", "plot", "policy", "_discover", "_contract", "_same"}
+        "__init__", "__main__", "policy", "_discover", "_contract", "_same"}
 
 
 def test_no_module_takes_the_place_of_what_its_folder_offers():
@@ -129,22 +131,26 @@ def test_no_module_takes_the_place_of_what_its_folder_offers():
     loaded = [importlib.import_module(name) for name in modules()]
     known()
     for module in loaded[1:]:  # the package itself offers modules
-        assert not [name for name in getattr(module, "__all__", ()) if inspect.ismodule(getattr(module, name))], module.__name__
+        assert not [name for name in getattr(module, "__all__", ())
+                    if inspect.ismodule(getattr(module, name))], module.__name__
 
 
 def test_what_is_found_at_run_time_is_no_source_of_kernels():
-    """A list of rooms imports what it finds, which a stamp of sources cannot see: no module with kernels takes anything from one."""
+    """A list of rooms imports what it finds, which a stamp of sources cannot see: kernels' modules take from none."""
     lists = {name_of(p)[0] for p in FILES if p.name == "__init__.py" and "_discover" in p.read_text() and name_of(p)}
     assert {"rules", "games"} <= lists
     for path in FILES:
-        makes = {name for _, module, name in imports(path) if module.endswith("machine")} & {"kernel", "inlined", "precise", "unit"}
+        makes = ({name for _, module, name in imports(path) if module.endswith("machine")}
+                 & {"kernel", "inlined", "precise", "unit"})
         if makes:
             assert not [inside for _, inside in inner_imports(path) if len(inside) == 1 and inside[0] in lists], path
 
 
 def is_named_tuple(node):
     return isinstance(node, ast.ClassDef) and any(
-        (isinstance(b, ast.Name) and b.id == "NamedTuple") or (isinstance(b, ast.Attribute) and b.attr == "NamedTuple") for b in node.bases
+        (isinstance(b, ast.Name) and b.id == "NamedTuple")
+        or (isinstance(b, ast.Attribute) and b.attr == "NamedTuple")
+        for b in node.bases
     )
 
 
@@ -177,7 +183,8 @@ def test_every_public_name_is_documented():
         if inspect.isclass(kind):
             for member, value in vars(kind).items():
                 inherited = any(
-                    getattr(base, member, None) is not None and getattr(getattr(base, member), "__doc__", None) for base in kind.__mro__[1:]
+                    getattr(base, member, None) is not None and getattr(getattr(base, member), "__doc__", None)
+                    for base in kind.__mro__[1:]
                 )
                 if not member.startswith("_") and inspect.isfunction(value) and not value.__doc__ and not inherited:
                     bare.append(f"{name}.{member}")
@@ -185,7 +192,8 @@ def test_every_public_name_is_documented():
 
 
 def modules():
-    return ["fastmpg", *(info.name for info in pkgutil.walk_packages(fm.__path__, "fastmpg.") if not info.name.endswith("__main__"))]
+    return ["fastmpg", *(info.name for info in pkgutil.walk_packages(fm.__path__, "fastmpg.")
+                         if not info.name.endswith("__main__"))]
 
 
 @pytest.mark.parametrize("name", modules())
@@ -226,10 +234,11 @@ print(json.dumps(dict(theirs=theirs, ours=ours, compiled=compiled, signed=signed
 
 
 def test_importing_is_light():
-    """A fresh process compiles nothing, imports no plotting, and takes less time for fastmpg than for what it stands on."""
+    """A fresh process compiles nothing, imports no plotting, and takes less time for fastmpg than for what it uses."""
     import json
 
-    runs = [json.loads(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    runs = [json.loads(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True,
+                                      check=True).stdout) for _ in range(3)]
     for run in runs:
         assert run["compiled"] == [] and run["signed"] == [] and run["heavy"] == []
         assert run["alive"] >= 40, "the kernels were there to be asked"
@@ -240,6 +249,17 @@ def test_importing_is_light():
 def test_files_are_short(path):
     lines = path.read_text().splitlines()
     assert len(lines) <= 400 and max(map(len, lines), default=0) <= 120
+
+
+def test_lines_of_tests_are_short():
+    """Of tests, benchmarks and what checks a change too, in whatever language: 120 columns."""
+    root = Path(__file__).parent.parent
+    files = [path for room in ("tests", "bench", ".ci") for path in (root / room).rglob("*")
+             if path.suffix == ".py" or path.name == "run"]
+    assert len(files) >= 60
+    long = [f"{path.relative_to(root)}:{number}" for path in files
+            for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > 120]
+    assert not long
 
 
 DECORATORS = {"kernel", "inlined", "precise", "unit", "user_kernel"}

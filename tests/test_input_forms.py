@@ -1,4 +1,5 @@
-"""What is taken: float32 rows, negative rounding, exact numbers of other kinds, masked arrays without masks, every sparse format."""
+"""What is taken: float32 rows, negative rounding, exact numbers of other kinds, masked arrays without masks, every
+sparse format."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -117,8 +118,10 @@ def test_float32_elsewhere(rng):
     assert rows.dtype == np.float64
     assert_allclose(rows.toarray().reshape(101, 2, 2, 101)[:, :, 0], normalised(factor)[:, :, 0], rtol=1e-15)
     stage = fm.games.zhang_3x2()
-    snapshots = np.concatenate([softmax32(rng, 9, 1, 300)[..., :3] * 0 + np.float32(1 / 3), np.full((9, 1, 2), 0.5, np.float32)], axis=-1)
-    assert_allclose(fm.metrics.distance_to_nash(stage, snapshots)[0], fm.metrics.distance_to_nash(stage, [fm.uniform_policy(stage)])[0],
+    snapshots = np.concatenate([softmax32(rng, 9, 1, 300)[..., :3] * 0 + np.float32(1 / 3),
+                                np.full((9, 1, 2), 0.5, np.float32)], axis=-1)
+    assert_allclose(fm.metrics.distance_to_nash(stage, snapshots)[0],
+                    fm.metrics.distance_to_nash(stage, [fm.uniform_policy(stage)])[0],
                     atol=1e-7)
 
 
@@ -187,16 +190,19 @@ def test_negative_rounding_becomes_zero():
 def test_numbers_of_other_kinds(numbers):
     """Rounded to the nearest float64."""
     game = fm.games.zhang_3x2()
-    flat = np.concatenate([np.ravel(np.asarray(part)) for part in numbers]) if isinstance(numbers, list) else np.asarray(numbers).ravel()
+    flat = (np.concatenate([np.ravel(np.asarray(part)) for part in numbers]) if isinstance(numbers, list)
+            else np.asarray(numbers).ravel())
     expected = np.array([[float(x) for x in flat]])
     assert_array_equal(fm.learn(game, fm.rules.QAscent(0.1), 0, policy=numbers).policy, expected)
     assert_array_equal(fm.evaluate(game, numbers).value, fm.evaluate(game, expected).value)
 
 
 def test_missing_numbers_are_refused():
-    with pytest.raises(TypeError, match=r"policy must hold real numbers, found None of type NoneType at index \(0, 1\)"):
+    with pytest.raises(TypeError,
+                       match=r"policy must hold real numbers, found None of type NoneType at index \(0, 1\)"):
         fm.evaluate(fm.games.zhang_3x2(), Column([[1, None, 0, 1, 0]]))
-    with pytest.raises(ValueError, match=r"payoffs must be finite, found -inf at index \(0, 0, 1\); a move that must not be made"):
+    with pytest.raises(ValueError,
+                       match=r"payoffs must be finite, found -inf at index \(0, 0, 1\); a move that must not be made"):
         fm.NormalFormGame([[[0.0, -np.inf], [1.0, 2.0]], [[0.0, 1.0], [1.0, 2.0]]])
 
 
@@ -218,7 +224,8 @@ def test_join_and_split():
         fm.join(Frame())
     with pytest.raises(TypeError, match=r"parts\[1\] must hold real numbers, found 'x' of type str at index \(0, 0\)"):
         fm.join([[[0.5, 0.5]], Frame()])
-    with pytest.raises(ValueError, match=r"parts must hold arrays \(S, A_i\) of the same states, found shapes \[\(1, 2\), \(2, 2\)\]"):
+    with pytest.raises(ValueError, match=r"parts must hold arrays \(S, A_i\) of the same states, "
+                                         r"found shapes \[\(1, 2\), \(2, 2\)\]"):
         fm.join([np.ones((1, 2)), np.ones((2, 2))])
     with pytest.raises(TypeError, match="game must be a fastmpg game, found ndarray"):
         fm.split(np.zeros(3), np.zeros(3))

@@ -1,4 +1,4 @@
-"""Inverse learning by maximum causal entropy: against the plain twin, by other routes, and on the line whose weights are known."""
+"""Inverse learning by maximum causal entropy: against the plain twin, by other routes, on a line of known weights."""
 
 import functools
 import warnings
@@ -38,8 +38,8 @@ def exact(kind):
 def paid(features, theta):
     """The line with rewards <theta_i, F_i>."""
     rewards = np.stack([own @ weights for own, weights in zip(features, theta, strict=True)])
-    return fm.MarkovGame(np.broadcast_to(rewards[:, :, None, None], (2, 16, 3, 3)), line().transitions, 1.0, line().initial,
-                         available=line().available)
+    rewards = np.broadcast_to(rewards[:, :, None, None], (2, 16, 3, 3))
+    return fm.MarkovGame(rewards, line().transitions, 1.0, line().initial, available=line().available)
 
 
 def profiles(game, policy):
@@ -52,11 +52,13 @@ def random_features(rng, game, kinds):
     return [None if kind is None else rng.uniform(-1, 1, shapes[kind](i)) for i, kind in enumerate(kinds)]
 
 
-# ----------------------------------------------------------------------------------------------- the line, known weights
+# ---------------------------------------------------------------------------------------------- the line, known weights
 @pytest.mark.parametrize(("kind", "steps", "likelihood"), [("softmax", 650, -6.11865), ("mean", 725, -5.97004)])
 def test_weights_of_the_line_are_found(kind, steps, likelihood):
-    """From 0 with step .3 and exact data: theta to 1e-5, the gap 1e-7 within so many steps, the likelihood to 1e-5 (ours,
-    recomputed by a separate NumPy program)."""
+    """From 0 with step .3 and exact data: theta to 1e-5, the gap 1e-7 within so many steps, the likelihood to 1e-5.
+
+    Numbers are the statement's, recomputed by a separate NumPy program.
+    """
     found = exact(kind)
     assert found.status == "converged" and found.iterations <= steps and found.gap[-1] <= 1e-7
     assert_allclose(np.stack(found.theta), THETA, atol=1e-5)
@@ -82,7 +84,7 @@ def test_what_is_recorded_is_the_policys():
 
 
 def test_shared_feature_is_warned_of():
-    """Features match at other weights than the truth (numbers of the statement, recomputed by a separate NumPy program)."""
+    """Features match at other weights than the truth (statement, recomputed by a separate NumPy program)."""
     with pytest.warns(UserWarning, match=r"features of players 0, 1 are linearly dependent.*1 of 4 directions"):
         found = mce_irl(line(), SHARED, policy=mge_f(paid(SHARED, THETA), 4, value="softmax").policy)
     assert found.status == "converged"
@@ -127,17 +129,22 @@ def test_alone_matching_is_ascent_of_the_likelihood(rng, kind):
 # ------------------------------------------------------------------------------------------------------------- the twin
 @pytest.mark.parametrize("value", ["softmax", "mean", "max"])
 @pytest.mark.parametrize(("actions", "kinds", "options"), [
-    ((2, 3), "sa", {}), ((3, 2), ["a", None], {"sparse": True, "discount": 0.8}), ((2, 2, 2), [None, "s", "a"], {"masked": False}),
+    ((2, 3), "sa", {}), ((3, 2), ["a", None], {"sparse": True, "discount": 0.8}),
+    ((2, 2, 2), [None, "s", "a"], {"masked": False}),
     ((3,), "a", {}), ((2, 2), ["s", None], {"shared": True})], ids=["dense", "known", "three", "alone", "shared"])
 def test_steps_are_the_twins(rng, value, actions, kinds, options):
-    """Weights after each of four steps, 1e-9: projected to a ball, with a step that falls, from other weights than 0."""
+    """Weights after each of four steps, 1e-9: projected to a ball, with a step that falls, not from 0."""
     game = random_game(rng, actions, 3, scale=0.5, **options)
     plain, features = naive_horizon.tables(game), random_features(rng, game, kinds)
     start = [None if own is None else rng.uniform(-0.4, 0.4, 2) for own in features]
     expert = [fm.random_policy(game, rng) for _ in range(2)]
     hat = naive_irl.counts(plain, features, profiles(game, expert))
-    found = mce_irl(game, features, policy=expert, value=value, theta=start, step=lambda k: 2 / (k + 1), radius=0.9, maxiter=4)
-    path = naive_irl.mce_irl(plain, features, lambda k: hat, 2, value, start, lambda k: 2 / (k + 1), 4, 0.9)
+
+    def step(k):
+        return 2 / (k + 1)
+
+    found = mce_irl(game, features, policy=expert, value=value, theta=start, step=step, radius=0.9, maxiter=4)
+    path = naive_irl.mce_irl(plain, features, lambda k: hat, 2, value, start, step, 4, 0.9)
     for i, own in enumerate(features):
         if own is None:
             assert found.theta[i] is None and found.counts[i] is None and found.path[i] is None
@@ -145,12 +152,13 @@ def test_steps_are_the_twins(rng, value, actions, kinds, options):
             assert_allclose(found.expert_counts[i], hat[i], atol=1e-12)
             assert_allclose(found.path[i], [each[i] for each in path], atol=1e-9)
             assert max(np.linalg.norm(found.path[i], axis=1)) <= 0.9 + 1e-12
-    likely = naive_irl.expected_log_likelihood(plain, profiles(game, expert), naive_irl.policies_at(plain, features, path[-1], 2, value))
+    made = naive_irl.policies_at(plain, features, path[-1], 2, value)
+    likely = naive_irl.expected_log_likelihood(plain, profiles(game, expert), made)
     assert_allclose(found.log_likelihood_by_player[-1], likely, atol=1e-8)
 
 
 def test_trajectories_are_the_twins():
-    """Counts and likelihood of sampled data, trajectory by trajectory; a HorizonPlay and a pair of arrays are the same."""
+    """Counts and likelihood of sampled data, by trajectory; a HorizonPlay and a pair of arrays are the same."""
     play = fm.play_horizon(line(), expert(), 7, rng=3)
     actions = [np.eye(3)[[0, 1, 2]][None].repeat(16, 0).reshape(16, 3, 3), FEATURES[1]]  # which move, and places
     found = mce_irl(line(), actions, trajectories=play, maxiter=3)
@@ -169,15 +177,20 @@ def test_trajectories_one_by_one():
     play = fm.play_horizon(line(), expert(), 40, rng=5)
     one = [naive_irl.counts_of(FEATURES, 1.0, s, a) for s, a in zip(play.states, play.actions, strict=True)]
     found = mce_irl(line(), FEATURES, trajectories=play, online=True)
-    path = naive_irl.mce_irl(naive_horizon.tables(line()), FEATURES, lambda k: [np.mean([each[i] for each in one[:k + 1]], axis=0) for i in (0, 1)],
-                             4, "softmax", [np.zeros(2)] * 2, lambda k: 0.3, 6)
+
+    def so_far(k):
+        return [np.mean([each[i] for each in one[:k + 1]], axis=0) for i in (0, 1)]
+
+    path = naive_irl.mce_irl(naive_horizon.tables(line()), FEATURES, so_far, 4, "softmax", [np.zeros(2)] * 2,
+                             lambda k: 0.3, 6)
     for i in range(2):
         assert_allclose(found.path[i][:7], [each[i] for each in path], atol=1e-9)
     whole = mce_irl(line(), FEATURES, trajectories=play)
     assert found.status == whole.status == "converged" and found.iterations != whole.iterations
     assert_allclose(np.stack(found.theta), np.stack(whole.theta), atol=1e-5)
     assert_allclose(found.log_likelihood[0], whole.log_likelihood[0], rtol=1e-14)  # of all, from the start
-    assert mce_irl(line(), FEATURES, trajectories=play, online=True, tol=100.0).iterations == 39  # not before all were seen
+    soon = mce_irl(line(), FEATURES, trajectories=play, online=True, tol=100.0)
+    assert soon.iterations == 39  # not before all were seen
 
 
 def test_counts_are_enough():
@@ -222,7 +235,8 @@ def test_in_a_ball():
     for own, g in zip(found.theta, push, strict=True):  # what would still be gained points out of the ball
         assert_allclose(g, own * (g @ own), atol=1e-6)
         assert g @ own > 0
-    assert_array_equal(np.stack(mce_irl(line(), FEATURES, policy=expert(), radius=2.0).theta), np.stack(exact("softmax").theta))
+    free = mce_irl(line(), FEATURES, policy=expert(), radius=2.0)
+    assert_array_equal(np.stack(free.theta), np.stack(exact("softmax").theta))
 
 
 def test_ends():
@@ -241,7 +255,7 @@ def test_policy_is_the_one_from_uniform_play():
 
 
 def coordination():
-    """From state 0 two players get to state 1 or 2 if they choose alike; from 3 and 4 the first decides whether to go there.
+    """From state 0 two players get to state 1 or 2 if they choose alike; from 3 and 4 the first decides whether to go.
 
     The second is paid (3.5, 4) in states 1 and 2, and what the first is paid there is to be learned.
     """
@@ -273,13 +287,13 @@ def test_another_equilibrium_does_not_pass():
 def test_laws_are_those_of_evaluation(rng, sparse):
     """The forward pass without players' models, against the one with them, 1e-14."""
     game = random_game(rng, (2, 3, 2), 5, sparse=sparse)
-    policy, first = np.array([fm.random_policy(game, rng) for _ in range(4)]), rng.dirichlet(np.ones(5))
+    policy, law = np.array([fm.random_policy(game, rng) for _ in range(4)]), rng.dirichlet(np.ones(5))
     assert_allclose(laws_of(game, policy, None), fm.evaluate_horizon(game, policy).occupancy, atol=1e-14)
-    assert_allclose(laws_of(game, policy, first), fm.evaluate_horizon(game, policy, initial=first).occupancy, atol=1e-14)
+    assert_allclose(laws_of(game, policy, law), fm.evaluate_horizon(game, policy, initial=law).occupancy, atol=1e-14)
 
 
 def test_two_hunters_and_a_known_prey():
-    """The pursuit's own rewards are where everything matches, at 729 states shared out between threads; elsewhere it does not."""
+    """The pursuit's own rewards are where everything matches, at 729 states shared out between threads."""
     game = fm.games.pursuit_3()
     one, two, prey = np.indices((9, 9, 9)).reshape(3, 729)
     apart, together = (one == two) & (one != prey), (one == two) & (one == prey)
@@ -296,7 +310,7 @@ def test_two_hunters_and_a_known_prey():
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_dependence(rng, swap):
-    """Told for features that are the same in all states that can be met, by whose they are; not for those that are not."""
+    """Told for features that are the same in all states that can be met, by whose they are; and for no others."""
     game = random_game(rng, (2, 3), 4, masked=False)
     one, both, place = rng.uniform(-1, 1, (4, 2)), rng.uniform(-1, 1, 4), np.arange(4.0)
     data = {"policy": [fm.random_policy(game, rng)] * 2, "maxiter": 0}
@@ -332,18 +346,20 @@ def test_dependence(rng, swap):
     ({"policy": None, "counts": [[1, 1], [1, 1, 1]], "horizon": 4}, r"counts\[1\] must have shape \(K,\) = \(2,\)"),
     ({"features": [FEATURES[0]]}, "features must hold one array, or None, for each of 2 players, found 1"),
     ({"features": [None, None]}, "at least one player"),
-    ({"features": [FEATURES[0], FEATURES[1][:5]]}, r"features\[1\] must have shape \(S, K\) = \(16, 2\), found \(5, 2\)"),
+    ({"features": [FEATURES[0], FEATURES[1][:5]]}, r"features\[1\] must have shape \(S, K\) = \(16, 2\), found \(5"),
     ({"features": [FEATURES[0], np.zeros((16, 2, 1))]}, r"features\[1\] must have shape \(S, A_1, K\) = \(16, 3, 1\)"),
     ({"features": [FEATURES[0], FEATURES[1] * np.nan]}, r"features\[1\] must be finite"),
     ({"theta": [[0, 0]]}, "theta must hold one array, or None, for each of 2"),
     ({"theta": [[0, 0], None]}, r"theta\[1\] must be an array"),
     ({"features": [FEATURES[0], None], "theta": [[0, 0], [0, 0]]}, r"theta\[1\] must be None"),
-    ({"step": -1.0}, "step must be"), ({"step": lambda k: -float(k)}, r"step\(0\) must be"), ({"radius": 0}, "radius must be"),
+    ({"step": -1.0}, "step must be"), ({"step": lambda k: -float(k)}, r"step\(0\) must be"),
+    ({"radius": 0}, "radius must be"),
     ({"value": "entropy"}, "value must be one of"), ({"online": True}, "online=True needs trajectories"),
     ({"horizon": 3}, "horizon must be that of policy, 4"), ({"terminal": [0.0]}, "terminal must have shape"),
     ({"policy": None, "trajectories": ([[3, 7]], [[[2, 2, 1]]])}, r"\(n, T, N\) = \(1, 1, 2\), found \(1, 1, 3\)"),
     ({"policy": None, "trajectories": ([[3, 17]], [[[0, 0]]])}, "found 17 at t = 1 of trajectory 0"),
-    ({"policy": None, "trajectories": ([[3, 3]], [[[2, 0]]])}, "player 0 must be ones that it has, found 2 in state 3 at t = 0 of trajectory 0"),
+    ({"policy": None, "trajectories": ([[3, 3]], [[[2, 0]]])},
+     "player 0 must be ones that it has, found 2 in state 3 at t = 0 of trajectory 0"),
     ({"policy": None, "trajectories": ([[3, 3.5]], [[[0, 0]]])}, "whole numbers"),
     ({"policy": None, "trajectories": ([[3]], np.zeros((1, 0, 2)))}, "at least one"),
 ])

@@ -1,6 +1,7 @@
 """The laws of what is simulated: next states, actions, first states.
 
-Statistical tests accept p-values of at least P_VALUE, fixed before anything was drawn; their draws are the same in every session.
+Statistical tests accept p-values of at least P_VALUE, fixed before anything was drawn; their draws are the same in
+every session.
 """
 
 
@@ -17,7 +18,8 @@ import fastmpg as fm
 def frozen_trajectory(game, steps, rng, policy=None):
     """States and actions of players who never learn."""
     rule = fm.rules.TwoTimescaleQ(tau=1.0, beta=FROZEN)
-    result = fm.learn(game, rule, steps, rng=rng, policy=policy, record=fm.Record(every=steps, metrics=("policy",), trajectory=True))
+    result = fm.learn(game, rule, steps, rng=rng, policy=policy,
+                      record=fm.Record(every=steps, metrics=("policy",), trajectory=True))
     assert_allclose(result.trace["policy"][1], result.trace["policy"][0], rtol=0, atol=4 * EPS)
     return result.trajectory.states, result.trajectory.actions
 
@@ -51,7 +53,8 @@ def test_actions_follow_the_policy(num_actions, rng):
     """Every player on its own, then neighbours in pairs; actions of probability 0 are never played."""
     game = fm.games.random_markov(2, num_actions, rng=rng)
     policy = fm.random_policy(game, rng)
-    policy[0, 0], policy[0, 1:num_actions[0]] = 0.0, policy[0, 1:num_actions[0]] / max(policy[0, 1:num_actions[0]].sum(), 1e-9)
+    policy[0, 0], policy[0, 1:num_actions[0]] = (
+        0.0, policy[0, 1:num_actions[0]] / max(policy[0, 1:num_actions[0]].sum(), 1e-9))
     policy[0, :1] = 1.0 if num_actions[0] == 1 else 0.0
     states, actions = frozen_trajectory(game, 50_000, rng, policy)
     rows = naive.split(policy, num_actions)
@@ -61,13 +64,15 @@ def test_actions_follow_the_policy(num_actions, rng):
             assert chi_square(np.bincount(mine[:, i], minlength=n), rows[i][s] * len(mine)) >= P_VALUE
             j = (i + 1) % len(num_actions)
             law = np.outer(rows[i][s], rows[j][s])
-            assert chi_square(np.bincount(mine[:, i] * law.shape[1] + mine[:, j], minlength=law.size), law * len(mine)) >= P_VALUE
+            assert chi_square(np.bincount(mine[:, i] * law.shape[1] + mine[:, j], minlength=law.size),
+                              law * len(mine)) >= P_VALUE
 
 
 @compiled_only
 def test_first_states_follow_the_initial_law(rng):
     game, runs = markov(rng, "zeros"), 3000
-    result = fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=1.0), 0, runs, rng=rng, record=fm.Record(metrics=(), trajectory=True))
+    result = fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=1.0), 0, runs, rng=rng,
+                         record=fm.Record(metrics=(), trajectory=True))
     first = result.trajectory.states[:, 0]
     assert first.shape == (runs,)
     assert chi_square(np.bincount(first, minlength=4), game.initial * runs) >= P_VALUE

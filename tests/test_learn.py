@@ -1,4 +1,5 @@
-"""learn, ensemble, Record and Result: what is recorded, what stops a run, what survives, and rules written outside the package."""
+"""learn, Record and Result: what is recorded, what stops a run, what survives, and rules written outside the package
+(ensembles: test_ensembles.py)."""
 
 import itertools
 import signal
@@ -10,12 +11,10 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from recording import ALL, NPG, same
 
 import fastmpg as fm
 from fastmpg import machine
-
-ALL = ("ne_gap", "qre_gap", "value", "c", "mismatch", "grad_norm", "policy")
-NPG = fm.rules.NaturalGradientPlay(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +25,6 @@ def game():
 @pytest.fixture(scope="module")
 def stage():
     return fm.games.zhang_3x2()
-
-
-def same(one, two):
-    """Two results hold the same bits."""
-    assert_array_equal(one.policy, two.policy)
-    assert list(one.trace) == list(two.trace)
-    for name in one.trace:
-        assert_array_equal(one.trace[name], two.trace[name], name)
-        assert one.trace[name].dtype == two.trace[name].dtype
-    for name, value in vars_of(one.state).items():
-        assert_array_equal(value, vars_of(two.state)[name], name)
-    for name in ("status", "message", "steps", "rule", "game"):
-        assert getattr(one, name) == getattr(two, name)
-
-
-def vars_of(state):
-    return state._asdict() if hasattr(state, "_asdict") else vars(state)
 
 
 # ------------------------------------------------------------------------------------------------------- the trace
@@ -78,7 +60,8 @@ def test_what_else_is_recorded_changes_no_number(game, rule, metrics):
 
 @pytest.mark.parametrize(
     "steps, every, expected",
-    [(10, 1, range(11)), (10, 3, [0, 3, 6, 9, 10]), (10, 5, [0, 5, 10]), (10, 11, [0, 10]), (0, 1, [0]), (1, 100, [0, 1])],
+    [(10, 1, range(11)), (10, 3, [0, 3, 6, 9, 10]), (10, 5, [0, 5, 10]), (10, 11, [0, 10]),
+     (0, 1, [0]), (1, 100, [0, 1])],
 )
 def test_recorded_steps(stage, steps, every, expected):
     run = fm.learn(stage, NPG, steps, record=fm.Record(every, metrics=("policy",)))
@@ -116,7 +99,8 @@ def test_log_spaced_steps(last, count):
 
 def test_the_gap_is_taken_at_the_temperature_of_the_rule(game):
     rule = fm.rules.EntropyNaturalGradientPlay(0.05, 0.7)
-    for record, tau in ((fm.Record(metrics=("qre_gap", "policy")), 0.7), (fm.Record(metrics=("qre_gap", "policy"), tau=0.2), 0.2)):
+    for record, tau in ((fm.Record(metrics=("qre_gap", "policy")), 0.7),
+                        (fm.Record(metrics=("qre_gap", "policy"), tau=0.2), 0.2)):
         run = fm.learn(game, rule, 4, record=record)
         expected = [fm.qre_gap(game, p, tau) for p in run.trace["policy"]]
         assert_allclose(run.trace["qre_gap"], expected, rtol=1e-12, atol=1e-13)
@@ -135,7 +119,8 @@ def test_callback_sees_the_policy_of_its_row(game, every):
     """At every recorded step: the policy that the newest row describes, and all rows up to it."""
     record, seen = fm.Record(every, metrics=("policy", "ne_gap")), []
     run = fm.learn(
-        game, NPG, 10, record=record, callback=lambda s: seen.append(s._replace(trace={k: v.copy() for k, v in s.trace.items()}))
+        game, NPG, 10, record=record,
+        callback=lambda s: seen.append(s._replace(trace={k: v.copy() for k, v in s.trace.items()}))
     )
     assert [s.step for s in seen] == run.trace["step"].tolist()
     for row, s in enumerate(seen):
@@ -234,7 +219,7 @@ def test_ctrl_c_is_heard_soon(game):
 
 
 def test_ctrl_c_in_an_ensemble(game):
-    """All runs move on together: the result is a whole one, of the steps that were made, and the exception carries it."""
+    """All runs move on together: the result is a whole one, of the steps that were made; the exception carries it."""
     fm.learn(game, NPG, 1)
     timer, began = interrupt_after(0.5), time.monotonic()
     try:
@@ -325,7 +310,8 @@ def test_a_sparse_game_keeps_its_own_copy():
 
 def test_results_and_games_are_frozen(game):
     run = fm.learn(game, NPG, 3)
-    for array in (run.policy, run.state.policy, run.state.theta, *run.trace.values(), game.initial, game.rewards, game.transitions):
+    for array in (run.policy, run.state.policy, run.state.theta, *run.trace.values(), game.initial,
+                  game.rewards, game.transitions):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     with pytest.raises(TypeError):
@@ -370,7 +356,8 @@ def test_nested_lists_of_rows_are_policies_too(players):
 
 @pytest.mark.parametrize(
     "form",
-    [[[0.2, 0.3, 0.5], [0.5, 0.5]], [[[0.2, 0.3, 0.5]], [[0.5, 0.5]]], [0.2, 0.3, 0.5, 0.5, 0.5], [[0.2, 0.3, 0.5, 0.5, 0.5]]],
+    [[[0.2, 0.3, 0.5], [0.5, 0.5]], [[[0.2, 0.3, 0.5]], [[0.5, 0.5]]], [0.2, 0.3, 0.5, 0.5, 0.5],
+     [[0.2, 0.3, 0.5, 0.5, 0.5]]],
     ids=str,
 )
 def test_policies_of_one_state_need_no_state_axis(stage, form):
@@ -386,70 +373,6 @@ def test_initial_policies_by_name(game):
         assert_array_equal(fm.learn(game, NPG, 0, policy="random", rng=seed).policy, fm.random_policy(game, 3))
     one, two = (fm.learn(game, NPG, 0, policy="random", rng=s).policy for s in (1, 2))
     assert (one != two).all()
-
-
-# --------------------------------------------------------------------------------------------------------- ensembles
-GRID = {
-    "eta (3,)": ({"eta": [0.1, 0.2, 0.4]}, None, (3,)),
-    "runs 3": ({"eta": 0.2}, 3, (3,)),
-    "eta (2, 1) x runs 3": ({"eta": np.array([[0.1], [0.3]])}, 3, (2, 3)),
-    "eta (2, 1), tau (3,)": ({"eta": np.array([[0.1], [0.3]]), "tau": np.array([0.0, 0.1, 0.2])}, None, (2, 3)),
-    "eta (2, 1, 1), tau (2, 1) x runs 2": ({"eta": np.array([[[0.1]], [[0.3]]]), "tau": np.array([[0.0], [0.2]])}, 2, (2, 2, 2)),
-    "runs 1": ({"eta": 0.2}, 1, (1,)),
-    "no axis": ({"eta": 0.2}, None, ()),
-}
-
-
-@pytest.mark.parametrize("name", GRID)
-def test_ensemble_is_its_runs_bit_for_bit(game, name):
-    """Parameters broadcast as numpy arrays do; place r on the last axis has one initial policy for every parameter."""
-    parameters, runs, shape = GRID[name]
-    rule, record = fm.rules.EntropyNaturalGradientPlay(**parameters), fm.Record(every=4, metrics=ALL)
-    results = [fm.ensemble(game, rule, 9, runs, policy="random", rng=7, record=record, threads=t) for t in (1, 2, None)]
-    for other in results[1:]:
-        same(other, results[0])
-    result = results[0]
-    seeds = np.random.SeedSequence(7).spawn(shape[-1] if shape else 1)
-    eta, tau = np.broadcast_to(rule.eta, shape), np.broadcast_to(rule.tau, shape)
-    assert result.policy.shape == (*shape, 4, 5)
-    for place in np.ndindex(shape):
-        one = fm.rules.EntropyNaturalGradientPlay(float(eta[place]), float(tau[place]))
-        start = fm.random_policy(game, seeds[place[-1] if place else 0])
-        run = fm.learn(game, one, 9, policy=start, record=record)
-        assert_array_equal(result.policy[place], run.policy)
-        assert_array_equal(result.state.theta[place], run.state.theta)
-        for metric in ALL:
-            assert_array_equal(result.trace[metric][place], run.trace[metric], metric)
-    assert_array_equal(result.trace["step"], [0, 4, 8, 9])
-
-
-def test_ensemble_starts_from_given_policies(game):
-    starts = np.stack([fm.random_policy(game, s) for s in range(3)])
-    result = fm.ensemble(game, NPG, 4, 3, policy=starts)
-    for r in range(3):
-        assert_array_equal(result.policy[r], fm.learn(game, NPG, 4, policy=starts[r]).policy)
-    shared = fm.ensemble(game, NPG, 4, 3, policy=starts[1])
-    for r in range(3):
-        assert_array_equal(shared.policy[r], result.policy[1])
-
-
-@pytest.mark.parametrize("wrap", [int, np.random.SeedSequence, np.random.default_rng], ids=["int", "SeedSequence", "Generator"])
-def test_equal_seeds_make_equal_ensembles(game, wrap):
-    one, two, three = (fm.ensemble(game, NPG, 3, 4, policy="random", rng=wrap(s)) for s in (5, 5, 6))
-    same(one, two)
-    assert (one.policy[0] != three.policy[0]).any()
-    assert len({one.policy[r].tobytes() for r in range(4)}) == 4, "every run has a start of its own"
-
-
-def test_a_longer_ensemble_begins_as_a_shorter_one(game):
-    few, many = (fm.ensemble(game, NPG, 3, n, policy="random", rng=1) for n in (2, 5))
-    assert_array_equal(many.policy[:2], few.policy)
-
-
-def test_a_seed_sequence_is_not_used_up(game):
-    """The same object twice: the same runs (its own spawning counter must not decide)."""
-    seed = np.random.SeedSequence(5)
-    same(fm.ensemble(game, NPG, 3, 2, policy="random", rng=seed), fm.ensemble(game, NPG, 3, 2, policy="random", rng=seed))
 
 
 # ------------------------------------------------------------------------------------ rules from outside the package
@@ -493,11 +416,12 @@ class Warm(NamedTuple):
 
 @pytest.mark.parametrize("kind", [Decorated, Plain], ids=lambda k: k.__name__)
 def test_a_rule_of_ones_own(game, kind):
-    """The same loop, records, callbacks and ensembles as the built-in rule, to rounding; nothing of it goes to the disk."""
+    """The same loop, records, callbacks and ensembles as the built-in rule, to rounding; nothing of it goes to disk."""
     before = {p: p.stat().st_mtime_ns for p in machine.cached_files()}
     record = fm.Record(every=3, metrics=ALL)
     mine, theirs = (
-        fm.learn(game, rule, 20, policy="random", rng=1, record=record) for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05))
+        fm.learn(game, rule, 20, policy="random", rng=1, record=record)
+        for rule in (kind(0.05), fm.rules.NaturalGradientPlay(0.05))
     )
     assert_allclose(mine.policy, theirs.policy, rtol=0, atol=1e-12)
     for name in ALL:

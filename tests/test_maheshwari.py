@@ -28,7 +28,8 @@ def naive_distance(game, policies, last):
 
 def snapshots(game, rng, *shape):
     """Random policies (*shape, S, A_total)."""
-    return np.array([fm.random_policy(game, rng) for _ in range(int(np.prod(shape)))]).reshape(*shape, game.num_states, -1)
+    return np.array([fm.random_policy(game, rng) for _ in range(int(np.prod(shape)))]).reshape(
+        *shape, game.num_states, -1)
 
 
 def random_twins(rng, actions, states, discount, shared):
@@ -78,14 +79,16 @@ def test_run_axes_stay_in_front(rng):
     for last in (one, each):
         found = distance_to_nash(game, policies, last)
         for run in np.ndindex(2, 3):
-            assert_array_equal(found[run], distance_to_nash(game, policies[run], np.broadcast_to(last, each.shape)[run]))
+            assert_array_equal(found[run],
+                               distance_to_nash(game, policies[run], np.broadcast_to(last, each.shape)[run]))
     followed = distance_to_nash(game, np.append(policies[0, 0], one[None], axis=0))
     assert_allclose(distance_to_nash(game, policies, one)[0, 0], followed[:-1], **CLOSE)
 
 
 def test_the_snapshots_of_a_run_are_what_it_takes():
     game = fm.games.routing(4)
-    runs = fm.ensemble(game, fm.rules.TwoTimescaleQ(1e-3), 200, 3, record=fm.Record(every=50, metrics=("policy", "ne_gap")))
+    runs = fm.ensemble(game, fm.rules.TwoTimescaleQ(1e-3), 200, 3,
+                       record=fm.Record(every=50, metrics=("policy", "ne_gap")))
     distance = distance_to_nash(game, runs.trace["policy"])
     assert distance.shape == (3, 5, 4)
     # at the last snapshot the deviators' gains, summed over states instead of weighed by rho
@@ -117,9 +120,11 @@ def test_the_inputs_of_the_distance_stay_as_they_are(rng):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda p: p[0], r"shape \(\.\.\., K, S, A_total\).*Record\(metrics"), (lambda p: p[:0], "K >= 1"), (lambda p: p[:, :2], r"\(3, 5\)"),
-    (lambda p: p[..., :4], r"\(3, 5\)"), (lambda p: p * 2, "player 0 must sum to 1, found .* in state . of snapshot"),
-    (lambda p: p + np.array([0, 0, -2, 1, 1]), "player 1 must not be negative"), (lambda p: p * np.nan, "must be finite"),
+    (lambda p: p[0], r"shape \(\.\.\., K, S, A_total\).*Record\(metrics"), (lambda p: p[:0], "K >= 1"),
+    (lambda p: p[:, :2], r"\(3, 5\)"), (lambda p: p[..., :4], r"\(3, 5\)"),
+    (lambda p: p * 2, "player 0 must sum to 1, found .* in state . of snapshot"),
+    (lambda p: p + np.array([0, 0, -2, 1, 1]), "player 1 must not be negative"),
+    (lambda p: p * np.nan, "must be finite"),
     (lambda p: "uniform", "policies"), (lambda p: [[["a"]]], "policies")])
 def test_what_are_no_snapshots_is_refused(rng, change, message):
     game = fm.games.random_markov(3, (2, 3), rng=5)
@@ -135,7 +140,8 @@ def test_a_wrong_snapshot_is_found_by_run_and_place(rng):
         distance_to_nash(game, policies)
     good = snapshots(game, rng, 2, 4)
     for last in (good[:, 0, :2], good[0], good[:1, 0]):
-        with pytest.raises(ValueError, match=r"last must have shape \(S, A_total\) = \(3, 5\), or one a run, \(2, 3, 5\)"):
+        with pytest.raises(ValueError,
+                           match=r"last must have shape \(S, A_total\) = \(3, 5\), or one a run, \(2, 3, 5\)"):
             distance_to_nash(game, good, last)
     with pytest.raises(ValueError, match="last of player 0 must sum to 1"):
         distance_to_nash(game, good, good[:, 0] * 1.5)
@@ -148,7 +154,8 @@ def fixed_point(game, policies, tau):
     """q <- r_i - tau nu_i + gamma sum_t P_i sum_b pi_i(t, b) q(t, b), the mean of the q-update, until nothing moves."""
     out = []
     for i, own in enumerate(policies):
-        reward, moves = naive.marginal_reward(game.rewards, policies, i), naive.marginal_transition(game.transitions, policies, i)
+        reward, moves = (naive.marginal_reward(game.rewards, policies, i),
+                         naive.marginal_transition(game.transitions, policies, i))
         nu = np.array([sum(p * np.log(p) for p in row if p > 0) for row in own])
         q, move = np.zeros_like(reward), 1.0
         while move > 1e-14:
@@ -159,7 +166,8 @@ def fixed_point(game, policies, tau):
 
 
 @pytest.mark.parametrize("tau", [0.0, 1e-3, 0.7])
-@pytest.mark.parametrize("actions, states, discount, shared", [((2, 3), 3, 0.8, False), ((3, 1, 2), 2, 0.5, True), ((2, 2), 2, 0.0, False)])
+@pytest.mark.parametrize("actions, states, discount, shared",
+                         [((2, 3), 3, 0.8, False), ((3, 1, 2), 2, 0.5, True), ((2, 2), 2, 0.0, False)])
 def test_the_smoothed_q_is_the_fixed_point_of_the_mean_update(rng, actions, states, discount, shared, tau):
     game, slow = random_twins(rng, actions, states, discount, shared)
     policies = naive.random_policy(rng, actions, states)
@@ -183,7 +191,8 @@ def test_a_learner_whose_policy_stands_still_finds_the_smoothed_q():
     """With steps of the policy near 0, q approaches Qtilde of the initial policy."""
     game, tau = fm.games.routing(2), 0.5
     still = (1e-9,) * 3
-    run = fm.learn(game, fm.rules.TwoTimescaleQ(tau, (0.7, 1.0), still), 400_000, rng=1, record=fm.Record(every=400_000, metrics=()))
+    run = fm.learn(game, fm.rules.TwoTimescaleQ(tau, (0.7, 1.0), still), 400_000, rng=1,
+                   record=fm.Record(every=400_000, metrics=()))
     assert_allclose(run.policy, fm.uniform_policy(game), atol=1e-3)
     assert_allclose(run.state.q, smoothed_q(game, fm.uniform_policy(game), tau), rtol=0, atol=0.25)
 
@@ -191,7 +200,8 @@ def test_a_learner_whose_policy_stands_still_finds_the_smoothed_q():
 def test_wrong_inputs_of_the_smoothed_q_are_refused():
     game = fm.games.zhang_3x2()
     for policy, tau, message in ((fm.uniform_policy(game), -1.0, "tau"), (fm.uniform_policy(game), "warm", "tau"),
-                                 (fm.uniform_policy(game)[:, :4], 1.0, "policy"), (fm.uniform_policy(game) * 2, 1.0, "sum to 1")):
+                                 (fm.uniform_policy(game)[:, :4], 1.0, "policy"),
+                                 (fm.uniform_policy(game) * 2, 1.0, "sum to 1")):
         with pytest.raises((ValueError, TypeError), match=message):
             smoothed_q(game, policy, tau)
 
@@ -226,7 +236,8 @@ def test_the_settings_are_the_paper_s(monkeypatch):
     for name in NAMES[:3]:
         catalogue[name].run()
     steps = ((0.6, 1.0), (1.0, 1.0))
-    assert {(4, 1e-3, 5000, *steps), (4, 1e-6, 5000, *steps), (8, 1e-6, 1000, *steps), (8, 1e-6, 5000, *steps)} <= set(asked)
+    assert ({(4, 1e-3, 5000, *steps), (4, 1e-6, 5000, *steps), (8, 1e-6, 1000, *steps), (8, 1e-6, 5000, *steps)}
+            <= set(asked))
 
 
 def test_runs_that_learn_nothing_meet_no_statement(monkeypatch):
@@ -273,7 +284,8 @@ def test_runs_are_drawn_as_mean_and_band(rng, band):
     if band is None:
         assert not ax.collections
         return
-    low, high = {"range": (flat.min(0), flat.max(0)), "std": (flat.mean(0) - flat.std(0), flat.mean(0) + flat.std(0))}.get(
+    low, high = {"range": (flat.min(0), flat.max(0)),
+                 "std": (flat.mean(0) - flat.std(0), flat.mean(0) + flat.std(0))}.get(
         band, tuple(np.quantile(flat, [0.25, 0.75], axis=0)))
     corners = ax.collections[0].get_paths()[0].vertices
     for k, place in enumerate(x):

@@ -1,4 +1,4 @@
-"""Metrics: one file each, found by itself; asked about one policy or a stack; what a run records is what the functions say."""
+"""Metrics: one file each, found by itself; asked about one policy or a stack; runs record what functions say."""
 
 import inspect
 import os
@@ -17,13 +17,14 @@ from fastmpg.feedback import bench
 from fastmpg.metrics.metric import known
 from fastmpg.metrics.origin import centred
 
-PUBLIC = {"c", "distance_to_nash", "grad_norm", "gradient", "mismatch", "nash_regret", "ne_gap", "ne_gap_bound", "qre_gap", "smoothed_q"}
+PUBLIC = {"c", "distance_to_nash", "grad_norm", "gradient", "mismatch", "nash_regret", "ne_gap", "ne_gap_bound",
+          "qre_gap", "smoothed_q"}
 EXACT = ("ne_gap", "qre_gap", "c", "mismatch", "grad_norm", "value")
 
 
 # ------------------------------------------------------------------------------------------------------- one file each
 def test_functions_stay_functions_when_everything_is_found():
-    """A module of the same name, when it is loaded, becomes an attribute of its folder: the function has to stand there."""
+    """A module of the same name, once loaded, becomes an attribute of its folder: the function has to stand there."""
     known()
     assert set(fm.metrics.__all__) == PUBLIC
     for name in PUBLIC:
@@ -158,7 +159,8 @@ def test_a_stack_is_its_policies_one_by_one(form, monkeypatch):
                 machine.set_threads(count)
                 found = question(game, stack)
                 assert_array_equal(found, alone, err_msg=f"{name}, {count} threads")
-            assert_array_equal(question(game, stack.reshape(2, 3, *stack.shape[1:])), alone.reshape(2, 3, *alone.shape[1:]), err_msg=name)
+            assert_array_equal(question(game, stack.reshape(2, 3, *stack.shape[1:])),
+                               alone.reshape(2, 3, *alone.shape[1:]), err_msg=name)
     finally:
         machine.set_threads(most)
     assert_array_equal(stack, before)
@@ -197,12 +199,14 @@ def test_shapes_of_stacks():
     assert "0 x 2 policies" in repr(fm.evaluate(game, stack[:0]))
     one = fm.evaluate(game, stack[0, 0])
     assert type(one.error_bound) is float and type(fm.metrics.c(game, stack[0, 0])) is float
-    assert type(fm.metrics.mismatch(game, stack[0, 0])) is float and type(fm.metrics.ne_gap_bound(game, stack[0, 0])) is float
+    assert (type(fm.metrics.mismatch(game, stack[0, 0])) is float
+            and type(fm.metrics.ne_gap_bound(game, stack[0, 0])) is float)
 
 
 def test_what_an_ensemble_returns():
     game = GAMES["dense"]
-    runs = fm.ensemble(game, fm.rules.NaturalGradientPlay(0.1), 5, runs=3, rng=0, record=fm.Record(metrics=("ne_gap", "policy")))
+    runs = fm.ensemble(game, fm.rules.NaturalGradientPlay(0.1), 5, runs=3, rng=0,
+                       record=fm.Record(metrics=("ne_gap", "policy")))
     assert_array_equal(fm.ne_gap(game, runs.policy), runs.trace["ne_gap"][:, -1])
     assert_array_equal(fm.ne_gap(game, runs.trace["policy"]), runs.trace["ne_gap"])
 
@@ -220,8 +224,10 @@ def test_lists_by_player():
 
 
 @pytest.mark.parametrize("spoil, message", [
-    (lambda p: p.__setitem__((1, 2, 3, 4), -0.5), r"player 1 must not be negative, found -0.5 in state 3 for action 1 of policy \(1, 2\)"),
-    (lambda p: p.__setitem__((0, 1, 0, 0), 0.9), r"policy of player 0 must sum to 1, found .* in state 0 of policy \(0, 1\)"),
+    (lambda p: p.__setitem__((1, 2, 3, 4), -0.5),
+     r"player 1 must not be negative, found -0.5 in state 3 for action 1 of policy \(1, 2\)"),
+    (lambda p: p.__setitem__((0, 1, 0, 0), 0.9),
+     r"policy of player 0 must sum to 1, found .* in state 0 of policy \(0, 1\)"),
     (lambda p: p.__setitem__((1, 0, 5, 7), np.nan), r"policy must be finite, found nan at index \(1, 0, 5, 7\)"),
 ])
 def test_every_policy_of_a_stack_is_checked(spoil, message):
@@ -238,7 +244,8 @@ def test_stacks_of_single_precision_and_of_other_shapes():
     stack = np.stack([fm.random_policy(game, r) for r in range(3)])
     single = stack.astype(np.float32)
     assert_array_equal(fm.ne_gap(game, single), [fm.ne_gap(game, one) for one in single])
-    with pytest.raises(ValueError, match=r"\(6, 8\), found \(3, 6, 7\); a stack of policies has shape \(\.\.\., 6, 8\)"):
+    with pytest.raises(ValueError,
+                       match=r"\(6, 8\), found \(3, 6, 7\); a stack of policies has shape \(\.\.\., 6, 8\)"):
         fm.ne_gap(game, stack[..., :7])
     with pytest.raises(ValueError, match="masked"):
         fm.ne_gap(game, np.ma.array(stack, mask=stack > 0.9))
@@ -252,7 +259,8 @@ def test_temperatures_share_what_is_set_up():
     game = fm.games.random_markov(4, (2, 3), rng=5)
     policy = fm.random_policy(game, 1)
     fresh = {tau: fm.qre_gap(fm.games.random_markov(4, (2, 3), rng=5), policy, tau) for tau in (0.0, 0.1, 0.7)}
-    values = {tau: fm.evaluate(fm.games.random_markov(4, (2, 3), rng=5), policy, tau=tau).value for tau in (0.0, 0.1, 0.7)}
+    values = {tau: fm.evaluate(fm.games.random_markov(4, (2, 3), rng=5), policy, tau=tau).value
+              for tau in (0.0, 0.1, 0.7)}
     for tau in (0.7, 0.0, 0.1, 0.0, 0.7, 0.1):
         assert_array_equal(fm.qre_gap(game, policy, tau), fresh[tau])
         assert_array_equal(fm.evaluate(game, policy, tau=tau).value, values[tau])
@@ -291,14 +299,16 @@ def test_a_refused_policy_leaves_nothing_behind():
 
 # ------------------------------------------------------------------------------------------------- recorded and asked
 @pytest.mark.parametrize("level", [0.0, 3e12])
-@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(1e-14), fm.rules.EntropyNaturalGradientPlay(1e-14, tau=1e-3),
+@pytest.mark.parametrize("rule", [fm.rules.NaturalGradientPlay(1e-14),
+                                  fm.rules.EntropyNaturalGradientPlay(1e-14, tau=1e-3),
                                   fm.rules.TwoTimescaleQ(0.5)], ids=lambda rule: type(rule).__name__)
 def test_recorded_is_what_the_functions_say(level, rule):
     """Of games whose level exceeds their spread too; the value is that of the game itself."""
     base = fm.games.random_markov(4, (2, 3), rng=2)
     game = fm.MarkovGame(np.round(base.rewards * 64) + level, base.transitions, discount=base.discount)
     assert (centred(game)[0] is not game) == (level > 0)
-    run = fm.learn(game, rule, 3, policy=fm.random_policy(game, 4), rng=1, record=fm.Record(metrics=(*EXACT, "policy"), tau=0.25))
+    run = fm.learn(game, rule, 3, policy=fm.random_policy(game, 4), rng=1,
+                   record=fm.Record(metrics=(*EXACT, "policy"), tau=0.25))
     policies = run.trace["policy"]
     close = np.testing.assert_allclose
     assert_array_equal(run.trace["ne_gap"], fm.ne_gap(game, policies))

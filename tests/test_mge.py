@@ -1,4 +1,4 @@
-"""MGE-F and MGE-I: against the plain twins, against the published pursuit and what was recomputed of it, and their theory."""
+"""MGE-F and MGE-I: against the plain twins, the published pursuit and what was recomputed of it, and their theory."""
 
 import functools
 import warnings
@@ -109,12 +109,13 @@ def test_gamma_in_place_of_the_discount(rng):
 
 
 def test_one_shot_games_are_logit_equilibria():
-    """Horizon 1 without a future: matching pennies' mixed point, and a game whose equilibrium is known in closed form."""
+    """Horizon 1 without a future: matching pennies' mixed point, and a game whose equilibrium has a closed form."""
     pennies = fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])
     assert_allclose(mge_f(pennies, 1, 5.0).policy, 0.5, atol=1e-14)
     dominant = fm.NormalFormGame([[[3.0, 3.0], [1.0, 1.0]], [[0.0, 0.5], [0.0, 0.5]]])  # each by its own action alone
     row = mge_f(dominant, 1, 2.0).policy[0, 0]
-    assert_allclose(row, [1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)), 1 / (1 + np.exp(1)), 1 / (1 + np.exp(-1))], atol=1e-14)
+    assert_allclose(row, [1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)), 1 / (1 + np.exp(1)),
+                          1 / (1 + np.exp(-1))], atol=1e-14)
 
 
 @pytest.mark.parametrize("actions", [(2, 2), (3, 3), (2, 2, 2)], ids=["2x2", "3x3", "2x2x2"])
@@ -135,15 +136,18 @@ def test_branch_follows_small_steps_of_beta(rng, actions):
         after = joined(naive_mge.choices(q, beta))
         smooth &= np.abs(after - before).max(axis=1) < 0.05
         before = after
-    settled = smooth & (np.abs(joined(naive_mge.answers(plain, q, np.zeros((len(actions), 12)), 8.0)) - joined(q)).max(axis=1) < 1e-6)
+    settled = smooth & (np.abs(joined(naive_mge.answers(plain, q, np.zeros((len(actions), 12)), 8.0))
+                               - joined(q)).max(axis=1) < 1e-6)
     assert settled.sum() >= 6
     assert_allclose(found.policy[0][settled], before[settled], atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------------ the pursuit
 PRINTED = {"max": ([0.366, 0.268, 0.366], 0.197, [0.466, 0.287, 0.247], [0.327, 0.346, 0.327])}  # figure 4
-OURS = {"max": ([0.365237, 0.269525, 0.365237], 0.197255, [0.465846, 0.287038, 0.247116], [0.327188, 0.345625, 0.327188]),
-        "mean": ([0.351295, 0.297410, 0.351295], 0.197964, [0.450262, 0.300547, 0.249190], [0.327040, 0.345919, 0.327040])}
+OURS = {"max": ([0.365237, 0.269525, 0.365237], 0.197255, [0.465846, 0.287038, 0.247116],
+                [0.327188, 0.345625, 0.327188]),
+        "mean": ([0.351295, 0.297410, 0.351295], 0.197964, [0.450262, 0.300547, 0.249190],
+                 [0.327040, 0.345919, 0.327040])}
 
 
 def rows(found):
@@ -154,7 +158,7 @@ def rows(found):
 
 @pytest.mark.parametrize("kind", ["max", "mean"])
 def test_pursuit_first_moves(kind):
-    """Figure 4: ours, recomputed independently, 5e-6; the printed digits, 5e-4, but for h1 at I1 (off by 1.5e-3: open)."""
+    """Figure 4: ours, recomputed independently, 5e-6; printed digits, 5e-4, but for h1 at I1 (off by 1.5e-3, open)."""
     for got, want in zip(rows(chase(kind)), OURS[kind], strict=True):
         assert_allclose(got, np.broadcast_to(want, got.shape), atol=5e-6)
     if kind == "max":
@@ -172,16 +176,17 @@ def test_pursuit_is_solved_to_rounding_and_keeps_its_symmetry(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_pursuit_of_one_step(kind):
-    """Statement of the paper, numbers ours: from (1, 5, 2) staying is everyone's best action, whatever a state is worth."""
+    """Statement of the paper, numbers ours: from (1, 5, 2) staying is everyone's best, whatever a state is worth."""
     row = mge_f(pursuit(), 1, value=kind).policy[0, THIRD].reshape(3, 5)
     assert_array_equal(row.argmax(axis=1), 1)
     assert_allclose(row[:, 1], [0.3963, 0.3963, 0.3347], atol=5e-5)
 
 
-@pytest.mark.parametrize("alpha", [0.4, 0.6, pytest.param(0.2, marks=pytest.mark.slow), pytest.param(0.05, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("alpha", [0.4, 0.6, pytest.param(0.2, marks=pytest.mark.slow),
+                                   pytest.param(0.05, marks=pytest.mark.slow)])
 def test_pursuit_damped(alpha):
-    """Statement: the same policies for every alpha of figure 3. In the last stage everywhere, in the first at I1 and I2."""
-    # some states with the hunters together need tens of thousands of sweeps, or leave the symmetric solution by rounding
+    """Statement: the same policies at every alpha of figure 3: in the last stage everywhere, in the first at I1, I2."""
+    # some states with the hunters together need tens of thousands of sweeps, or leave the symmetric solution (rounding)
     found = mge_f(pursuit(), 3, value="max", alpha=alpha, maxiter=3000 if alpha < 0.5 else 1500, tol=1e-9)
     assert_allclose(found.policy[0, [FIRST, SECOND]], chase("max").policy[0, [FIRST, SECOND]], atol=1e-6)
     assert_allclose(found.policy[2], chase("max").policy[2], atol=1e-8)
@@ -212,7 +217,8 @@ def test_start_branch(rng):
     for first in ([0.9, 0.1, 0.9, 0.1], [0.1, 0.9, 0.1, 0.9]):
         for alpha in (None, 0.5):
             found = mge_f(game, 1, 10.0, branch="start", start=[first], alpha=alpha)
-            assert found.status == ("converged",) and found.policy[0, 0, 0] == pytest.approx(np.round(first[0]), abs=1e-3)
+            assert (found.status == ("converged",)
+                    and found.policy[0, 0, 0] == pytest.approx(np.round(first[0]), abs=1e-3))
         found = mge_i(game, 10.0, branch="start", start=[first])
         assert found.status == "converged" and found.policy[0, 0] == pytest.approx(np.round(first[0]), abs=1e-3)
     chased = chase("max")
@@ -244,7 +250,8 @@ def test_missing_actions_are_not_read(rng):
 
 def test_other_models(rng):
     """Counts and pairs: through their dense form, and by sweeps of their own, 1e-12."""
-    pairs = fm.PolymatrixGame({(0, 1): rng.normal(size=(2, 3)), (1, 0): rng.normal(size=(3, 2)), (1, 2): rng.normal(size=(3, 2)),
+    pairs = fm.PolymatrixGame({(0, 1): rng.normal(size=(2, 3)), (1, 0): rng.normal(size=(3, 2)),
+                               (1, 2): rng.normal(size=(3, 2)),
                                (2, 1): rng.normal(size=(2, 3))}, (2, 3, 2), available=[[1, 1, 1, 0, 1, 1, 1]])
     for game in (fm.games.routing(3, form="count"), pairs):
         dense = game.to_dense()
@@ -259,7 +266,7 @@ def test_other_models(rng):
 
 
 def test_strong_payoffs_are_followed_to_the_end(rng):
-    """One-shot games at betas up to a thousand times the payoffs' width: folds are turned around, every state is found."""
+    """One-shot games at betas up to a thousand times the payoffs' width: folds are turned around, all states found."""
     for actions in ((2, 2), (3, 3), (2, 2, 2)):
         game = random_game(rng, actions, 60, masked=False)
         for beta in (10.0, 100.0, 1000.0):
@@ -276,7 +283,7 @@ REFUSED = [
     ({"start": [[0.5, 0.5, 0.5, 0.5]]}, ValueError, 'branch="start" alone'),
     ({"branch": "start", "start": [[1.5, -0.5, 0.5, 0.5]]}, ValueError, "must not be negative"),
     ({"branch": "start", "start": np.full((3, 1, 4), 0.5)}, ValueError, r"\(2, 1, 4\), found \(3, 1, 4\)"),
-    ({"terminal": np.zeros(2)}, ValueError, r"terminal must have shape \(N, S\) = \(2, 1\)"),
+    ({"terminal": np.zeros(2)}, ValueError, r"terminal must have shape \(num_players, num_states\) = \(2, 1\)"),
     ({"terminal": [[np.inf], [0]]}, ValueError, "terminal must be finite"),
 ]
 

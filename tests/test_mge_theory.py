@@ -1,4 +1,4 @@
-"""Exploring players: thresholds and factors of Theorems 1 and 2 by hand and against measured ones, and what damping does."""
+"""Exploring players: thresholds and factors of Theorems 1 and 2 by hand and against measured ones, damping."""
 
 import math
 
@@ -85,13 +85,14 @@ def test_rewards_that_others_move_count(rng):
     table = np.zeros((2, 1, 2, 2))
     table[0, 0] = [[1.0, np.nan], [2.0, 3.0]]  # player 0's depends on the other's action where that cannot be taken
     hidden = fm.MarkovGame(table, np.ones((1, 2, 2, 1)), 0.5, available=[[1, 1, 1, 0]])
-    assert theory.mge_i_factor(hidden, reward=1.0) == theory.mge_i_factor(own_rewards(rng, (2, 2), 1, 0.5, 1.0), reward=1.0)
+    assert (theory.mge_i_factor(hidden, reward=1.0)
+            == theory.mge_i_factor(own_rewards(rng, (2, 2), 1, 0.5, 1.0), reward=1.0))
 
 
 @pytest.mark.parametrize("gamma", [0.5, 0.7, 0.9, 0.95])
 @pytest.mark.parametrize("actions", [(2, 2), (2, 2, 2)], ids=["two", "three"])
 def test_measured_factor_of_mge_i(rng, gamma, actions):
-    """Largest row sum of T's Jacobian over |Q| <= B/(1-gamma): at most (1+gamma)/2 at the printed bound, below 1 at twice it."""
+    """Largest row sum of T's Jacobian over |Q| <= B/(1-gamma): <= (1+gamma)/2 at the printed bound, < 1 at twice it."""
     for printed, most in ((True, (1 + gamma) / 2), (False, 1.0)):
         game = own_rewards(rng, actions, 2, gamma, 1.0)
         size = theory.mge_i_reward_limit(game, 0.8, printed=printed)
@@ -129,9 +130,10 @@ def test_below_the_threshold_undamped_sweeps_settle(rng):
 
 
 # --------------------------------------------------------------------------------------------------------- damping
-@pytest.mark.parametrize(("kind", "alpha"), [("max", [0.7243, 0.7533, 0.8666]), ("mean", [0.7332, 0.7686, 0.8666])], ids=["max", "mean"])
+@pytest.mark.parametrize(("kind", "alpha"), [("max", [0.7243, 0.7533, 0.8666]), ("mean", [0.7332, 0.7686, 0.8666])],
+                         ids=["max", "mean"])
 def test_damping_limit_of_the_pursuit(kind, alpha):
-    """Ours, recomputed independently: .8666, .7533 (max), .7686 (mean), .7243 (max), .7332 (mean); 80, 80, 56 states repel."""
+    """Ours, recomputed independently: .8666, .7533 (max), .7686 (mean), .7243 (max), .7332 (mean); 80, 80, 56 repel."""
     game = fm.games.pursuit_3()
     limit = theory.damping_limit(game, mge_f(game, 3, value=kind))
     assert_allclose(limit.alpha, alpha, atol=5e-5)
@@ -183,7 +185,8 @@ def test_alpha_at_which_the_pursuit_stops_settling():
     found = mge_f(game, 1, value="max", terminal=last)
     near = (found.policy[0] * (1 + 1e-4 * np.tile(np.cos(np.arange(5)), 3))).reshape(729, 3, 5)
     near = (near / near.sum(axis=2, keepdims=True)).reshape(729, 15)
-    near[:, 5:10] = np.where(np.arange(729)[:, None] // 81 == np.arange(729)[:, None] // 9 % 9, near[:, :5], near[:, 5:10])
+    near[:, 5:10] = np.where(np.arange(729)[:, None] // 81 == np.arange(729)[:, None] // 9 % 9,
+                             near[:, :5], near[:, 5:10])
     more = {"branch": "start", "start": near, "terminal": last, "value": "max", "maxiter": 1200, "tol": 1e-12}
     settled, left = (mge_f(game, 1, alpha=alpha, **more) for alpha in (0.7043, 0.7443))
     there = game.available[state]

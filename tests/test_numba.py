@@ -1,4 +1,5 @@
-"""What the package takes of numba that numba does not promise: one table, so that another version is refused by one clear sentence."""
+"""What the package takes of numba that numba does not promise: one table, so that another version is refused by one
+clear sentence."""
 
 import ast
 import inspect
@@ -28,9 +29,11 @@ def numbers(version):
 
 @pytest.mark.skipif(not PROJECT.exists(), reason="pyproject.toml is not beside the tests")
 def test_numba_is_within_the_declared_range():
-    declared = next(each for each in tomllib.loads(PROJECT.read_text())["project"]["dependencies"] if each.startswith("numba"))
+    declared = next(each for each in tomllib.loads(PROJECT.read_text())["project"]["dependencies"]
+                    if each.startswith("numba"))
     low, high = (numbers(re.search(sign + r"([\d.]+)", declared)[1]) for sign in (">=", "<"))
-    assert low <= numbers(numba.__version__)[:2] < high, f"numba {numba.__version__} is installed, and {declared} declared"
+    assert low <= numbers(numba.__version__)[:2] < high, \
+        f"numba {numba.__version__} is installed, and {declared} declared"
 
 
 # --------------------------------------------------------------------------------------------------- private names
@@ -51,8 +54,9 @@ OWNERS = {
 }
 NAMES = {
     "code library": ("_codegen", "_ensure_finalized", "_final_module", "_finalize_final_module", "_finalized",
-                     "_get_compiled_object", "_get_module_for_linking", "_linking_libraries", "_name", "_optimize_functions",
-                     "_raise_if_finalized", "_set_compiled_object", "enable_object_caching", "get_pointer_to_function"),
+                     "_get_compiled_object", "_get_module_for_linking", "_linking_libraries", "_name",
+                     "_optimize_functions", "_raise_if_finalized", "_set_compiled_object", "enable_object_caching",
+                     "get_pointer_to_function"),
     "code generator": ("_data_layout", "_engine", "_module_pass_manager", "magic_tuple", "set_env"),
     "engine": ("get_function_address",),
     "thread pool": ("_is_initialized", "_launch_threads"),
@@ -77,13 +81,15 @@ def test_private_names_of_numba(owner, name):
     (CPUDispatcher.get_call_template, ("args", "kws"))], ids=lambda each: getattr(each, "__qualname__", ""))
 def test_private_signatures_of_numba(function, parameters):
     found = tuple(inspect.signature(function).parameters)[1:]
-    assert found == parameters, f"numba {numba.__version__} changed what {function.__qualname__} takes: machine/ must be adapted"
+    assert found == parameters, \
+        f"numba {numba.__version__} changed what {function.__qualname__} takes: machine/ must be adapted"
 
 
 @compiled
 @pytest.mark.parametrize("option", ["_nrt", "forceinline", "no_cfunc_wrapper", "no_cpython_wrapper"])
 def test_private_options_of_numba(option):
-    assert hasattr(cpu_target.options, option), f"numba {numba.__version__} does not take {option!r}: machine/ must be adapted"
+    assert hasattr(cpu_target.options, option), \
+        f"numba {numba.__version__} does not take {option!r}: machine/ must be adapted"
 
 
 def private_names(tree):

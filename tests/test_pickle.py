@@ -117,7 +117,8 @@ def test_functions_without_a_name_are_refused():
 
     for function, what in ((inner, "inner"), (lambda state, actions, uniforms, rewards: 0, "lambda")):
         game = fm.SimulatorGame(reset, function, (2, 2), 3, 0.5)
-        with pytest.raises(pickle.PicklingError, match=rf"step is <function .*{what}.*no other process can find.*at the top of a module"):
+        with pytest.raises(pickle.PicklingError,
+                           match=rf"step is <function .*{what}.*no other process can find.*at the top of a module"):
             pickle.dumps(game)
         assert equal(copy.deepcopy(game), game) and equal(copy.copy(game), game)
 
@@ -149,11 +150,13 @@ def test_rules(rule, way):
     assert not equal(rule, rule._replace(**{first: 0.25})) and not equal(rule, tuple(rule))
     many = rule._replace(**{first: np.array([0.5, np.nan])})
     assert equal(many, WAYS[way](many)) and not equal(many, rule)
-    assert not equal(many, many._replace(**{first: np.array([0.5, 1.0])})) and not equal(many, many._replace(**{first: np.array([0.5])}))
+    assert (not equal(many, many._replace(**{first: np.array([0.5, 1.0])}))
+            and not equal(many, many._replace(**{first: np.array([0.5])})))
     with pytest.raises(TypeError, match="unhashable"):
         hash(many)
     lost = rule._replace(**{first: float("nan")})
-    assert equal(lost, rule._replace(**{first: -float("nan")})) and hash(lost) == hash(rule._replace(**{first: np.float64("nan")}))
+    assert (equal(lost, rule._replace(**{first: -float("nan")}))
+            and hash(lost) == hash(rule._replace(**{first: np.float64("nan")})))
 
 
 def test_rules_of_two_classes_are_two_rules():
@@ -223,16 +226,19 @@ def test_evaluations_records_snapshots_and_trajectories(way, tmp_path):
     policy = fm.random_policy(game, 0)
     evaluation = fm.evaluate(game, policy)
     assert equal(evaluation, WAYS[way](evaluation)) and equal(evaluation, fm.evaluate(game, policy))
-    assert not equal(evaluation, fm.evaluate(game, fm.uniform_policy(game))) and not equal(evaluation, tuple(evaluation))
+    assert (not equal(evaluation, fm.evaluate(game, fm.uniform_policy(game)))
+            and not equal(evaluation, tuple(evaluation)))
     for record in (fm.Record(), fm.Record(steps=[1, 5], metrics=("c",), tau=0.5), fm.Record(trajectory=str(tmp_path))):
         other = WAYS[way](record)
         assert equal(record, other) and hash(record) == hash(other) and repr(record) == repr(other)
         assert not equal(record, record.replace(every=77)) and not equal(record, None)
     fm.learn(game, fm.rules.NaturalGradientPlay(), 3, callback=seen.append)
     assert all(equal(each, WAYS[way](each)) for each in seen) and not equal(seen[0], seen[1])
-    streamed = fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 50, rng=1, record=fm.Record(metrics=(), trajectory=tmp_path / "steps"))
+    streamed = fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 50, rng=1,
+                        record=fm.Record(metrics=(), trajectory=tmp_path / "steps"))
     kept = fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 50, rng=1, record=fm.Record(metrics=(), trajectory=True))
-    assert equal(streamed.trajectory, WAYS[way](streamed.trajectory)) and equal(kept.trajectory, WAYS[way](kept.trajectory))
+    assert (equal(streamed.trajectory, WAYS[way](streamed.trajectory))
+            and equal(kept.trajectory, WAYS[way](kept.trajectory)))
     assert equal(streamed.trajectory, kept.trajectory) and equal(streamed, kept)
     other = fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 50, rng=2, record=fm.Record(metrics=(), trajectory=True))
     assert not equal(kept.trajectory, other.trajectory) and not equal(kept.trajectory, 5)

@@ -63,7 +63,8 @@ def test_players_are_drawn_apart_on_request_and_by_default_where_values_differ(o
     assert len(plot.trace(one, "ne_gap", axes(), reduce="players").lines) == 2
     assert len(plot.trace(one, "value", axes()).lines) == 1  # one reward for all
     assert len(plot.trace(many, "value", axes()).lines) == 2
-    assert [text.get_text() for text in plot.trace(many, "value", axes()).get_legend().get_texts()] == ["player 0", "player 1"]
+    assert ([text.get_text() for text in plot.trace(many, "value", axes()).get_legend().get_texts()]
+            == ["player 0", "player 1"])
 
 
 @pytest.mark.parametrize("band", ["range", "std", None])
@@ -78,8 +79,9 @@ def test_an_ensemble_is_a_mean_and_a_band(many, band):
         assert corners.max() == pytest.approx(gap.max()) and corners.min() == pytest.approx(gap.min())
 
 
-@pytest.mark.parametrize("wrong, message", [({"metric": "mismatch"}, "trace holds"), ({"metric": "policy"}, "plot.policy"),
-                                            ({"reduce": "median"}, "reduce"), ({"band": "wide"}, "band"), ({"log": "z"}, "log")])
+@pytest.mark.parametrize("wrong, message",
+                         [({"metric": "mismatch"}, "trace holds"), ({"metric": "policy"}, "plot.policy"),
+                          ({"reduce": "median"}, "reduce"), ({"band": "wide"}, "band"), ({"log": "z"}, "log")])
 def test_what_cannot_be_drawn_is_said(one, wrong, message):
     with pytest.raises(ValueError, match=message):
         plot.trace(one, ax=axes(), **wrong)
@@ -127,6 +129,54 @@ def test_every_figure_of_a_quick_experiment_is_drawn():
             assert ink(figure.draw()) > 0.01, (name, figure.name)
 
 
+@pytest.fixture(scope="module")
+def crossing():
+    return fm.solvers.mge_fb(fm.games.driving(), 12)
+
+
+def test_a_junction_is_drawn_until_everybody_has_arrived(crossing):
+    sheet = plot.junction(crossing)
+    frames = [ax for ax in sheet.axes if ax.images]
+    assert [ax.get_title() for ax in frames] == [f"t = {t}" for t in range(9)]
+    play = crossing.most_likely()
+    for t in (0, 3, 8):  # markers lie where most likely play is, rings at the goals
+        markers = [line for line in frames[t].lines if line.get_marker() not in ("None", "")]
+        at = [(float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+              for line in markers if line.get_markerfacecolor() != "none"]
+        assert at == [tuple(crossing.game.layout[x, ::-1]) for x in play.paths[:, t]]
+        rings = [(float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+                 for line in markers if line.get_markerfacecolor() == "none"]
+        assert rings == [tuple(crossing.game.layout[x, ::-1]) for x in crossing.game.goals]
+    assert ink(sheet) > 0.1
+    assert len([ax for ax in plot.junction(crossing, [2, 5]).axes if ax.images]) == 2
+    reckless = fm.solvers.mge_fb(fm.games.driving(mu=0.01), 12)
+    assert plot.junction(reckless, [2]).axes[0].get_title() == "t = 2, car 1 meets pedestrian"
+
+
+def test_a_crowd_is_drawn_by_its_weight(crossing):
+    sheet = plot.junction(crossing, [0, 4], most=3)
+    drawn = sheet.axes[1].images[0].get_array()
+    np.testing.assert_allclose(np.asarray(drawn).reshape(-1), crossing.crowd[4])
+    with pytest.raises(ValueError, match="solution must be of a game with a layout"):
+        plot.junction(fm.solvers.mge_fb(fm.OccupancyGame([[0]], [[0.0]], [0]), 1))
+    for wrong in ({"steps": []}, {"steps": [13]}, {"columns": 0}, {"most": 0}, {"play": 1}):
+        with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
+            plot.junction(crossing, **wrong)
+
+
+def test_occupancies_are_drawn_over_time(crossing):
+    sheet = plot.occupancy(crossing)
+    assert [ax.get_title() for ax in sheet.axes] == list(crossing.game.players)
+    for i, ax in enumerate(sheet.axes):
+        np.testing.assert_allclose(ax.lines[-1].get_ydata(), crossing.occupancy(i)[:, crossing.game.goals[i]])
+        assert "goal" in ax.get_legend().get_texts()[-1].get_text()
+    assert ink(sheet) > 0.02
+    with pytest.raises(ValueError, match="players must hold at least one"):
+        plot.occupancy(crossing, [])
+    with pytest.raises(TypeError, match="solution must be what"):
+        plot.occupancy(None)
+
+
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"fastmpg\[report\]"):
@@ -134,5 +184,6 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
 
 
 def test_importing_the_package_imports_no_plotting():
-    code = "import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; assert not {'matplotlib', 'tqdm'} & set(sys.modules)"
+    code = ("import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; "
+            "assert not {'matplotlib', 'tqdm'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -23,7 +23,8 @@ def draw(rng, actions, states, discount, density=0.7):
     payoffs = {(i, k): rng.normal(size=(states, actions[i], actions[k])) for i, k in pairs}
     solo = [rng.normal(size=(states, n)) for n in actions]
     moves = rng.dirichlet(np.ones(states), states)
-    return fm.PolymatrixGame(payoffs, actions, moves, discount, rng.dirichlet(np.ones(states)), solo=solo), payoffs, solo
+    return (fm.PolymatrixGame(payoffs, actions, moves, discount, rng.dirichlet(np.ones(states)), solo=solo),
+            payoffs, solo)
 
 
 def rewards_of(game, payoffs, solo):
@@ -41,7 +42,8 @@ CASES = [((2, 3), 1, 0.0), ((3, 2, 4), 3, 0.9), ((2, 2, 2, 3), 2, 0.5), ((1, 4, 
 
 def check_rule(name, game, dense, policy, size):
     """Three steps on either form."""
-    one, other = (fm.learn(each, RULES[name], 3, policy=policy, record=fm.Record(metrics=("ne_gap", "value"))) for each in (game, dense))
+    one, other = (fm.learn(each, RULES[name], 3, policy=policy, record=fm.Record(metrics=("ne_gap", "value")))
+                  for each in (game, dense))
     assert_allclose(one.policy, other.policy, rtol=0, atol=1e-10)
     assert_allclose(one.trace["ne_gap"], other.trace["ne_gap"], rtol=0, atol=size)
 
@@ -51,7 +53,8 @@ def check_rule(name, game, dense, policy, size):
 @pytest.mark.parametrize("actions, states, discount", CASES)
 def test_every_rule(name, actions, states, discount, rng):
     game, *_ = draw(rng, actions, states, discount)
-    check_rule(name, game, game.to_dense(), fm.random_policy(game, rng), 1e-10 * np.abs(game.payoff_range()).max() / (1 - discount))
+    check_rule(name, game, game.to_dense(), fm.random_policy(game, rng),
+               1e-10 * np.abs(game.payoff_range()).max() / (1 - discount))
 
 
 @pytest.mark.parametrize("actions, states, discount", CASES)
@@ -79,7 +82,8 @@ def test_agrees_with_dense_and_naive(actions, states, discount, rng):
 def test_simulates_its_own_rewards(rng):
     game, payoffs, solo = draw(rng, (2, 3, 2), 3, 0.6)
     record = fm.Record(steps=[2000], metrics=("q",), trajectory=True)
-    one, other = (fm.learn(each, rules.TwoTimescaleQ(0.2), 2000, rng=4, record=record) for each in (game, game.to_dense()))
+    one, other = (fm.learn(each, rules.TwoTimescaleQ(0.2), 2000, rng=4, record=record)
+                  for each in (game, game.to_dense()))
     np.testing.assert_array_equal(one.trajectory.actions[0], other.trajectory.actions[0])
     table = rewards_of(game, payoffs, solo)
     counts = np.zeros((3, 7), int)
@@ -117,11 +121,13 @@ WRONG = {
     "a key that is no pair": (({0: M}, (2, 2)), TypeError, "found the key 0"),
     "a player with itself": (({(0, 0): M}, (2, 2)), ValueError, r"two different players below 2, found \(0, 0\)"),
     "a player that is not there": (({(0, 2): M}, (2, 2)), ValueError, r"two different players below 2, found \(0, 2\)"),
-    "a table of another shape": (({(0, 1): M}, (2, 3)), ValueError, r"payoffs\[0, 1\] must have shape .* = \(2, 3\).*found \(2, 2\)"),
+    "a table of another shape": (({(0, 1): M}, (2, 3)), ValueError,
+                                 r"payoffs\[0, 1\] must have shape .* = \(2, 3\).*found \(2, 2\)"),
     "not a number": (({(0, 1): [[np.nan, 0], [0, 1]]}, (2, 2)), ValueError, r"payoffs\[0, 1\] must be finite"),
-    "transitions": (({(0, 1): M}, (2, 2), np.ones((2, 3))), ValueError, r"transitions must have shape \(S, S\), found \(2, 3\)"),
+    "transitions": (({(0, 1): M}, (2, 2), np.ones((2, 3))), ValueError,
+                    r"transitions must have shape \(S, S\), found \(2, 3\)"),
     "rows": (({(0, 1): M}, (2, 2), np.ones((2, 2))), ValueError, "sum to 1, found 2.0 in state 0"),
-    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.0), ValueError, "discount"),
+    "discount": (({(0, 1): M}, (2, 2), np.eye(2), 1.5), ValueError, "discount"),
 }
 
 

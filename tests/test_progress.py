@@ -57,7 +57,8 @@ def test_a_notebook_is_no_pipe(monkeypatch):
     assert not progress.in_notebook()
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
     assert not progress.in_notebook()
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace(kernel=1)))
+    monkeypatch.setitem(sys.modules, "IPython",
+                        types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace(kernel=1)))
     assert progress.in_notebook()
     bar = progress.Progress(10, "it", True)
     assert "it: compiling" in screen.getvalue()

@@ -1,7 +1,8 @@
-"""Every argument of every public callable, replaced by wrong things: what comes out is a result, or an error that names the argument.
+"""Every argument of every public callable, replaced by wrong things: what comes out is a result, or an error that names
+the argument.
 
-Callables are found, not listed: what `import fastmpg` offers, its folders of games, rules, solvers, metrics and theory, and the
-methods of its classes. A new one whose arguments have no valid value in VALID or CALLS fails until it has.
+Callables are found, not listed: what `import fastmpg` offers, its folders of games, rules, solvers, metrics and theory,
+and the methods of its classes. A new one whose arguments have no valid value in VALID or CALLS fails until it has.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from fastmpg.models.markov import moves as compiling
 GAME = fm.games.zhang_3x2()
 POLICY = fm.uniform_policy(GAME)
 RULE = fm.rules.NaturalGradientPlay(0.1)
+DRIVING = fm.games.driving()
 SECONDS = 20  # that a call may take
 
 WRONG = {
@@ -98,9 +100,10 @@ def learned(kind):
 
 # Valid values of required arguments, by name. Optional ones keep their defaults.
 VALID = {
-    "game": GAME, "policy": POLICY, "rule": RULE, "steps": 2, "tau": 24.0, "eta": 1 / 24.0, "player": 0, "policies": [POLICY, POLICY],
-    "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2, "num_actions": (2, 2), "num_states": 2, "discount": 0.5,
-    "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5, "function": step,
+    "game": GAME, "policy": POLICY, "rule": RULE, "steps": 2, "tau": 24.0, "eta": 1 / 24.0, "player": 0,
+    "policies": [POLICY, POLICY], "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2,
+    "num_actions": (2, 2), "num_states": 2, "discount": 0.5, "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5,
+    "function": step, "horizon": 2, "solution": fm.solvers.mge_f(GAME, 2),
 }
 # What differs by callable, `self` for methods.
 CALLS = {
@@ -117,6 +120,13 @@ CALLS = {
     "product_transitions": {"factors": [np.full((2, 2, 2, 2), 0.5)]},
     "count_vectors": {"num_actions": 2},
     "games.ring_polymatrix": {"num_players": 3},
+    "OccupancyGame": {"transitions": [[0, 1], [1, 0]], "rewards": np.zeros((2, 2)), "starts": [0, 1]},
+    "OccupancyGame.available": {"self": DRIVING}, "OccupancyGame.reward": {"self": DRIVING},
+    "OccupancyGame.final": {"self": DRIVING},
+    **{f"solvers.OccupancySolution.{name}": {"self": fm.solvers.mge_fb(DRIVING, 3)}
+       for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
+    "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
+    "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
     "metrics.mismatch": {},
     "evaluate_horizon": {"policy": [POLICY] * 2},
     "best_response_horizon": {"policy": [POLICY] * 2},
@@ -128,10 +138,13 @@ CALLS = {
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts", "Transition", "SoftmaxState",
-            "TableState", "solvers.RoundRobin", "solvers.MceIrl", "HorizonEvaluation", "HorizonPlay"}
+OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts",
+            "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
+            "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
+            "solvers.MceIrl", "theory.DampingLimit"}
 # Called by the package itself, with what it has checked.
-INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder", "check_start", "pairs", "reshape"}
+INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
+         "check_start", "pairs", "reshape"}
 PATHS = {"path", "folder", "checkpoint", "trajectory"}  # a file that is not there may be said by the system
 
 
@@ -156,7 +169,8 @@ def members(label, kind):
 
 def callables():
     """(label, what to call, class of its self or None) of everything public."""
-    rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics, "theory.": fm.theory}
+    rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics,
+             "theory.": fm.theory}
     seen = set()
     for prefix, room in rooms.items():
         for name, value in vars(room).items():
@@ -187,8 +201,8 @@ def parameters(call):
 
 
 def tables(kind):
-    games = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 2)), "CountGame": fm.games.safe_distancing(2),
-             "PolymatrixGame": fm.games.ring_polymatrix(3, 2)}
+    games = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 2)),
+             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2)}
     return games[kind].tables() if kind in games else {}
 
 
@@ -202,7 +216,8 @@ def valid(label, tmp_path):
         result = fm.learn(GAME, RULE, 2, checkpoint=tmp_path / "run")
         result.save(tmp_path / "result")
         own |= {"resume": {"path": tmp_path / "run"}, "Result.load": {"path": tmp_path / "result"},
-                "Result.save": {"self": result, "path": tmp_path / "again"}, "Trajectory.load": {"folder": tmp_path / "moves"}}[label]
+                "Result.save": {"self": result, "path": tmp_path / "again"},
+                "Trajectory.load": {"folder": tmp_path / "moves"}}[label]
     given = {}
     for name, each in parameters(call).items():
         if name in own:
@@ -251,10 +266,12 @@ def fault(call, given, name):
 
 def test_they_are_found():
     labels = set(CALLABLES)
-    assert {"learn", "ensemble", "resume", "evaluate", "games.routing", "theory.gradient_play_step", "solvers.round_robin", "metrics.c",
-            "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record", "Record.log_spaced", "Result.load", "split"} <= labels
+    assert {"learn", "ensemble", "resume", "evaluate", "games.routing", "theory.gradient_play_step",
+            "solvers.round_robin", "metrics.c", "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record",
+            "Record.log_spaced", "Result.load", "split"} <= labels
     assert len(labels) >= 60
-    assert not OUTCOMES - {prefix + name for prefix, room in (("", fm), ("solvers.", fm.solvers)) for name in vars(room)}
+    assert not OUTCOMES - {prefix + name for prefix, room in (("", fm), ("solvers.", fm.solvers))
+                           for name in vars(room)}
 
 
 @pytest.mark.parametrize("label", CALLABLES)

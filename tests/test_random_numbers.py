@@ -18,7 +18,8 @@ from fastmpg.run.run import run_key
 KNOWN = [  # Random123 1.14, kat_vectors: counter, key, answer
     ((0,) * 4, (0,) * 2, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0), (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
 ]
 LOW = np.uint64(0xFFFFFFFF)
 
@@ -74,11 +75,12 @@ def test_aligned_arrays(size, dtype, fill):
 @pytest.mark.parametrize("players", [4, 9])
 def test_what_a_step_reads_as_vectors_begins_on_a_cache_line(players):
     game = fm.games.routing(players)
-    job = Job(game, [fm.rules.TwoTimescaleQ(0.01).checked()], 1, fm.Record(steps=[1], metrics=("policy",)), [uniform_policy(game)],
-              [run_key(np.random.SeedSequence(0))], 1, single=True)
+    job = Job(game, [fm.rules.TwoTimescaleQ(0.01).checked()], 1, fm.Record(steps=[1], metrics=("policy",)),
+              [uniform_policy(game)], [run_key(np.random.SeedSequence(0))], 1, single=True)
     job.prepare()
     feedback, tables = job.runs[0].feedback, job.runs[0].state.tables
-    read = (tables.numbers, tables.last, tables.scratch, feedback.actions, feedback.rewards, feedback.uniforms, feedback.scratch)
+    read = (tables.numbers, tables.last, tables.scratch, feedback.actions, feedback.rewards,
+            feedback.uniforms, feedback.scratch)
     assert [table.ctypes.data % LINE for table in read] == [0] * len(read)
 
 
@@ -88,7 +90,8 @@ def test_philox_known_answers(philox):
     out = np.zeros((4, words.shape[1]), np.uint64)
     philox(words, out)
     assert_array_equal((out & LOW)[:, :len(KNOWN)].T, [answer for _, _, answer in KNOWN])
-    assert [naive.philox(counter, key) for counter, key, _ in KNOWN] == [answer for _, _, answer in KNOWN], "the twin itself"
+    assert [naive.philox(counter, key) for counter, key, _ in KNOWN] == [answer for _, _, answer in KNOWN], \
+        "the twin itself"
 
 
 def test_philox_is_its_twin_on_random_words(rng):
@@ -100,13 +103,14 @@ def test_philox_is_its_twin_on_random_words(rng):
     assert_array_equal((numbers & LOW).T, expected)
     assert_array_equal((lanes & LOW).T, expected)
     # words above 32 bits, which rounds leave behind, must not matter
-    dirty = words | (rng.integers(0, 2**20, words.shape, np.uint64) << np.uint64(32)) * np.array([1, 0, 1, 0, 0, 0], np.uint64)[:, None]
+    dirty = (words | (rng.integers(0, 2**20, words.shape, np.uint64) << np.uint64(32))
+             * np.array([1, 0, 1, 0, 0, 0], np.uint64)[:, None])
     philox_numbers(dirty, lanes)
     assert_array_equal(lanes & LOW, numbers & LOW)
 
 
 def test_unit(rng):
-    """The upper 52 bits of (high, low) as a fraction: exact, from 0 to 1 - 2^-52; what stands above 32 bits is ignored."""
+    """The upper 52 bits of (high, low) as a fraction: exact, from 0 to 1 - 2^-52; what is above 32 bits is ignored."""
     low, high = rng.integers(0, 2**32, (2, 10 * LANES), np.uint64)
     low[:4], high[:4] = [0, 2**32 - 1, 4095, 4096], [0, 2**32 - 1, 0, 0]
     expected = [(h << 32 | l) // 4096 / 2**52 for l, h in zip(low.tolist(), high.tolist(), strict=True)]
@@ -118,9 +122,10 @@ def test_unit(rng):
     assert_array_equal(numbers[:4], [0.0, 1 - 2**-52, 0.0, 2**-52])
 
 
-@pytest.mark.parametrize("players, draws", [(1, 0), (1, 1), (2, 1), (3, 2), (4, 4), (5, 1), (7, 9), (8, 1), (9, 3), (20, 5)])
+@pytest.mark.parametrize("players, draws",
+                         [(1, 0), (1, 1), (2, 1), (3, 2), (4, 4), (5, 1), (7, 9), (8, 1), (9, 3), (20, 5)])
 def test_draws_are_those_of_their_counters(players, draws, rng):
-    """(key, step, player) and (key, step, draw) fix a number, whatever else is asked for beside it, and beyond 2^32 steps too."""
+    """(key, step, player) or (key, step, draw) fixes a number, whatever is asked for beside it; also beyond 2^32."""
     key = tuple(rng.integers(0, 2**32, 2).tolist())
     for first in (0, 8, 2**32 - 8):
         mine, world = uniforms(key, first, 2 * LANES, players, draws)
@@ -165,6 +170,7 @@ def test_draws_are_uniform_and_independent(rng):
 def test_draws_never_repeat(rng):
     """60 000 numbers of 52 bits have two equal ones with probability 4e-7."""
     key, steps = rng.integers(0, 2**31, 2), 80 if UNCOMPILED else 2000
-    parts = [uniforms(key + np.array(add), first, steps, 4, 1) for add in ((0, 0), (1, 0), (0, 1)) for first in (0, 2**32)]
+    parts = [uniforms(key + np.array(add), first, steps, 4, 1)
+             for add in ((0, 0), (1, 0), (0, 1)) for first in (0, 2**32)]
     every = np.concatenate([np.concatenate([mine, world], axis=1).ravel() for mine, world in parts])
     assert np.unique(every).size == every.size

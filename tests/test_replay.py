@@ -1,5 +1,5 @@
-"""Replays: the states and actions that a run recorded, taken through the update of tests/naive.py, which shares nothing with the
-package but the rewards it is given.
+"""Replays: the states and actions that a run recorded, taken through the update of tests/naive.py, which shares nothing
+with the package but the rewards it is given.
 """
 
 
@@ -22,7 +22,7 @@ from simulating import (
 
 import fastmpg as fm
 from fastmpg.models.simulator import hashed
-from fastmpg.rules import two_timescale_q as rule_module
+from fastmpg.rules import _schedule as rule_module
 from fastmpg.run.run import run_key
 
 
@@ -41,8 +41,9 @@ def test_replay_of_ragged_actions(num_actions, rng):
     replay_tables(game, max(300, 4000 // len(num_actions)), rng, tau=0.1, policy=fm.random_policy(game, rng))
 
 
-SCHEDULES = [((0.5, 0.0), (1.0, 0.0)), ((0.0, 0.0), (0.0, 3.0)), ((0.9, 2.5), (1.5, 10.0)), ([0.9, 0.5, 0.25, 0.1], (1.0, 1.0)),
-             ((0.6, 1.0), (1.0, 1.0, 0.5)), ([1.0, 0.3, 0.02], [0.5, 0.5, 0.001])]
+SCHEDULES = [((0.5, 0.0), (1.0, 0.0)), ((0.0, 0.0), (0.0, 3.0)), ((0.9, 2.5), (1.5, 10.0)),
+             ([0.9, 0.5, 0.25, 0.1], (1.0, 1.0)), ((0.6, 1.0), (1.0, 1.0, 0.5)),
+             ([1.0, 0.3, 0.02], [0.5, 0.5, 0.001])]
 
 
 @compiled_only
@@ -57,7 +58,8 @@ def link_reward(players, team=False):
     def reward(states, actions):
         def at(k):
             a = actions[k]
-            own = np.array([(9, 16)[l] - (2, 4)[l] * (1 + ((states[k] % 4) >> (1 - l) & 1)) * np.sum(a == l) for l in a], float)
+            own = np.array([(9, 16)[l] - (2, 4)[l] * (1 + ((states[k] % 4) >> (1 - l) & 1)) * np.sum(a == l)
+                            for l in a], float)
             return np.full(players, own.sum()) if team else own
 
         return at
@@ -68,7 +70,8 @@ def link_reward(players, team=False):
 @compiled_only
 @pytest.mark.parametrize("players", [*range(1, 10), 12, 16, 17, 20])
 def test_replay_of_routing_through_counts(players, rng):
-    check_replay(fm.games.routing(players, form="count"), max(300, 5000 // players), rng, link_reward(players), tau=1e-3)
+    check_replay(fm.games.routing(players, form="count"), max(300, 5000 // players), rng,
+                 link_reward(players), tau=1e-3)
 
 
 @compiled_only
@@ -201,7 +204,7 @@ def test_an_observation_out_of_range_during_a_run(clocked, rng):
 @compiled_only
 @pytest.mark.slow
 def test_simulators_of_one_shape_are_told_apart(rng):
-    """Numba's dispatchers tell NamedTuples apart by their names alone, and its cache functions: every game keeps its own."""
+    """Numba's dispatchers tell NamedTuples apart by names alone, and its cache functions: every game keeps its own."""
 
     def circle(stride, **options):
         def reset(uniforms):
@@ -214,7 +217,8 @@ def test_simulators_of_one_shape_are_told_apart(rng):
         return fm.SimulatorGame(reset, step, (1,), 12, 0.0, **options)
 
     rule, record = fm.rules.TwoTimescaleQ(1.0, (0.0, 0.0)), fm.Record(metrics=TABLES, trajectory=True)
-    for stride, row, options in ((1, lambda s: s, {}), (5, lambda s: s, {}), (1, lambda s: s // 3, {"observe": lambda s: s // 3}),
+    for stride, row, options in ((1, lambda s: s, {}), (5, lambda s: s, {}),
+                                 (1, lambda s: s // 3, {"observe": lambda s: s // 3}),
                                  (1, lambda s: s // 6, {"observe": lambda s: s // 6})):
         result = fm.learn(circle(stride, **options), rule, 24, rng=rng, record=record)
         states = [stride * (k + 1) % 12 for k in range(25)]

@@ -1,4 +1,5 @@
-"""Rollouts and their estimates: replayed in plain NumPy, against exact truncated expectations, the same bits however they are run."""
+"""Rollouts and their estimates: replayed in plain NumPy, against exact truncated expectations, the same bits however
+they are run."""
 
 import itertools
 
@@ -50,7 +51,8 @@ def replayed(game, policies, key, k, count, length):
     for rollout in range(k * count, (k + 1) * count):
         s, path = chosen(naive.uniform(key, rollout, 0, START), game.initial), []
         for t in range(length):
-            joint = tuple(chosen(naive.uniform(key, rollout * length + t, i, ACTIONS), policies[i][s]) for i in range(n))
+            joint = tuple(chosen(naive.uniform(key, rollout * length + t, i, ACTIONS), policies[i][s])
+                          for i in range(n))
             path.append((s, joint, game.rewards[(slice(None), s, *joint)]))
             s = chosen(naive.uniform(key, rollout * length + t, 0, ENVIRONMENT), game.transitions[(s, *joint)])
         for t, (s, joint, _) in enumerate(path):
@@ -62,12 +64,14 @@ def replayed(game, policies, key, k, count, length):
 
 
 def deterministic(rng, states, actions, discount):
-    """A random game whose next state is certain: how the environment's numbers are turned into states does not matter."""
+    """A random game whose next state is certain: how the environment's numbers turn into states does not matter."""
     moves = np.eye(states)[rng.integers(0, states, (states, *actions))]
-    return fm.MarkovGame(rng.normal(size=(len(actions), states, *actions)), moves, discount, rng.dirichlet(np.ones(states)))
+    return fm.MarkovGame(rng.normal(size=(len(actions), states, *actions)), moves, discount,
+                         rng.dirichlet(np.ones(states)))
 
 
-@pytest.mark.parametrize("actions, count, length", [((2, 3), 3, 7), ((3, 2, 2), 2, BLOCK), ((2, 2), 2, 2 * BLOCK + 11), ((4,), 5, 1)])
+@pytest.mark.parametrize("actions, count, length",
+                         [((2, 3), 3, 7), ((3, 2, 2), 2, BLOCK), ((2, 2), 2, 2 * BLOCK + 11), ((4,), 5, 1)])
 def test_a_batch_is_replayed_from_its_draws(rng, actions, count, length):
     """Long rollouts, which are played again block by block, among them; iterations far beyond 32-bit counters too."""
     game = deterministic(rng, 4, actions, 0.9)
@@ -105,7 +109,7 @@ def test_nothing_is_drawn_twice():
 
 # --------------------------------------------------------------------------------------------------------- estimates
 def truncated(game, policies, length):
-    """d/dpi_i(a|s) of the value of ``length`` steps: sum_t gamma^t P(s_t = s) Qbar_i of the steps left; (S, A_total)."""
+    """d/dpi_i(a|s) of the value of ``length`` steps: sum_t gamma^t P(s_t = s) Qbar_i of the steps left; (S, A_total)"""
     n, discount = len(policies), game.discount
     rewards = [naive.marginal_reward(game.rewards, policies, i) for i in range(n)]
     moves = [naive.marginal_transition(game.transitions, policies, i) for i in range(n)]
@@ -124,8 +128,10 @@ def truncated(game, policies, length):
 
 
 CASES = {
-    "dense": (fm.games.random_markov(3, (2, 3), 0.8, rng=1), 12), "three players": (fm.games.random_markov(4, (2, 1, 3), 0.9, rng=2), 6),
-    "sparse": (fm.games.random_markov(5, (2, 3), rng=3, sparse=2), 9), "count": (fm.games.safe_distancing(3, (1, 2), 10.0, 0.9), 8),
+    "dense": (fm.games.random_markov(3, (2, 3), 0.8, rng=1), 12),
+    "three players": (fm.games.random_markov(4, (2, 1, 3), 0.9, rng=2), 6),
+    "sparse": (fm.games.random_markov(5, (2, 3), rng=3, sparse=2), 9),
+    "count": (fm.games.safe_distancing(3, (1, 2), 10.0, 0.9), 8),
     "count, nine": (fm.games.safe_distancing(9, (1, 2), 10.0, 0.9), 4), "one shot": (fm.games.zhang_3x2(), 1),
     "simulator": (fm.games.routing(3, form="simulator"), 5), "long": (GAME, BLOCK + 5),
 }
@@ -137,8 +143,8 @@ def test_the_gradient_s_estimate_has_the_truncated_gradient_as_its_mean(rng, nam
     game, length = CASES[name]
     model = fm.games.routing(3) if name == "simulator" else game.to_dense()
     policy = 0.8 * fm.random_policy(game, rng) + 0.2 * fm.uniform_policy(game)
-    slow = naive.Game(np.broadcast_to(model.rewards, (game.num_players, *model.rewards.shape[1:])), model.transitions, game.discount,
-                      model.initial)
+    slow = naive.Game(np.broadcast_to(model.rewards, (game.num_players, *model.rewards.shape[1:])),
+                      model.transitions, game.discount, model.initial)
     expected = truncated(slow, naive.split(policy, game.num_actions), length)
     key, state = run_key(np.random.SeedSequence(6)), TableState(policy)
     feedback, _ = Rollouts.create(game, state)
@@ -243,7 +249,8 @@ def test_a_player_s_estimate_depends_on_its_own_rewards_alone(rng):
     rewards = rng.normal(size=(2, 3, 2, 3))
     changed = rewards.copy()
     changed[1] = rng.normal(size=(3, 2, 3))
-    runs = [fm.learn(fm.MarkovGame(each, GAME.transitions, 0.8), RULE(1e-2, 2, 6), 1, rng=1).policy for each in (rewards, changed)]
+    runs = [fm.learn(fm.MarkovGame(each, GAME.transitions, 0.8), RULE(1e-2, 2, 6), 1, rng=1).policy
+            for each in (rewards, changed)]
     assert_array_equal(runs[0][:, :2], runs[1][:, :2])
     assert (runs[0][:, 2:] != runs[1][:, 2:]).any()
 
@@ -251,9 +258,9 @@ def test_a_player_s_estimate_depends_on_its_own_rewards_alone(rng):
 # ------------------------------------------------------------------------------------------------------------ errors
 @pytest.mark.parametrize("wrong, message", [
     ({"eta": 0.0}, "eta"), ({"eta": np.nan}, "eta"), ({"eta": "fast"}, "eta"), ({"rollouts": 0}, "rollouts"),
-    ({"rollouts": 2.5}, "rollouts"), ({"length": 0}, "length"), ({"length": LONGEST + 1}, "length"), ({"length": True}, "length"),
-    ({"kind": "Q"}, 'kind must be "gradient" or "q"'), ({"kind": None}, "kind"), ({"exploration": 1.0}, "exploration"),
-    ({"exploration": -0.1}, "exploration")])
+    ({"rollouts": 2.5}, "rollouts"), ({"length": 0}, "length"), ({"length": LONGEST + 1}, "length"),
+    ({"length": True}, "length"), ({"kind": "Q"}, 'kind must be "gradient" or "q"'), ({"kind": None}, "kind"),
+    ({"exploration": 1.0}, "exploration"), ({"exploration": -0.1}, "exploration")])
 def test_wrong_parameters_are_refused(wrong, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fm.learn(GAME, RULE(**wrong), 1)

@@ -46,7 +46,8 @@ def test_every_rule_keeps_the_contract_and_has_a_twin(name):
     made = contract(kind)
     assert made is contract(kind) and isinstance(made, Contract)
     twin = naive.twin_of(name)
-    assert twin is not None, f"rule {name} has no twin: write the plain step of all its players in tests/naive.py, see twin_of there"
+    assert twin is not None, (f"rule {name} has no twin: write the plain step of all its players in tests/naive.py, "
+                              "see twin_of there")
     assert len(examples(kind)) >= 1
     for rule in examples(kind):
         assert contract(kind).checked(rule) == rule
@@ -55,7 +56,8 @@ def test_every_rule_keeps_the_contract_and_has_a_twin(name):
 def test_a_rule_without_a_twin_fails():
     """The test above sees it: no name of the twins fits by chance."""
     assert naive.twin_of("FictitiousStep") is None and naive.twin_of("Game") is not None
-    assert {naive.twin_of(name) for name in fm.rules.__all__} >= {naive.q_ascent, naive.TwoTimescaleQ, naive.natural_gradient_play}
+    assert ({naive.twin_of(name) for name in fm.rules.__all__}
+            >= {naive.q_ascent, naive.TwoTimescaleQ, naive.natural_gradient_play})
     with pytest.raises(AssertionError, match="no twin"):
         fm.rules.FictitiousStep = define()
         try:
@@ -81,7 +83,9 @@ def test_defaults():
     assert made.feedback.kind is fm.Oracle and made.state.fields == ("policy",)
     assert (made.temperature(rule), made.uses_value(rule), made.uses_visitation(rule)) == (0.0, True, True)
     assert made.checked(rule) is rule and made.compiled(rule) is rule and made.check_start(rule, None, None) is None
-    assert made.tables == () and made.update_pair is None and not made.pairs(None, rule, rule) and examples(define()) == [(0.1,)]
+    assert made.opening(rule, None, None) is None
+    assert (made.tables == () and made.update_pair is None
+            and not made.pairs(None, rule, rule) and examples(define()) == [(0.1,)])
 
 
 def test_what_differs_with_the_parameters_may_be_field_property_or_value():
@@ -103,15 +107,18 @@ def test_what_differs_with_the_parameters_may_be_field_property_or_value():
 @pytest.mark.parametrize("members, says", [
     ({"use_value": False}, r"FictitiousStep.use_value: a rule has no `use_value`; did you mean `uses_value`\?"),
     ({"uses_visit": False}, "did you mean `uses_visitation`"), ({"temprature": 0.5}, "did you mean `temperature`"),
-    ({"temprature": property(lambda self: 0.5)}, "did you mean `temperature`"), ({"feedbacks": fm.Oracle}, "did you mean `feedback`"),
+    ({"temprature": property(lambda self: 0.5)}, "did you mean `temperature`"),
+    ({"feedbacks": fm.Oracle}, "did you mean `feedback`"),
     ({"check": lambda self: self}, "did you mean `checked`"), ({"pair": None}, "did you mean `pairs`"),
     ({"colour": "red"}, "choose from update, feedback, .*names of your own begin with _"),
-    ({"feedback": fm.TableState}, "TableState.start: a feedback has no `start`"), ({"feedback": "oracle"}, "must be fastmpg.Oracle"),
+    ({"feedback": fm.TableState}, "TableState.start: a feedback has no `start`"),
+    ({"feedback": "oracle"}, "must be fastmpg.Oracle"),
     ({"state": fm.Oracle}, "a state has no"), ({"state": np.zeros(3)}, "NamedTuple class such as fastmpg.TableState"),
     ({"update": 3}, "must be a kernel"),
 ], ids=labelled)
 def test_names_that_no_rule_has_are_refused(members, says):
-    for call in (lambda rule: fm.learn(fm.games.zhang_3x2(), rule, 1), lambda rule: fm.ensemble(fm.games.zhang_3x2(), rule, 1, 2)):
+    for call in (lambda rule: fm.learn(fm.games.zhang_3x2(), rule, 1),
+                 lambda rule: fm.ensemble(fm.games.zhang_3x2(), rule, 1, 2)):
         with pytest.raises(TypeError, match=says):
             call(define(**members)())
 
@@ -162,7 +169,8 @@ def test_a_rule_may_refuse_to_start():
     contract(kind).check_start(kind(0.5), game, fm.uniform_policy(game))
     with pytest.raises(ValueError, match=r"starts at most at 0\.1"):
         fm.learn(game, kind(0.1), 1)
-    with pytest.raises(ValueError, match=r"needs every initial probability above 0 in policy, found 0\.0 for player 1, action 1"):
+    with pytest.raises(ValueError,
+                       match=r"needs every initial probability above 0 in policy, found 0\.0 for player 1, action 1"):
         fm.learn(game, fm.rules.GradientPlay(0.1, 0.1), 1, policy=[[0.5, 0.25, 0.25, 1.0, 0.0]])
 
 
@@ -194,7 +202,8 @@ def test_players_act_by_their_policy_unless_the_state_says_otherwise():
 
     kind = define(feedback=fm.Transition, state=Tally, update=staticmethod(count))
     game = fm.NormalFormGame(np.zeros((2, 2, 2)))
-    found = fm.learn(game, kind(), 40_000, policy=[[0.25, 0.75, 0.5, 0.5]], rng=1, record=fm.Record(every=40_000, metrics=("policy",)))
+    found = fm.learn(game, kind(), 40_000, policy=[[0.25, 0.75, 0.5, 0.5]], rng=1,
+                     record=fm.Record(every=40_000, metrics=("policy",)))
     expected = np.array([[10_000, 30_000, 20_000, 20_000]])
     assert found.state.counts.sum() == 80_000
     assert (np.abs(found.state.counts - expected) <= 5 * np.sqrt(40_000 / 4)).all()
@@ -207,8 +216,9 @@ def test_nobody_probes_for_attributes():
     probes = []
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr")
-                    and len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and node.args[1].value in names):
+            if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+                    and node.func.id in ("getattr", "hasattr") and len(node.args) > 1
+                    and isinstance(node.args[1], ast.Constant) and node.args[1].value in names):
                 probes.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
     assert [probe for probe in probes if not probe.startswith("rules/rule.py")] == []
 
@@ -229,7 +239,7 @@ def rollouts(game, rule, steps, rng, policy):
     return run, lambda k, policies: tables(batch(game, naive.join(policies), key, k, rule.rollouts, rule.length))
 
 
-SEEN = {fm.Transition: transitions, fm.Rollouts: rollouts}  # by feedback: whatever rule learns from it
+SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts}  # by feedback
 SAMPLED = [name for name in fm.rules.__all__ if contract(getattr(fm.rules, name)).feedback.sampled]
 
 
@@ -245,7 +255,8 @@ def test_sampled_rules_are_their_twins(name, num_actions):
         run, seen = SEEN[contract(kind).feedback.kind](game, rule, 30, 7, policy)
         slow = naive.start(twin, game, naive.split(policy, num_actions), **rule._asdict())
         for k in range(31):
-            assert_allclose(run.trace["policy"][k], naive.join(slow.policies), rtol=0, atol=1e-11, err_msg=f"{rule} at step {k}")
+            assert_allclose(run.trace["policy"][k], naive.join(slow.policies), rtol=0, atol=1e-11,
+                            err_msg=f"{rule} at step {k}")
             if k < 30:
                 slow.step(seen(k, slow.policies))
         assert np.abs(run.policy - policy).max() > 1e-3, "the test would see nothing"
@@ -279,11 +290,11 @@ def game():
 
 
 @pytest.mark.parametrize("update, rate, record, says", [
-    (push, 9.5, {}, r"left the simplex within 6 steps of FictitiousStep: at step 4 in state 1 player 1's probability of action 0 is "
-                    r"-9\.16667; its `update`"),
+    (push, 9.5, {}, r"left the simplex within 6 steps of FictitiousStep: at step 4 in state 1 player 1's probability "
+                    r"of action 0 is -9\.16667; its `update`"),
     (push, 9.5, {"steps": [0]}, "at step 6 in state 1"),
-    (leave, np.nan, {}, r"held NaN after 6 steps of FictitiousStep: at step 3 in state 0 player 1's probability of action 1 is nan; "
-                        "try a smaller step size"),
+    (leave, np.nan, {}, r"held NaN after 6 steps of FictitiousStep: at step 3 in state 0 player 1's probability "
+                        "of action 1 is nan; try a smaller step size"),
     (leave, 0.5, {}, r"at step 3 in state 0 player 1's probabilities sum to 1\.16667"),
     (leave, np.inf, {}, "player 1's probability of action 1 is inf"),
     (visit, -3.0, {"every": 2}, r"at step 4 in state 0 player 0's probability of action 0 is -3;"),
@@ -295,8 +306,8 @@ def test_a_policy_that_is_none_is_told(game, update, rate, record, says):
         fm.learn(game, rule, 6, record=fm.Record(**record))
     assert caught.value.result.status == "diverged" and caught.value.result.steps == 6
     with pytest.raises(fm.Diverged, match=r"in 1 of 2 runs the policy .* of run 1 in state"):
-        fm.ensemble(game, rule._replace(rate=np.array([1 / 3 if update is leave else 0.0 if update is push else 0.5, rate])), 6,
-                    record=fm.Record(**record))
+        fm.ensemble(game, rule._replace(rate=np.array([1 / 3 if update is leave else 0.0 if update is push else 0.5,
+                                                       rate])), 6, record=fm.Record(**record))
 
 
 def test_what_was_seen_is_remembered_by_checkpoints(tmp_path, game):
@@ -305,7 +316,8 @@ def test_what_was_seen_is_remembered_by_checkpoints(tmp_path, game):
     whole = fm.learn(game, rule, 12, record=record, throw=False)
     fm.learn(game, rule, 8, record=record, throw=False, checkpoint=tmp_path / "run")
     resumed = fm.resume(tmp_path / "run", 12, rule=rule, throw=False)
-    assert resumed.status == whole.status == "diverged" and resumed.message == whole.message and "at step 4" in whole.message
+    assert (resumed.status == whole.status == "diverged"
+            and resumed.message == whole.message and "at step 4" in whole.message)
 
 
 def test_rounding_is_no_fault():
@@ -342,7 +354,8 @@ MISTAKES = {
 def test_a_mistake_is_told_by_its_line(mistake, tmp_path):
     """The user's file, line and source, one sentence; the compiler's own text behind it."""
     path = tmp_path / "mine.py"
-    path.write_text(f"import fastmpg as fm\n@fm.kernel\ndef step(rule, state, feedback, k):\n    k += 1\n    {mistake}\n")
+    path.write_text("import fastmpg as fm\n"
+                    f"@fm.kernel\ndef step(rule, state, feedback, k):\n    k += 1\n    {mistake}\n")
     space = {"__name__": "mine"}
     exec(compile(path.read_text(), str(path), "exec"), space)
     with pytest.raises(TypeError) as caught:
@@ -362,7 +375,8 @@ def test_a_mistake_in_what_an_update_calls(tmp_path):
     def step(rule, state, feedback, k):
         called(state.policy)
 
-    with pytest.raises(TypeError, match=r"test_rules\.py:\d+: in `update` of FictitiousStep: `return x\.nothing`: float64 array"):
+    with pytest.raises(TypeError,
+                       match=r"test_rules\.py:\d+: in `update` of FictitiousStep: `return x\.nothing`: float64 array"):
         fm.learn(fm.games.zhang_3x2(), define(update=staticmethod(step))(), 1)
 
 
@@ -371,7 +385,8 @@ def test_written_exports_are_those_that_are_found():
     told = _discover.exports()
     assert {path.parent.name for path in told} == {"games", "metrics", "rules", "solvers"}
     stale = [str(path) for path, (now, due) in told.items() if now != due]
-    assert not stale, f'{stale} are out of date: python -c "from fastmpg._discover import write_exports; write_exports()"'
+    assert not stale, (f'{stale} are out of date: '
+                       'python -c "from fastmpg._discover import write_exports; write_exports()"')
 
 
 def test_a_new_file_changes_what_is_written():
@@ -400,7 +415,8 @@ def test_mypy_sees_what_a_user_sees(tmp_path):
     pytest.importorskip("mypy")
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)
-    ask = [sys.executable, "-m", "mypy", "--strict", "--follow-imports", "silent", "--cache-dir", str(tmp_path / "cache"), str(path)]
+    ask = [sys.executable, "-m", "mypy", "--strict", "--follow-imports", "silent",
+           "--cache-dir", str(tmp_path / "cache"), str(path)]
     found = subprocess.run(ask, capture_output=True, text=True, cwd=PACKAGE.parent)
     assert found.returncode == 0, found.stdout
     for kind in (r'"(builtins\.)?float"', r'"(builtins\.)?int"', "ndarray"):
@@ -411,8 +427,9 @@ def test_mypy_sees_what_a_user_sees(tmp_path):
 
 
 def test_all_names_are_there():
-    listed = {each.asname or each.name for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.ImportFrom)
-              for each in node.names}
+    listed = {each.asname or each.name for node in ast.parse((PACKAGE / "__init__.py").read_text()).body
+              if isinstance(node, ast.ImportFrom) for each in node.names}
     assert sorted(fm.__all__) == sorted(listed), "fastmpg.__all__ names what the package offers"
-    for room, name in itertools.chain(*([(room, name) for name in room.__all__] for room in (fm.rules, fm.games, fm.solvers))):
+    for room, name in itertools.chain(*([(room, name) for name in room.__all__]
+                                        for room in (fm.rules, fm.games, fm.solvers))):
         assert hasattr(room, name)

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from test_learn import ALL, NPG, same
+from recording import ALL, NPG, same
 
 import fastmpg as fm
 from fastmpg.run import storage
@@ -31,7 +31,8 @@ def test_save_and_load(saved, game, tmp_path):
     same(fm.Result.load(path), run)
     same(fm.Result.load(str(path)), run)
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"], "no temporary file stays behind"
-    many = fm.ensemble(game, fm.rules.EntropyNaturalGradientPlay(0.1, np.array([[0.1], [0.5]])), 4, runs=3, policy="random")
+    many = fm.ensemble(game, fm.rules.EntropyNaturalGradientPlay(0.1, np.array([[0.1], [0.5]])), 4,
+                       runs=3, policy="random")
     many.save(path)
     same(fm.Result.load(path), many)
     with pytest.raises(ValueError, match="read-only"):
@@ -64,14 +65,15 @@ def intact_or_refused(run, path, data):
 def test_truncated_files_are_refused(saved):
     run, path = saved
     data = path.read_bytes()
-    lengths = sorted({*range(64), *np.linspace(64, len(data) - 1, 150).astype(int).tolist(), *range(len(data) - 64, len(data))})
+    lengths = sorted({*range(64), *np.linspace(64, len(data) - 1, 150).astype(int).tolist(),
+                      *range(len(data) - 64, len(data))})
     for length in lengths:
         assert intact_or_refused(run, path, data[:length]), f"{length} of {len(data)} bytes were taken for a whole file"
     assert not intact_or_refused(run, path, data)
 
 
 def test_flipped_bits_are_refused_or_harmless(saved):
-    """500 flips, a fifth of them in the directory at the end, where a flip can change what a member is called or how it is packed."""
+    """500 flips, a fifth of them in the directory at the end, where a flip can change a member's name or packing."""
     run, path = saved
     data, rng = path.read_bytes(), np.random.default_rng(0)
     places = [*rng.integers(0, len(data), 400), *rng.integers(len(data) - 1000, len(data), 100)]

@@ -55,7 +55,8 @@ def test_an_ensemble_over_temperatures(rng):
     assert together.policy.shape == (3, 3, 3, 4)
     for t, tau in enumerate(taus):
         for r, child in enumerate(np.random.SeedSequence(seed).spawn(3)):
-            alone = fm.learn(game, fm.rules.TwoTimescaleQ(tau, (0.6, 1.0), beta), steps, rng=child, record=snapshots(steps))
+            alone = fm.learn(game, fm.rules.TwoTimescaleQ(tau, (0.6, 1.0), beta), steps, rng=child,
+                             record=snapshots(steps))
             assert_same(together, alone, (t, r))
 
 
@@ -63,8 +64,8 @@ def test_an_ensemble_over_temperatures(rng):
 @pytest.mark.parametrize("players", [2, 4, 5, 9])
 def test_threads_change_no_bit(players, rng):
     game, seed = fm.games.random_markov(3, (2,) * players, rng=rng), int(rng.integers(2**32))
-    one, *others = (fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=0.01), 1500, 7, rng=seed, record=snapshots(1500), threads=threads)
-                    for threads in (1, 2, 4))
+    one, *others = (fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=0.01), 1500, 7, rng=seed,
+                                record=snapshots(1500), threads=threads) for threads in (1, 2, 4))
     for other in others:
         assert_same(other, one)
 
@@ -73,8 +74,10 @@ def test_threads_change_no_bit(players, rng):
 @pytest.mark.parametrize("players", [3, 4, 8, 9])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_chunks_change_no_bit(players, runs, rng):
-    """The same run in pieces of 1, of 7 (so that blocks of draws are cut), of 1000 and at once; two runs share vectors where they can."""
-    game, rule, steps = fm.games.random_markov(3, (2,) * players, rng=rng), fm.rules.TwoTimescaleQ(tau=0.01).checked(), 2003
+    """The same run in pieces of 1, of 7 (so that blocks of draws are cut), of 1000 and at once; two runs share vectors
+    where they can."""
+    game, rule, steps = (fm.games.random_markov(3, (2,) * players, rng=rng),
+                         fm.rules.TwoTimescaleQ(tau=0.01).checked(), 2003)
     seeds = np.random.SeedSequence(int(rng.integers(2**32))).spawn(runs)
     alone = [fm.learn(game, rule, steps, rng=seed, record=snapshots(steps)) for seed in seeds]
     for chunk in (1, 7, 1000, steps + 1):
@@ -93,7 +96,8 @@ def test_chunks_change_no_bit(players, runs, rng):
 @compiled_only
 @pytest.mark.parametrize("seconds", [1e-12, 1e9])
 def test_chunks_of_a_call_change_no_bit(seconds, rng, monkeypatch):
-    game, rule, seed = fm.games.random_markov(3, (2, 2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.01), int(rng.integers(2**32))
+    game, rule, seed = (fm.games.random_markov(3, (2, 2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.01),
+                        int(rng.integers(2**32)))
     usual = fm.learn(game, rule, 1001, rng=seed, record=snapshots(1001))
     usual_many = fm.ensemble(game, rule, 1001, 3, rng=seed, record=snapshots(1001))
     monkeypatch.setattr("fastmpg.run.job.CHUNK_SECONDS", seconds)
@@ -104,7 +108,8 @@ def test_chunks_of_a_call_change_no_bit(seconds, rng, monkeypatch):
 @compiled_only
 @pytest.mark.parametrize("every", [1, 7, 64])
 def test_callbacks_change_no_bit(every, rng):
-    game, rule, seed = fm.games.random_markov(3, (2, 2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.01), int(rng.integers(2**32))
+    game, rule, seed = (fm.games.random_markov(3, (2, 2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.01),
+                        int(rng.integers(2**32)))
     record, seen = fm.Record(every=every, metrics=TABLES, trajectory=True), []
     usual = fm.learn(game, rule, 300, rng=seed, record=record)
 
@@ -119,9 +124,11 @@ def test_callbacks_change_no_bit(every, rng):
 @compiled_only
 def test_recording_changes_no_bit(rng):
     """More metrics, exact ones among them, leave the run alone."""
-    game, rule, seed = fm.games.random_markov(3, (2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.1), int(rng.integers(2**32))
+    game, rule, seed = (fm.games.random_markov(3, (2, 2), rng=rng), fm.rules.TwoTimescaleQ(tau=0.1),
+                        int(rng.integers(2**32)))
     few = fm.learn(game, rule, 500, rng=seed, record=fm.Record(every=500, metrics=()))
-    many = fm.learn(game, rule, 500, rng=seed, record=fm.Record(every=50, metrics=("ne_gap", "qre_gap", "value", *TABLES)))
+    many = fm.learn(game, rule, 500, rng=seed,
+                    record=fm.Record(every=50, metrics=("ne_gap", "qre_gap", "value", *TABLES)))
     assert_array_equal(few.policy, many.policy)
     assert_array_equal(few.state.q, many.state.q)
     for row, policy in enumerate(many.trace["policy"]):
@@ -133,7 +140,8 @@ import hashlib, sys
 import numba, fastmpg as fm
 game = fm.games.routing(4)
 fm.set_threads(int(sys.argv[1]))
-result = fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=1e-3), 3000, 5, rng=11, record=fm.Record(every=1000, metrics=("ne_gap", "policy")))
+result = fm.ensemble(game, fm.rules.TwoTimescaleQ(tau=1e-3), 3000, 5, rng=11, \
+record=fm.Record(every=1000, metrics=("ne_gap", "policy")))
 print(hashlib.sha256(result.policy.tobytes() + result.trace["ne_gap"].tobytes()).hexdigest())
 """
 
@@ -143,7 +151,8 @@ def test_threading_layers_change_no_bit():
     found = set()
     for layer, threads in (("workqueue", 1), ("workqueue", 2), ("omp", 2)):
         settings = os.environ | {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2"}
-        done = subprocess.run([sys.executable, "-c", CHILD, str(threads)], capture_output=True, text=True, env=settings, timeout=300)
+        done = subprocess.run([sys.executable, "-c", CHILD, str(threads)], capture_output=True, text=True,
+                              env=settings, timeout=300)
         if layer == "omp" and "threading layer" in done.stderr:
             continue  # not built for this platform
         assert done.returncode == 0, done.stderr
@@ -152,7 +161,7 @@ def test_threading_layers_change_no_bit():
 
 
 def check_rows(policy, num_actions):
-    """Rows of the simplex. The rule renormalises them at every step, which leaves a few ulps; the issue asks for 1e-12."""
+    """Rows of the simplex. The rule renormalises them at every step, which leaves a few ulps; 1e-12 is asked for."""
     assert np.isfinite(policy).all() and policy.min() >= 0.0
     for own in naive.split(policy, num_actions):
         assert_allclose(own.sum(axis=-1), 1.0, rtol=0, atol=1e-12)
@@ -191,8 +200,8 @@ def test_a_million_steps_at_tau_1e_8(rng):
 def test_rows_do_not_drift(step, rng):
     """A million moves of one row, at step sizes that do not fade: the smaller, the less do moves themselves mend a sum.
 
-    Renormalised at the last step, n entries miss a sum of 1 by n roundings of the sum and n of the products, half an ulp
-    each; not renormalised, by 2e-14 at 1e-7.
+    Renormalised at the last step, n entries miss a sum of 1 by n roundings of the sum and n of the products, half an
+    ulp each; not renormalised, by 2e-14 at 1e-7.
     """
     game = fm.games.random_normal_form((3, 4), rng=rng)
     rule = fm.rules.TwoTimescaleQ(0.3, (0.6, 1.0), (step,) * 3)
@@ -219,8 +228,8 @@ def test_the_limit_is_the_equilibrium(rng):
     Rewards lie in [0, 1] and gamma = 0.5, so that best responses contract and there is one QRE. With alpha = n^-0.6, q
     fluctuates around Qtilde by about sqrt(alpha(n)), so that its root mean square over runs falls as n^-0.3: by
     10^0.9 = 7.9 from step 10^4 to 10^7, of which half is asked for. Policies average softmax(q / tau) with beta = 1/n:
-    noise as n^-1/2, and through the softmax's curvature a bias as Var q = n^-0.6, so that the gap, quadratic in both, falls
-    as n^-1 to n^-1.2, by 1000 or more; 100 is asked for. At 10^7 it is below 1e-4 of the rewards' range.
+    noise as n^-1/2, and through the softmax's curvature a bias as Var q = n^-0.6, so that the gap, quadratic in both,
+    falls as n^-1 to n^-1.2, by 1000 or more; 100 is asked for. At 10^7 it is below 1e-4 of the rewards' range.
     """
     game, tau, runs = fm.games.random_markov(2, (2, 2), 0.5, rng, identical_interest=True), 0.5, 6
     at = [10**4, 10**5, 10**6, 10**7]
@@ -229,7 +238,8 @@ def test_the_limit_is_the_equilibrium(rng):
     twin = twin_of(game)
     errors, gaps = [], []
     for row in range(len(at)):
-        off = [result.trace["q"][r, row] - naive.join(naive.q_tilde(twin, naive.split(result.trace["policy"][r, row], (2, 2)), tau))
+        off = [result.trace["q"][r, row]
+               - naive.join(naive.q_tilde(twin, naive.split(result.trace["policy"][r, row], (2, 2)), tau))
                for r in range(runs)]
         errors.append(np.sqrt(np.mean(np.square(off))))
         gaps.append(result.trace["qre_gap"][:, row].max(axis=1).mean())
@@ -276,7 +286,7 @@ GOOD = {"reset": steady_reset, "step": steady_step, "num_actions": (2, 2), "num_
     ({"num_actions": ()}, ValueError, "at least one player"),
     ({"num_observations": 0}, ValueError, "num_observations"),
     ({"num_observations": 2**26 + 1}, ValueError, "num_observations"),
-    ({"discount": 1.0}, ValueError, "discount"),
+    ({"discount": 1.5}, ValueError, "discount"),
     ({"draws": -1}, ValueError, "draws"),
     ({"draws": 1.5}, TypeError, "draws"),
 ])
@@ -297,7 +307,8 @@ def test_a_simulator_has_no_exact_values(monkeypatch):
             fm.learn(game, rule, 10)
         assert "\n" not in str(caught.value)
     for record in (None, fm.Record(metrics=("ne_gap",)), fm.Record(metrics=("policy", "qre_gap", "mismatch"))):
-        with pytest.raises(ValueError, match=r"a simulator has no exact .*gap.*: record only counts, policy, q, visits"):
+        with pytest.raises(ValueError,
+                           match=r"a simulator has no exact .*gap.*: record only counts, policy, q, visits"):
             fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 10, record=record)
         with pytest.raises(ValueError, match="a simulator has no exact"):
             fm.ensemble(game, fm.rules.TwoTimescaleQ(0.1), 10, 3, record=record)
@@ -336,7 +347,8 @@ def test_records_that_a_rule_cannot_give(monkeypatch):
     ({"alpha": (-0.1, 1.0)}, ValueError, "the exponent of alpha must be"),
     ({"beta": (1.0, -0.5)}, ValueError, "the offset of beta must be"),
     ({"beta": (1.0, math.nan)}, ValueError, "beta must be finite"),
-    ({"alpha": (0.5, 0.25, 0.3)}, ValueError, "step sizes of alpha must lie in .0, 1. and never increase, found 0.3 for visit 3"),
+    ({"alpha": (0.5, 0.25, 0.3)}, ValueError,
+     "step sizes of alpha must lie in .0, 1. and never increase, found 0.3 for visit 3"),
     ({"alpha": (1.5, 0.5, 0.25)}, ValueError, "found 1.5 for visit 1"),
     ({"beta": (0.5, 0.25, 0.0)}, ValueError, "step sizes of beta .* found 0.0 for visit 3"),
     ({"beta": (0.5, 0.25, -0.1)}, ValueError, "found -0.1 for visit 3"),

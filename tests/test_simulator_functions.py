@@ -79,7 +79,8 @@ def test_rows_outside_are_still_refused():
 
 
 def test_arity_and_kind_of_functions():
-    with pytest.raises(TypeError, match=r"step must be a function step\(state, actions, uniforms, rewards\), found one of \(state\)"):
+    with pytest.raises(TypeError, match=r"step must be a function step\(state, actions, uniforms, rewards\), "
+                                        r"found one of \(state\)"):
         fm.SimulatorGame(reset, lambda state: 0, (2, 2), 8, 0.5)
     with pytest.raises(TypeError, match=r"reset must be a function reset\(uniforms\), found 3"):
         fm.SimulatorGame(3, lcg, (2, 2), 8, 0.5)
@@ -129,5 +130,6 @@ def test_moves_are_explained_too():
     def moves(state, actions):
         return actions.nothing
 
-    with pytest.raises(TypeError, match=r"test_simulator_functions\.py:\d+: in moves: `return actions\.nothing`: .*nothing"):
+    with pytest.raises(TypeError,
+                       match=r"test_simulator_functions\.py:\d+: in moves: `return actions\.nothing`: .*nothing"):
         fm.MarkovGame.from_moves(2, (2, 2), moves, np.zeros((2, 2, 2, 2)), 0.5)

@@ -1,7 +1,8 @@
-"""Large sparse games: the solver, the construction, and every answer against dense twins.
+"""Large sparse games (their solver: test_sparse_solver.py): the construction, and every answer against dense twins.
 
-Tolerances as in test_core.py: 1e-10 of the largest number that a quantity could reach. Single precision keeps every probability to
-2^-24 of itself and every row's sum to 2^-25, so that values move by at most 2^-23 gamma / (1 - gamma) of their scale.
+Tolerances as in test_core.py: 1e-10 of the largest number that a quantity could reach. Single precision keeps every
+probability to 2^-24 of itself and every row's sum to 2^-25, so that values move by at most 2^-23 gamma / (1 - gamma) of
+their scale.
 """
 
 import functools
@@ -11,114 +12,18 @@ import naive
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import scipy.sparse.linalg as sla
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import machine
 from fastmpg.feedback.desk import Desk, evaluate_into
-from fastmpg.kernels import csr, sparse_solve
+from fastmpg.kernels import csr
 from fastmpg.metrics.gaps import gaps
-from fastmpg.models.markov.sparse import Factors
 
-EPS = np.finfo(float).eps
 TOLERANCE = 1e-10
 
 
-# ------------------------------------------------------------------------------------------------------------ solver
-def factors(n, entries):
-    room = min(entries + n, (sparse_solve.WIDTH + 1) * n)
-    small = [np.zeros(n, np.int32) for _ in range(3)]
-    return Factors(*small, np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room, np.uint32), np.zeros(room))
-
-
-def solve(chain, gamma, rhs, transposed, share=0.0):
-    rows = sp.csr_array(chain)
-    rows.sum_duplicates()
-    table = rows.indptr.astype(np.int64), rows.indices.astype(np.uint32), rows.data
-    made = factors(rhs.size, rows.nnz)
-    sparse_solve.factor(*table, gamma, made)
-    found = rhs.copy()
-    residual = sparse_solve.solve(*table, gamma, made, found, transposed, share, np.full((sparse_solve.VECTORS, rhs.size), np.nan))
-    return found, residual
-
-
-def onehot(columns, weight=1.0):
-    n = columns.size
-    return sp.csr_array((np.full(n, weight), (np.arange(n), columns)), shape=(n, n))
-
-
-def walk(n):
-    k = np.arange(n)
-    return 0.5 * onehot((k + 1) % n) + 0.5 * onehot((k - 1) % n)
-
-
-def spread(rng, n, width, reach=None):
-    rows = np.repeat(np.arange(n), width)
-    columns = rng.integers(0, n, n * width) if reach is None else (rows + rng.integers(-reach, reach + 1, n * width)) % n
-    return sp.csr_array((rng.dirichlet(np.ones(width), n).ravel(), (rows, columns)), shape=(n, n))
-
-
-def shuffled(rng, chain):
-    order = rng.permutation(chain.shape[0])
-    return chain[order][:, order]
-
-
-HARD = {
-    "walk": lambda rng, n: walk(n),
-    "shuffled walk": lambda rng, n: shuffled(rng, walk(n)),
-    "drift": lambda rng, n: 0.9 * onehot((np.arange(n) + 1) % n) + 0.1 * onehot((np.arange(n) - 1) % n),
-    "cycle": lambda rng, n: onehot((np.arange(n) + 1) % n),
-    "shuffled cycle": lambda rng, n: shuffled(rng, onehot((np.arange(n) + 1) % n)),
-    "permutation": lambda rng, n: onehot(rng.permutation(n)),
-    "one-hot rows": lambda rng, n: onehot(rng.integers(0, n, n)),
-    "staying": lambda rng, n: sp.eye_array(n, format="csr"),
-    "nearly absorbing": lambda rng, n: (1 - 1e-6) * sp.eye_array(n) + onehot(rng.permutation(n), 1e-6),
-    "one way to the end": lambda rng, n: onehot(np.minimum(np.arange(n) + 1, n - 1)),
-    "periodic": lambda rng, n: sp.block_array([[None, spread(rng, n // 2, 4)], [spread(rng, n // 2, 4), None]]),
-    "local": lambda rng, n: spread(rng, n, 10, 20),
-    "random": lambda rng, n: spread(rng, n, 10),
-    "wide": lambda rng, n: spread(rng, n, 90),
-    "noisy": lambda rng, n: 0.9 * onehot(rng.integers(0, n, n)) + 0.1 * spread(rng, n, 5),
-}
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("gamma", [0.9, 0.999, 0.9999])
-@pytest.mark.parametrize("kind", HARD)
-def test_hard_chains_against_spsolve(rng, kind, gamma, transposed):
-    """To rounding, with a residual that is the true one and certifies the error."""
-    n = 1000
-    chain = sp.csr_array(HARD[kind](rng, n))
-    rhs = rng.random(n)
-    found, residual = solve(chain, gamma, rhs, transposed)
-    matrix = sp.csc_array(sp.eye_array(n) - gamma * (chain.T if transposed else chain))
-    norm = (lambda v: np.abs(v).sum()) if transposed else (lambda v: np.abs(v).max())
-    most = np.diff((chain.T if transposed else chain).tocsr().indptr).max()
-    rounding = (8 + most / 2) * EPS * (norm(rhs) + 2 * norm(found))  # what the certificate itself allows an entry of so many terms
-    assert residual <= rounding
-    assert abs(norm(rhs - matrix @ found) - residual) <= rounding
-    assert norm(found - sla.spsolve(matrix, rhs)) <= 20 * rounding / (1 - gamma)
-
-
-def test_an_inexact_solve_leaves_what_it_may(rng):
-    chain, rhs = walk(1000), rng.random(1000)
-    for share in (0.5, 1e-2, 1e-6):
-        found, residual = solve(shuffled(rng, chain), 0.999, rhs, False, share)
-        assert 0.0 < residual <= share * rhs.max()
-        assert np.isfinite(found).all()
-
-
-def test_solving_for_nothing_or_for_nan():
-    chain = walk(200)
-    found, residual = solve(chain, 0.99, np.zeros(200), False)
-    assert residual == 0.0 and not found.any()
-    rhs = np.ones(200)
-    rhs[7] = np.nan
-    assert np.isnan(solve(chain, 0.99, rhs, False)[1])
-
-
-# ------------------------------------------------------------------------------------------------- games, small and hard
+# ------------------------------------------------------------------------------------------------ games, small and hard
 def case(rng, states, actions, width, gamma, shared=False, local=False):
     """(game for naive.py, policies, sparse rows)"""
     joint = int(np.prod(actions))
@@ -127,17 +32,20 @@ def case(rng, states, actions, width, gamma, shared=False, local=False):
         columns = (rows // joint + rng.integers(-2, 3, rows.size)) % states
     else:
         columns = rng.integers(0, states, rows.size)
-    moves = sp.csr_array((rng.dirichlet(np.ones(width), states * joint).ravel(), (rows, columns)), shape=(states * joint, states))
+    moves = sp.csr_array((rng.dirichlet(np.ones(width), states * joint).ravel(), (rows, columns)),
+                         shape=(states * joint, states))
     moves.sum_duplicates()
     moves.data /= np.repeat(moves.sum(axis=1), np.diff(moves.indptr))
     rewards = rng.uniform(-1, 1, (1 if shared else len(actions), states, *actions))
     if shared:
         rewards = np.concatenate([rewards] * len(actions))
-    dense = naive.Game(rewards, moves.toarray().reshape(states, *actions, states), gamma, rng.dirichlet(np.ones(states)))
+    dense = naive.Game(rewards, moves.toarray().reshape(states, *actions, states), gamma,
+                       rng.dirichlet(np.ones(states)))
     return dense, naive.random_policy(rng, actions, states), moves
 
 
-SIZES = [(6, (2, 3), 2), (9, (2, 2, 2), 3), (5, (4,), 2), (12, (3, 1, 2), 1), (150, (2, 2), 3), (160, (2, 3), 2), (140, (2, 2, 2), 1)]
+SIZES = [(6, (2, 3), 2), (9, (2, 2, 2), 3), (5, (4,), 2), (12, (3, 1, 2), 1), (150, (2, 2), 3), (160, (2, 3), 2),
+         (140, (2, 2, 2), 1)]
 
 
 def built(dense, moves, shared, **more):
@@ -162,7 +70,8 @@ def test_every_answer(rng, size, local, shared):
         assert_allclose(found.visit, naive.visitation(dense, policies), rtol=0, atol=atol / scale, err_msg=form)
         assert_allclose(found.q_bar, naive.join(naive.q_bar(dense, policies)), rtol=0, atol=atol, err_msg=form)
         assert_allclose(fm.ne_gap(game, policy), naive.ne_gap(dense, policies), rtol=0, atol=2 * atol, err_msg=form)
-        assert_allclose(fm.qre_gap(game, policy, 0.3), naive.qre_gap(dense, policies, 0.3), rtol=0, atol=4 * atol, err_msg=form)
+        assert_allclose(fm.qre_gap(game, policy, 0.3), naive.qre_gap(dense, policies, 0.3), rtol=0,
+                        atol=4 * atol, err_msg=form)
         assert fm.metrics.ne_gap_bound(game, policy) <= TOLERANCE * scale
 
 
@@ -238,7 +147,8 @@ def test_construction_is_scipys_own_sum(rng, kind):
         given = given.astype(np.float32)
     expected = sp.csr_array(given, dtype=float, copy=True)
     expected.sum_duplicates()
-    before = [np.array(each) for each in (given.data, *((given.indices, given.indptr) if kind != "coo" else given.coords))]
+    before = [np.array(each)
+              for each in (given.data, *((given.indices, given.indptr) if kind != "coo" else given.coords))]
     game = fm.MarkovGame(rng.random((2, states, 2, 3)), given, 0.9)
     found = game.transitions
     assert_array_equal(found.indptr, expected.indptr)
@@ -247,7 +157,8 @@ def test_construction_is_scipys_own_sum(rng, kind):
     after = [given.data, *((given.indices, given.indptr) if kind != "coo" else given.coords)]
     for one, two in zip(before, after, strict=True):
         assert_array_equal(one, two)
-    union = [np.unique(expected.indices[expected.indptr[s * joint] : expected.indptr[(s + 1) * joint]]) for s in range(states)]
+    union = [np.unique(expected.indices[expected.indptr[s * joint] : expected.indptr[(s + 1) * joint]])
+             for s in range(states)]
     assert_array_equal(game.model.chain_index, np.concatenate(union))
     assert_array_equal(game.model.chain_pointer, np.cumsum([0] + [u.size for u in union]))
 
@@ -293,7 +204,8 @@ def make(states):
     rows = np.arange(states * 36)
     columns = ((rows // 36)[:, None] + np.arange(8, dtype=np.int64)) % states
     columns = np.sort(columns, axis=1).astype(np.int32)
-    return sp.csr_array((np.full(columns.size, 0.125), columns.ravel(), np.arange(0, columns.size + 1, 8, dtype=np.int32)),
+    return sp.csr_array((np.full(columns.size, 0.125), columns.ravel(), \
+np.arange(0, columns.size + 1, 8, dtype=np.int32)),
                         shape=(states * 36, states))
 def play(states):
     moves, rewards = make(states), np.ones((2, states, 6, 6))
@@ -426,12 +338,14 @@ def test_what_does_not_fit_is_refused_at_once():
     with pytest.raises(TypeError, match=r"rewards must take \(state, actions, out\), found 2 arguments"):
         fm.MarkovGame.from_moves(4, (1, 2), stay, stay, 0.9)
     with pytest.raises(MemoryError, match=r"1000000 states and 4096 joint actions needs .*would fit"):
-        fm.MarkovGame.from_moves(10**6, (4,) * 6, stay, np.broadcast_to(0.0, (6, 10**6, *(4,) * 6)), 0.9, max_bytes=10**9)
+        fm.MarkovGame.from_moves(10**6, (4,) * 6, stay, np.broadcast_to(0.0, (6, 10**6, *(4,) * 6)),
+                                 0.9, max_bytes=10**9)
     with pytest.raises(ValueError, match=r'dtype must be "float64" or "float32", found float16'):
         fm.MarkovGame(table, sp.csr_array(np.eye(4)[np.repeat(np.arange(4), 2)]), 0.9, dtype="float16")
     with pytest.raises(ValueError, match=r"float32.* is for sparse transitions"):
         fm.MarkovGame(table, np.full((4, 1, 2, 4), 0.25), 0.9, dtype="float32")
-    with pytest.raises(MemoryError, match=r"but 300 bytes are allowed; that is tables of .*workspace of .*about \d+ states .*float32"):
+    with pytest.raises(MemoryError, match=r"but 300 bytes are allowed; that is tables of .*workspace of .*"
+                                          r"about \d+ states .*float32"):
         rows = sp.csr_array(np.eye(4)[np.repeat(np.arange(4), 2)])
         fm.MarkovGame(table, rows, 0.9, max_bytes=300)
     with pytest.raises(ValueError, match=r"must sum to 1, found 2\.0 in state 1 at joint action \(0, 1\)"):
@@ -447,7 +361,8 @@ def test_what_does_not_fit_is_refused_at_once():
 # ---------------------------------------------------------------------------------------------------------- products
 def test_a_product_is_a_kronecker_product(rng):
     actions, sizes = (2, 3), (3, 2, 4)
-    factors_ = [rng.dirichlet(np.ones(n), (n, *shape)) for n, shape in zip(sizes, [(2, 3), (1, 3), (2, 1)], strict=True)]
+    factors_ = [rng.dirichlet(np.ones(n), (n, *shape))
+                for n, shape in zip(sizes, [(2, 3), (1, 3), (2, 1)], strict=True)]
     factors_[2][:, 0, 0] = np.eye(4)
     found = fm.product_transitions(factors_, actions)
     assert found.has_sorted_indices and found.shape == (24 * 6, 24)
@@ -465,7 +380,8 @@ def test_products_that_are_none():
         fm.product_transitions([], (2,))
     with pytest.raises(ValueError, match=r"factors\[1\] must have shape \(X, A_0, \.\.\., X\) with actions \(2,\)"):
         fm.product_transitions([coin, np.full((2, 3, 2), 0.5)], (2,))
-    with pytest.raises(ValueError, match=r"distributions of factors\[0\] must sum to 1, found 1\.25 at local state 1 and joint action"):
+    with pytest.raises(ValueError, match=r"distributions of factors\[0\] must sum to 1, found 1\.25 at local state 1 "
+                                         r"and joint action"):
         bad = coin.copy()
         bad[1, 0, 1] = 0.75
         fm.product_transitions([bad], (2,))

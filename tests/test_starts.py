@@ -39,7 +39,8 @@ def test_the_largest_step_is_the_logit_reply(gamma, tau):
 
 def test_a_pure_start_at_the_largest_step_reaches_the_equilibrium():
     game = fm.NormalFormGame.identical_interest([[1.0, 0.0], [0.0, 0.5]])
-    result = fm.learn(game, ENTROPY(1.0, 1.0), 200, policy=[[0.0, 1.0, 1.0, 0.0]], record=fm.Record(every=200, metrics=("qre_gap",)))
+    result = fm.learn(game, ENTROPY(1.0, 1.0), 200, policy=[[0.0, 1.0, 1.0, 0.0]],
+                      record=fm.Record(every=200, metrics=("qre_gap",)))
     assert result.status == "done" and result.trace["qre_gap"][-1].max() < 1e-12 < result.trace["qre_gap"][0].max()
 
 
@@ -47,13 +48,14 @@ def test_a_pure_start_at_the_largest_step_reaches_the_equilibrium():
 @pytest.mark.parametrize("beyond", [1 + 1e-9, 1.5, 2.5])
 def test_beyond_it_the_range_is_named(gamma, beyond):
     game, tau = markov(gamma), 0.25
-    with pytest.raises(ValueError, match=r"eta must be in \(0, \(1 - discount\) / tau\] = \(0, \d\S*\] for this game, found \d"):
+    with pytest.raises(ValueError,
+                       match=r"eta must be in \(0, \(1 - discount\) / tau\] = \(0, \d\S*\] for this game, found \d"):
         fm.learn(game, ENTROPY(beyond * (1 - gamma) / tau, tau), 3)
 
 
 def test_a_start_that_cannot_move_is_refused():
-    says = (r"entropy-regularised play needs every initial probability above 0 in policy, found 0\.0 for player 0, action 1 "
-            r"in state 0; .*eta =")
+    says = (r"entropy-regularised play needs every initial probability above 0 in policy, found 0\.0 for player 0, "
+            r"action 1 in state 0; .*eta =")
     with pytest.raises(ValueError, match=says):
         fm.learn(STAGE, ENTROPY(0.1, 0.1), 3, policy=PURE)
     with pytest.raises(ValueError, match=says):

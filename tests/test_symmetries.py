@@ -47,7 +47,8 @@ def test_renaming_players_renames_the_answers(rng, kind, order):
     for name, ask in ASK.items():
         assert_allclose(ask(two, swapped), ask(one, policies)[list(order)], rtol=1e-12, atol=1e-12, err_msg=name)
     for rule in RULES:
-        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=())) for g, p in ((one, policies), (two, swapped)))
+        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=()))
+                      for g, p in ((one, policies), (two, swapped)))
         parts = fm.split(one, run.policy)
         assert_allclose(other.policy, fm.join([parts[i] for i in order]), rtol=0, atol=1e-11, err_msg=str(rule))
 
@@ -56,20 +57,22 @@ def test_renaming_players_renames_the_answers(rng, kind, order):
 def test_renaming_states_renames_the_answers(rng, kind):
     game = naive.random_game(rng, (2, 3), 6, 0.9)
     policies, order = naive.random_policy(rng, (2, 3), 6), rng.permutation(6)
-    renamed = naive.Game(game.rewards[:, order], game.transitions[order][..., order], game.discount, game.initial[order])
+    renamed = naive.Game(game.rewards[:, order], game.transitions[order][..., order], game.discount,
+                         game.initial[order])
     one, two = build(game, kind), build(renamed, kind)
     moved = [p[order] for p in policies]
     assert_allclose(fm.evaluate(two, moved).value, fm.evaluate(one, policies).value[:, order], rtol=1e-12, atol=1e-12)
     assert_allclose(fm.evaluate(two, moved).visit, fm.evaluate(one, policies).visit[order], rtol=1e-12)
     assert_allclose(fm.ne_gap(two, moved), fm.ne_gap(one, policies), rtol=1e-12, atol=1e-12)
     for rule in RULES:
-        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=())) for g, p in ((one, policies), (two, moved)))
+        run, other = (fm.learn(g, rule, 10, policy=p, record=fm.Record(metrics=()))
+                      for g, p in ((one, policies), (two, moved)))
         assert_allclose(other.policy, run.policy[order], rtol=0, atol=1e-11, err_msg=str(rule))
 
 
 @pytest.mark.parametrize("factor", [2.0**-40, 2.0**30])
 def test_units_of_payoff_do_not_matter(rng, factor):
-    """A power of two only changes exponents: values and gaps scale with it, a run at eta / factor is the same, bit for bit."""
+    """A power of two only changes exponents: values and gaps scale with it, a run at eta / factor keeps every bit."""
     game = naive.random_game(rng, (2, 3), 4, 0.9)
     policies = naive.random_policy(rng, (2, 3), 4)
     one, two = build(game, "dense"), build(game._replace(rewards=game.rewards * factor), "dense")
@@ -81,7 +84,8 @@ def test_units_of_payoff_do_not_matter(rng, factor):
     for rule in RULES:
         units = {name: getattr(rule, name) * factor for name in ("tau", "lam") if hasattr(rule, name)}
         other = rule._replace(eta=rule.eta / factor, **units)
-        runs = [fm.learn(g, r, 20, policy=policies, record=fm.Record(metrics=())).policy for g, r in ((one, rule), (two, other))]
+        runs = [fm.learn(g, r, 20, policy=policies, record=fm.Record(metrics=())).policy
+                for g, r in ((one, rule), (two, other))]
         assert_allclose(runs[1], runs[0], rtol=0, atol=1e-12, err_msg=str(rule))
 
 
@@ -91,7 +95,8 @@ def test_shifted_payoffs_shift_values_alone(rng):
     policies, shifts = naive.random_policy(rng, (3, 2), 4), np.array([3.0, -7.0])
     one = build(game, "dense")
     two = build(game._replace(rewards=game.rewards + shifts[:, None, None, None]), "dense")
-    assert_allclose(fm.evaluate(two, policies).value, fm.evaluate(one, policies).value + shifts[:, None] / (1 - 0.9), rtol=1e-12)
+    assert_allclose(fm.evaluate(two, policies).value,
+                    fm.evaluate(one, policies).value + shifts[:, None] / (1 - 0.9), rtol=1e-12)
     for ask in (fm.ne_gap, lambda g, p: fm.qre_gap(g, p, 0.3), fm.metrics.gradient, fm.metrics.c):
         assert_allclose(ask(two, policies), ask(one, policies), rtol=0, atol=1e-11)
     for rule in RULES:

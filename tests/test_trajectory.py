@@ -1,4 +1,5 @@
-"""Trajectories in folders: only files that the manifest names are written or deleted, whatever else is there, and whoever dies when."""
+"""Trajectories in folders: only files that the manifest names are written or deleted, whatever else is there, and
+whoever dies when."""
 
 import json
 import os
@@ -40,7 +41,8 @@ def folder(tmp_path):
 
 def content(folder):
     """Everything in a folder, links unread."""
-    return {str(each.relative_to(folder)): os.readlink(each) if each.is_symlink() else each.read_bytes() if each.is_file() else None
+    return {str(each.relative_to(folder)): os.readlink(each) if each.is_symlink()
+            else each.read_bytes() if each.is_file() else None
             for each in sorted(folder.rglob("*"))}
 
 
@@ -164,7 +166,8 @@ def test_a_users_file_in_the_place_of_the_next_segment(folder, whole, monkeypatc
     target = folder / f"{made:015d}.npz"
     assert 0 < made < K
     if made in known:
-        (folder / trajectory.MANIFEST).write_text(json.dumps(json.loads((folder / trajectory.MANIFEST).read_text()) | {"named": []}))
+        (folder / trajectory.MANIFEST).write_text(
+            json.dumps(json.loads((folder / trajectory.MANIFEST).read_text()) | {"named": []}))
     target.write_bytes(b"mine")
     with pytest.raises(ValueError, match="is not its own: move it away, and resume"):
         fm.resume(path)
@@ -178,7 +181,8 @@ def test_a_longer_run_before_leaves_nothing_behind(folder, whole):
     learn(folder, 2 * K, rng=8)
     check(learn(folder), whole)
     found = json.loads((folder / trajectory.MANIFEST).read_text())
-    assert {each.name for each in folder.iterdir()} == {trajectory.MANIFEST, *(f"{first:015d}.npz" for first, _ in found["segments"])}
+    assert ({each.name for each in folder.iterdir()}
+            == {trajectory.MANIFEST, *(f"{first:015d}.npz" for first, _ in found["segments"])})
 
 
 def test_a_run_that_is_refused_leaves_the_one_before(folder, whole):
@@ -233,7 +237,8 @@ def test_two_runs_at_once_in_one_folder(folder):
             began.append(learn(folder, 700, rng=3))
 
     with pytest.raises(ValueError, match="another run has begun to write"):
-        fm.learn(GAME, RULE, K, rng=5, record=fm.Record(every=600, metrics=("policy",), trajectory=folder), callback=callback)
+        fm.learn(GAME, RULE, K, rng=5,
+                 record=fm.Record(every=600, metrics=("policy",), trajectory=folder), callback=callback)
     assert fm.Trajectory.load(folder) == learn(True, 700, rng=3).trajectory == began[0].trajectory
 
 
@@ -309,8 +314,9 @@ def test_damaged_manifests_are_told(folder):
     learn(folder, 700)
     path = folder / trajectory.MANIFEST
     good = json.loads(path.read_text())
-    for bad in ("", "[]", "{}", json.dumps(good | {"segments": [["../x", 1]]}), json.dumps(good | {"segments": [[-1, 5]]}),
-                json.dumps(good | {"named": ["a"]}), json.dumps(good | {"segments": 5})):
+    for bad in ("", "[]", "{}", json.dumps(good | {"segments": [["../x", 1]]}),
+                json.dumps(good | {"segments": [[-1, 5]]}), json.dumps(good | {"named": ["a"]}),
+                json.dumps(good | {"segments": 5})):
         path.write_text(bad)
         with pytest.raises(ValueError, match=r"manifest\.json is missing or damaged"):
             fm.Trajectory.load(folder)

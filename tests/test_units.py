@@ -59,7 +59,7 @@ def bits(folder, tasks, steps=STEPS):
 
 
 def test_the_process_that_compiles_computes_the_same_bits(tmp_path):
-    """A process with an empty cache against one that finds everything, in whichever order other code was compiled before."""
+    """A process with an empty cache against one that finds everything, in whichever order other code was compiled."""
     tasks = [["dense", None], ["dense", "NaturalGradientPlay"]]
     compiled, cold = bits(tmp_path, tasks)
     again, cached = bits(tmp_path, tasks)
@@ -143,7 +143,8 @@ def test_one_version_serves_every_caller(tmp_path):
 @pytest.mark.slow
 def test_three_sessions_of_a_user(tmp_path):
     """evaluate; then learn, which uses what evaluate cached; then learn from the cache."""
-    start = "import fastmpg as fm; game = fm.games.random_markov(4, (2, 3), rng=1); rule = fm.rules.NaturalGradientPlay(0.2)\n"
+    start = ("import fastmpg as fm; game = fm.games.random_markov(4, (2, 3), rng=1); "
+             "rule = fm.rules.NaturalGradientPlay(0.2)\n")
     run(start + "fm.evaluate(game, fm.uniform_policy(game))", tmp_path)
     learn = start + "print(*map(repr, fm.learn(game, rule, 3).policy.ravel().tolist()))"
     assert run(learn, tmp_path).stdout == run(learn, tmp_path).stdout
@@ -187,9 +188,10 @@ print(*map(repr, go().policy.ravel().tolist()))
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.parametrize("moments, where", [((0.5, 0.5, 0.1), "main"), ((1.0,), "thread")])
 def test_ctrl_c_while_compiling(tmp_path, moments, where):
-    """KeyboardInterrupt every time, and every next call works, in the end with the right result; in whatever thread was compiling."""
-    process = subprocess.Popen([sys.executable, "-P", "-c", STOPPED, str(len(moments)), where], env=settings(tmp_path), text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """KeyboardInterrupt every time, and every next call works, in the end with the right result; whatever thread was
+    compiling."""
+    process = subprocess.Popen([sys.executable, "-P", "-c", STOPPED, str(len(moments)), where],
+                               env=settings(tmp_path), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     compiled = []
     for moment in moments:
         assert process.stdout.readline() == "go\n"
@@ -202,7 +204,8 @@ def test_ctrl_c_while_compiling(tmp_path, moments, where):
     assert process.returncode == 0 and err == "", err
     right = " ".join(map(repr, fm.learn(fm.games.zhang_3x2(), fm.rules.GradientPlay(0.1), 5).policy.ravel().tolist()))
     assert out.splitlines() == (["True"] if where == "thread" else []) + [right]
-    assert compiled == sorted(compiled) and len(files(tmp_path)) > compiled[-1], "stopped while compiling, and what was made was kept"
+    assert compiled == sorted(compiled) and len(files(tmp_path)) > compiled[-1], \
+        "stopped while compiling, and what was made was kept"
 
 
 def test_the_handlers_of_others_hear_ctrl_c(monkeypatch):
@@ -226,7 +229,7 @@ def test_the_handlers_of_others_hear_ctrl_c(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
-# ------------------------------------------------------------------------------------------------- what a terminal is told
+# ---------------------------------------------------------------------------------------------- what a terminal is told
 class Terminal:
     """stderr as a terminal, or not."""
 
@@ -269,7 +272,8 @@ def lines(monkeypatch, terminal, *seconds, kept=True):
 
 def test_a_burst_of_units_is_one_line(notice, monkeypatch):
     first = lines(monkeypatch, True, 0.1, 0.1, 0.1)
-    assert len(first) == 1 and first[0].startswith("fastmpg: compiling unit_0 ...") and str(machine.cache_folder()) in first[0]
+    assert (len(first) == 1 and first[0].startswith("fastmpg: compiling unit_0 ...")
+            and str(machine.cache_folder()) in first[0])
     assert lines(monkeypatch, True, 0.1, 0.0) == [], "still the same burst"
     again = lines(monkeypatch, True, -0.6, 0.1, kept=False)
     assert len(again) == 1 and "not kept" in again[0]
@@ -298,7 +302,8 @@ def test_a_terminal_is_told_that_it_compiles(tmp_path):
     said = []
     for _ in range(2):
         ours, theirs = pty.openpty()
-        process = subprocess.Popen([sys.executable, "-P", "-c", code], env=settings(tmp_path), stdout=subprocess.PIPE, stderr=theirs)
+        process = subprocess.Popen([sys.executable, "-P", "-c", code], env=settings(tmp_path),
+                                   stdout=subprocess.PIPE, stderr=theirs)
         os.close(theirs)
         text = b""
         while True:
@@ -316,5 +321,5 @@ def test_a_terminal_is_told_that_it_compiles(tmp_path):
     assert len(said[0]) == 1 and said[0][0].startswith("fastmpg: compiling ") and str(tmp_path) in said[0][0]
     assert said[1] == []
     shutil.rmtree(tmp_path / "units")
-    assert run("from fastmpg.kernels.simplex import entropy; import numpy as np; from fastmpg.machine import units; units.PATIENCE = 0.0\n"
-               "entropy(np.ones(2))", tmp_path).stderr == ""
+    assert run("from fastmpg.kernels.simplex import entropy; import numpy as np; from fastmpg.machine import units; "
+               "units.PATIENCE = 0.0\nentropy(np.ones(2))", tmp_path).stderr == ""

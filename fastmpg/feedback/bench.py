@@ -118,7 +118,8 @@ class Task:
         desk = bench.soft() if soft else bench.desk
         units, found = question(desk, bench.game)
         self.found, self.heat = found.reshape(-1), desk.temperature
-        self.run = answer.bind(Work(desk.policy, desk.offset, desk.model.missing, desk.fault, Bounds(units), self.found))
+        work = Work(desk.policy, desk.offset, desk.model.missing, desk.fault, Bounds(units), self.found)
+        self.run = answer.bind(work)
         self.about = _address(desk.policy), _address(self.found)
 
     def __call__(self, trusted: int) -> Float:

@@ -4,8 +4,8 @@
     Qbar_i(s, a_i) = r_i(s, a_i) + gamma sum_t P_i(t | s, a_i) V_i(t)
 
 with r_i(s, a_i) and P_i the marginal model of player i against the others (Zhang et al. 2022, section 2; with tau > 0
-the entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself). Of an action that
-a player does not have in a state, r_i(s, a_i) and Qbar_i(s, a_i) are -inf.
+the entropy-regularised values of Sun et al. 2024, section IV-C, where Qbar holds no entropy at s itself). Of an action
+that a player does not have in a state, r_i(s, a_i) and Qbar_i(s, a_i) are -inf.
 
 A *desk* is one game's workspace: the policy under evaluation, what is found of it, and scratch. What is done at a desk
 is a unit over it, compiled once a model and called by address.

@@ -15,6 +15,9 @@ class FeedbackContract:
     """All that a feedback may have: a NamedTuple, ``offset`` (N + 1,) and ``discount`` among its fields, whose class
     has these names.
 
+    Those of the package also show which actions there are in every state, ``available`` (S, A_total) of bool, and how
+    many each player has, ``num_actions`` (S, N): see :func:`..models.available.choices`.
+
     Attributes
     ----------
     create : static method (game, state, *, temperature, wants_value, wants_visit, threads, beside) -> (feedback, desk)
@@ -58,6 +61,6 @@ def feedback_contract(kind: Any) -> FeedbackContract:
         If it is no class of feedbacks, or has a name that no feedback has.
     """
     if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
-        raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Transition or fastmpg.Rollouts, "
-                        f"found {kind!r}")
+        raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Transition, "
+                        f"fastmpg.JointTransition or fastmpg.Rollouts, found {kind!r}")
     return _resolved(kind)

@@ -92,10 +92,11 @@ class Rollouts(NamedTuple):
         span, rows, sampler = up(first + draws), game.num_states, private(game.sampler())
         shape = rows, sum(game.num_actions)
         made = cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(rows, np.int64), np.zeros(1, np.int64),
-                   game.offset, *choices(game), game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64), np.zeros(rows, np.bool_),
-                   np.zeros(game.num_players), np.zeros(LONGEST // BLOCK, np.int64), np.zeros(BLOCK, np.int64),
-                   np.full((BLOCK, players), -1, np.int64), np.zeros((BLOCK, players)), np.zeros(LANES * span),
-                   np.arange(LANES) * span, np.zeros(LANES * LANES), span, first, draws, sampler)
+                   game.offset, *choices(game), game.discount, np.zeros(2, np.uint64), np.zeros(1, np.int64),
+                   np.zeros(rows, np.bool_), np.zeros(game.num_players), np.zeros(LONGEST // BLOCK, np.int64),
+                   np.zeros(BLOCK, np.int64), np.full((BLOCK, players), -1, np.int64), np.zeros((BLOCK, players)),
+                   np.zeros(LANES * span), np.arange(LANES) * span, np.zeros(LANES * LANES), span, first, draws,
+                   sampler)
         return made, None
 
 

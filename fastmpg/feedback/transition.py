@@ -35,12 +35,25 @@ def act_by_policy(state, s, offset, uniforms, at, actions):
 act = method("act", default=act_by_policy)
 
 
+@kernel
+def begin_episode(feedback, key, k):
+    """Put the environment in a first state, drawn by the numbers START of step k.    key (2,)"""
+    for block in range((feedback.draws + 1) // 2):
+        at = feedback.first + 2 * block
+        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(k), np.uint64(block),
+                                                                np.uint64(START))
+    feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
+
+
 @inlined
 def _observe(feedback, state, key, k):
     """Play step k of the run with this key (2,): actions, rewards (N,) and the two rows of ``feedback.state``.
 
-    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i.
+    Random numbers are made for LANES steps at a time, uniforms[lane * span + i] for player i. An episode that is over
+    begins again before them, since it takes its numbers in the place of the first lane's.
     """
+    if feedback.ends.size > 0 and feedback.ends[feedback.place[0]]:
+        begin_episode(feedback, key, k)
     lane = k % LANES
     if feedback.filled[0] != k - lane:
         fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts,
@@ -70,6 +83,10 @@ def _proceed(feedback, k):
 class Transition(NamedTuple):
     """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
 
+    A step into a terminal state (:attr:`fastmpg.Game.terminal`) ends an episode: the next step is played in a first
+    state, drawn anew. Nobody plays or learns in a terminal state (unless it is a first state), so that its value stays
+    what it is at the start, 0.
+
     Attributes
     ----------
     state : (2,)
@@ -80,8 +97,9 @@ class Transition(NamedTuple):
     available : (S, A_total) of bool, num_actions : (S, N)
         Which actions there are, and how many each player has, in every row of the tables.
     discount : float
-    place, next, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
-        The environment and the trajectory.
+    place, next, ends, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
+        The environment and the trajectory, which holds the states that were played: none is terminal, but the last may
+        be.
     """
 
     state: Any
@@ -93,6 +111,7 @@ class Transition(NamedTuple):
     discount: float
     place: Any
     next: Any
+    ends: Any
     uniforms: Any
     starts: Any
     scratch: Any
@@ -111,9 +130,11 @@ class Transition(NamedTuple):
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
         span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
+        ends = np.zeros(0, np.bool_) if game.terminal is None else game.terminal
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
-                   game.discount, one.copy(), one.copy(), aligned(LANES * span), np.arange(LANES) * span,
-                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+                   game.discount, one.copy(), one.copy(), ends, aligned(LANES * span), np.arange(LANES) * span,
+                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64),
+                   np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 
@@ -125,11 +146,5 @@ def up(count: int) -> int:
 @kernel
 def start(feedback, key):
     """Put the environment of a run in the first state of the run with this key.    key (2,)"""
-    for block in range((feedback.draws + 1) // 2):
-        at = feedback.first + 2 * block
-        feedback.uniforms[at], feedback.uniforms[at + 1] = pair(key[0], key[1], np.uint64(0), np.uint64(block),
-                                                                np.uint64(START))
-    feedback.place[0] = begin(feedback.sampler, feedback.uniforms, feedback.first)
+    begin_episode(feedback, key, 0)
     feedback.filled[0] = -1
-
-

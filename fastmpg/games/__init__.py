@@ -6,6 +6,7 @@ from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .distancing import safe_distancing as safe_distancing
+    from .driving import driving as driving
     from .grid_1 import grid_1 as grid_1
     from .grid_2 import grid_2 as grid_2
     from .imitation_line import imitation_line as imitation_line

@@ -27,7 +27,7 @@ def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), pen
         What each facility is worth a head.
     penalty : float
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from ._lattice import certain, lattice
 __all__ = ["grid_1"]
 
 
-def grid_1() -> MarkovGame:
+def grid_1(ends: str = "both", discount: float = 1.0) -> MarkovGame:
     """Two players cross a 3 x 3 grid, each to a corner of its own, and should not collide.
 
     Players are (A, B), each on one of the cells 0 to 8, row by row; state (x_A, x_B) has number 9 x_A + x_B. A starts
@@ -17,6 +17,13 @@ def grid_1() -> MarkovGame:
     as far as the grid has such a cell. Rewards are on transitions: a player that reaches its goal receives 30, once,
     and stays there while the other plays on; two players that move to one cell receive -1 each, and both are there
     then, unless one of them has arrived before. Swapping is free.
+
+    Parameters
+    ----------
+    ends : "both" or "first"
+        Whether one plays on when the other has arrived, or the game is over for both, as learners by episodes play it.
+    discount : float
+        In [0, 1]; 1 for a finite horizon.
 
     Returns
     -------
@@ -38,4 +45,4 @@ def grid_1() -> MarkovGame:
     Etesami and Straehle (2020), section 7, "Grid games", figures 1 and 5. The horizon is a reconstruction: the table
     prints 29.6, and here T = 5 gives 29.6234, 30 less 0.3766 collisions.
     """
-    return grid_game(certain(lattice(3, 3)), (6, 0), (2, 8), 30.0, "grid_1")
+    return grid_game(certain(lattice(3, 3)), (6, 0), (2, 8), 30.0, "grid_1", ends, discount)

@@ -9,7 +9,7 @@ from ._lattice import UP, certain, lattice
 __all__ = ["grid_2"]
 
 
-def grid_2() -> MarkovGame:
+def grid_2(ends: str = "both", discount: float = 1.0) -> MarkovGame:
     """Two players on a 2 x 3 grid share a goal, and the straight ways there are barred half of the time.
 
     A reconstruction of the grid's size. Players are (A, B), each on one of the cells 0 to 5, row by row; state (x_A,
@@ -17,6 +17,13 @@ def grid_2() -> MarkovGame:
     or up, in this order, as far as the grid has such a cell; the moves up from 3 and from 5 succeed with probability
     1/2, else one stays. Rewards are on transitions: a player that reaches the goal receives 2, once, and stays there
     while the other plays on; two players that come to be in one other cell receive -1 each. Swapping is free.
+
+    Parameters
+    ----------
+    ends : "both" or "first"
+        Whether one plays on when the other has arrived, or the game is over for both, as learners by episodes play it.
+    discount : float
+        In [0, 1]; 1 for a finite horizon.
 
     Returns
     -------
@@ -41,4 +48,4 @@ def grid_2() -> MarkovGame:
     for cell in (3, 5):
         law[cell, UP] *= 0.5
         law[cell, UP, cell] = 0.5
-    return grid_game(law, (3, 5), (1, 1), 2.0, "grid_2")
+    return grid_game(law, (3, 5), (1, 1), 2.0, "grid_2", ends, discount)

@@ -54,7 +54,7 @@ def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arriv
     penalty : float
         Cost of a job that finds its queue full.
     discount : float
-        In [0, 1), a step.
+        In [0, 1], a step.
     dtype : str
         "float64" or "float32", of the stored transitions.
 

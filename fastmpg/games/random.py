@@ -26,7 +26,7 @@ def random_markov(num_states: int, num_actions: Sequence[int], discount: float =
     num_actions : sequence of int
         One number a player.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     rng : None, int, SeedSequence or Generator
     identical_interest : bool
         One reward for all players.

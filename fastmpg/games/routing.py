@@ -104,7 +104,7 @@ def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", rewar
     slopes, intercepts : array_like, optional
         m and b, one number or one a link; 2, 4, 2, 4, ... and 9, 16, 9, 16, ... by default.
     discount : float
-        In [0, 1).
+        In [0, 1]; 1 is for finite horizons.
     lambda1, lambda2 : float
         Probabilities of an unsafe link.
 

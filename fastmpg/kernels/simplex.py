@@ -130,9 +130,11 @@ def project_row(row, floor, out):
     ends after at most n passes. ``out`` may be ``row``.
     """
     n, left, top = row.size, 0, row[0]  # relative to the largest entry, so that a large row loses no digits
-    for a in range(n):
+    for a in range(1, n):
         top = max(top, row[a])
-        left += 1 if row[a] > -math.inf else 0
+    if floor > 0.0:
+        for a in range(n):
+            left += 1 if row[a] != -math.inf else 0
     mass = 1.0 - left * floor
     shift, count = -math.inf, n + 1
     while True:
@@ -146,4 +148,4 @@ def project_row(row, floor, out):
         count = kept
         shift = (total - mass) / kept
     for a in range(n):
-        out[a] = floor + max(row[a] - top - shift, 0.0) if row[a] > -math.inf else 0.0
+        out[a] = (floor if row[a] != -math.inf else 0.0) + max(row[a] - top - shift, 0.0)

@@ -2,9 +2,11 @@
 
 kernel, inlined, precise    decorate a kernel       unit, call, Bound, array_at    kernels by address, with their frames
 method, attach              kernels by a class      fanned, threads, ...           shares of a unit's work on threads
+Callback                    Python called by kernels
 """
 
 from .cache import cache_folder, cache_root, cached_files, clear_cache
+from .callback import Callback, check_callback
 from .calls import Unit, array_at, call, call_address, call_each, unit
 from .decorators import inlined, kernel, precise, user_kernel
 from .frames import Bound, Bounds, Held
@@ -13,7 +15,7 @@ from .options import UNCOMPILED, versions
 from .threads import fanned, lapack, parallel_region, set_threads, threads
 
 __all__ = [
-    "UNCOMPILED", "Bound", "Bounds", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root", "cached_files",
-    "call", "call_address", "call_each", "clear_cache", "fanned", "inlined", "kernel", "lapack", "method",
-    "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
+    "UNCOMPILED", "Bound", "Bounds", "Callback", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root",
+    "cached_files", "call", "call_address", "call_each", "check_callback", "clear_cache", "fanned", "inlined", "kernel",
+    "lapack", "method", "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
 ]

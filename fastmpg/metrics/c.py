@@ -25,7 +25,7 @@ def greedy_mass(q_bar, policy, offset):
             top, size = -math.inf, 0.0
             for c in range(offset[i], offset[i + 1]):
                 top = max(top, q_bar[s, c])
-                size = max(size, abs(q_bar[s, c]) if q_bar[s, c] > -math.inf else 0.0)
+                size = max(size, abs(q_bar[s, c]) if q_bar[s, c] != -math.inf else 0.0)
             mass = 0.0
             for c in range(offset[i], offset[i + 1]):
                 if q_bar[s, c] >= top - TIED * size:

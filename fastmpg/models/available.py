@@ -20,7 +20,7 @@ from .._check import Float
 Mask = NDArray[np.bool_]
 
 
-def _truths(value: Any, name: str, where: str = "") -> Mask:
+def _truths(value: Any, name: str) -> Mask:
     """An array of truth values: bool, or numbers that are 0 or 1."""
     found = _check.read(value, name)
     truth = np.asarray(found, np.bool_)
@@ -50,7 +50,8 @@ def mask_of(value: Any, n_states: int, num_actions: Sequence[int], name: str = "
         shapes = [_check.shape_of(part, f"{name}[{i}]") for i, part in enumerate(value)]
         flat = n_states == 1 and shapes == [part[1:] for part in parts]
         if shapes == parts or flat:
-            mask = np.concatenate([np.atleast_2d(_truths(part, f"{name}[{i}]")) for i, part in enumerate(value)], axis=1)
+            each = [np.atleast_2d(_truths(part, f"{name}[{i}]")) for i, part in enumerate(value)]
+            mask = np.concatenate(each, axis=1)
         elif shapes and max(map(len, shapes)) == 2 and (len(shapes) > 1 or shapes[0] != expected):
             raise ValueError(f"{name} must be one array (S, A_total) = {expected}, or hold one array (S, A_i) per "
                              f"player, {parts}, found {_check.shown(shapes)}")

@@ -318,7 +318,7 @@ def check_game(game: Any) -> None:
     """Refuse what is no game."""
     if not isinstance(game, Game):
         found = f"the class {game.__name__}" if isinstance(game, type) else type(game).__name__
-        raise TypeError(f"game must be a fastmpg game, found {found}")
+        raise TypeError(f"game must be a fastmpg game, found {found}{getattr(type(game), '_instead', '')}")
 
 
 def reward_table(planes: Float, num_actions: tuple[int, ...]) -> Float:

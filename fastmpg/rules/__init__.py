@@ -11,10 +11,13 @@ from .._discover import public_classes
 from .._same import comparable as _comparable
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .correlated_q_learning import CorrelatedQLearning as CorrelatedQLearning
     from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
     from .gradient_play import GradientPlay as GradientPlay
+    from .independent_q_learning import IndependentQLearning as IndependentQLearning
     from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent
     from .natural_gradient_play import NaturalGradientPlay as NaturalGradientPlay
+    from .nscp_learner import NSCPLearner as NSCPLearner
     from .projected_gradient_ascent import ProjectedGradientAscent as ProjectedGradientAscent
     from .q_ascent import QAscent as QAscent
     from .two_timescale_q import TwoTimescaleQ as TwoTimescaleQ

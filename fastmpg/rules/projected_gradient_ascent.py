@@ -7,7 +7,6 @@ Ding et al. (2022), "projected PG".
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from .. import _check
@@ -24,9 +23,11 @@ def ascend(policy, q_bar, offset, s, step):
 
     policy, q_bar (S, A_total)   offset (N + 1,)
     """
+    if step == 0.0:  # nobody ever comes here; and 0 times -inf would be no number
+        return
     for i in range(offset.size - 1):
         for c in range(offset[i], offset[i + 1]):
-            policy[s, c] = policy[s, c] + step * q_bar[s, c] if q_bar[s, c] > -math.inf else -math.inf
+            policy[s, c] += step * q_bar[s, c]
         project_row(policy[s, offset[i]:offset[i + 1]], 0.0, policy[s, offset[i]:offset[i + 1]])
 
 

@@ -34,6 +34,10 @@ def _anywhere(rule: Any, game: Game, policy: Float) -> None:
     pass
 
 
+def _as_it_is(rule: Any, game: Game, state: Any) -> None:
+    pass
+
+
 def _never(game: Game, one: Any, other: Any) -> bool:
     return False
 
@@ -59,10 +63,13 @@ class Contract:
     Attributes
     ----------
     update : static kernel (rule, state, feedback, k)
-        Changes the state in place, all players at once; ``k`` counts updates from 0. Required.
+        Changes the state in place, all players at once; ``k`` counts updates from 0. Required. Actions that a player
+        does not have in a state (``feedback.available``, (S, A_total) of bool; ``feedback.num_actions``, (S, N)) have
+        probability 0 in the first policy and must keep it: Q is -inf there, so that a step in logarithms needs no care,
+        while a product with the probability does.
     feedback : class
-        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition` or
-        :class:`fastmpg.Rollouts`.
+        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition`,
+        :class:`fastmpg.JointTransition` or :class:`fastmpg.Rollouts`.
     state : class
         What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see
         :class:`fastmpg.rules.state.StateContract`.
@@ -76,6 +83,8 @@ class Contract:
         itself.
     check_start : method (game, policy)
         Raises ValueError if the rule cannot start at this policy (S, A_total). By default nothing.
+    opening : method (game, state)
+        Writes into the first state what depends on the rule's parameters. By default nothing.
     compiled : method () -> NamedTuple
         The rule as kernels see it: numbers and arrays only, whose class has ``update`` (and ``update_pair``) too. By
         default the rule itself.
@@ -97,6 +106,7 @@ class Contract:
     uses_visitation: Callable[[Any], bool] = _yes
     checked: Callable[[Any], Any] = _itself
     check_start: Callable[[Any, Game, Float], None] = _anywhere
+    opening: Callable[[Any, Game, Any], None] = _as_it_is
     compiled: Callable[[Any], Any] = _itself
     tables: tuple[str, ...] = ()
     update_pair: Any = None

@@ -14,6 +14,10 @@ from .._contract import members
 from ..models.game import Game
 
 
+def _nothing(state: Any) -> None:
+    pass
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StateContract:
     """All that a state may have: a NamedTuple of arrays, ``policy`` (S, A_total) among them, whose class has these
@@ -34,6 +38,8 @@ class StateContract:
     publish : kernel (state)
         Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default
         nothing.
+    check : method ()
+        Raises what compiled code could only note down; asked after every chunk of a run. By default nothing.
     fields : tuple of str
         Names of the NamedTuple's fields.
     """
@@ -41,6 +47,7 @@ class StateContract:
     start: Callable[[Game, Float], Any]
     act: Any = None
     publish: Any = None
+    check: Callable[[Any], None] = _nothing
     fields: tuple[str, ...] = dataclasses.field(default=(), init=False)
 
 

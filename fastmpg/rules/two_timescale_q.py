@@ -19,7 +19,6 @@ fewer fill half a vector, and in an ensemble two runs share one; a number goes t
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any, NamedTuple
 
@@ -28,17 +27,15 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..feedback.transition import Transition, up
-from ..kernels.elementary import ROUND, ROUND_BITS, SMALLEST, exp, plogp, power
+from ..kernels.elementary import SMALLEST, exp, plogp
 from ..machine import attach, kernel, precise
 from ..machine.vectors import (
     LANES,
     aligned,
     any_lane,
-    bits,
     broadcast,
     broadcast_halves,
     fma,
-    gather,
     load,
     load_halves,
     select,
@@ -46,28 +43,10 @@ from ..machine.vectors import (
     store_halves,
 )
 from ..models.game import Game, check_discounted
+from ._schedule import given_table, power_table, schedule, step_size
 
-TABLE = 131_072  # step sizes looked up; later ones are computed, by the function that filled the table
 HALF = LANES // 2
 ABSENT = -1e300  # q of an action that a player does not have, here or at all: its softmax is 0
-
-
-@precise
-def step_size(table, exponent, shift, n):
-    """The step size at the n-th visit, n a float or a vector of them."""
-    beyond = n >= float(table.size)
-    if any_lane(beyond):
-        if exponent == 0.0:
-            return gather(table, bits(select(beyond, table.size - 1.0, n) + ROUND) - ROUND_BITS)
-        return power(n + shift, -exponent)
-    return gather(table, bits(n + ROUND) - ROUND_BITS)
-
-
-@kernel
-def fill_table(exponent, shift, out):
-    """out[n] = (n + shift)^-exponent for n >= 1."""
-    for n in range(1, out.size):
-        out[n] = power(n + shift, -exponent)
 
 
 @precise
@@ -186,7 +165,7 @@ def _publish(state):
                 at = s * t.span + a * t.width + i
                 q = t.numbers[at + t.depth * t.width]
                 state.policy[s, c] = t.numbers[at]
-                state.q[s, c] = q if q > ABSENT else -math.inf
+                state.q[s, c] = -math.inf if q == ABSENT else q
                 state.counts[s, c] = np.int64(t.numbers[at + 2 * t.depth * t.width])
                 c += 1
 
@@ -308,34 +287,6 @@ class _Compiled(NamedTuple):
     beta_shift: float
 
 
-@functools.lru_cache(maxsize=64)
-def _power_table(exponent: float, shift: float) -> Float:
-    table = aligned(TABLE)
-    fill_table(exponent, shift, table)
-    return table
-
-
-@functools.lru_cache(maxsize=64)
-def _given_table(given: tuple[float, ...]) -> Float:
-    return np.array([0.0, *given])
-
-
-def _schedule(given: Any, name: str) -> tuple[float, ...]:
-    """(exponent, offset), or the step sizes themselves, checked."""
-    table = _check.array(given, name)
-    if table.ndim != 1 or table.size < 2:
-        raise ValueError(f"{name} must be (exponent, offset), or at least three step sizes, found {given!r}")
-    if table.size == 2:
-        exponent = _check.real(table[0], f"the exponent of {name}", 0.0)
-        return exponent, _check.real(table[1], f"the offset of {name}", 0.0)
-    bad = (table <= 0) | (table > 1) | (np.diff(table, prepend=1.0) > 0)
-    if bad.any():
-        n = int(np.argmax(bad))
-        raise ValueError(f"the step sizes of {name} must lie in (0, 1] and never increase, found {float(table[n])} "
-                         f"for visit {n + 1}")
-    return tuple(map(float, table))
-
-
 @attach(feedback=Transition, state=QState, update=_update, update_pair=_update_pair, tables=("alpha", "beta"),
         examples=({"tau": 0.1},))
 class TwoTimescaleQ(NamedTuple):
@@ -367,14 +318,14 @@ class TwoTimescaleQ(NamedTuple):
     def checked(self) -> TwoTimescaleQ:
         """The rule with its parameters checked."""
         # above, what stands for actions that a player does not have would be an action: exp(ABSENT / tau) > 0
-        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300, 1e290), _schedule(self.alpha, "alpha"),
-                             _schedule(self.beta, "beta"))
+        return TwoTimescaleQ(_check.real(self.tau, "tau", 1e-300, 1e290), schedule(self.alpha, "alpha"),
+                             schedule(self.beta, "beta"))
 
     def compiled(self) -> _Compiled:
         """The rule as kernels see it: tables of step sizes."""
         sizes: list[Any] = []
         for given in (self.alpha, self.beta):
-            sizes += [_power_table(*given), *given] if len(given) == 2 else [_given_table(given), 0.0, 0.0]
+            sizes += [power_table(*given), *given] if len(given) == 2 else [given_table(given), 0.0, 0.0]
         return _Compiled(self.tau, 1.0 / self.tau, *sizes)
 
     def check_start(self, game: Game, policy: Float) -> None:

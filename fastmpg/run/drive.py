@@ -108,9 +108,10 @@ def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
     rule = type(job.rule).__name__
     if not np.isfinite(value):
         return f"{whose} held NaN after {job.made} steps of {rule}: {where}; try a smaller step size, or clip"
-    if a >= 0 and job.game.available is not None and not job.game.available[int(s), job.game.offset[int(i)] + int(a)]:
-        return (f"{whose} played what cannot be taken within {job.made} steps of {rule}: {where}; its `update` must leave "
-                "unavailable actions at probability 0, see feedback.available")
+    mask = job.game.available
+    if a >= 0 and mask is not None and not mask[int(s), job.game.offset[int(i)] + int(a)]:
+        return (f"{whose} played what cannot be taken within {job.made} steps of {rule}: {where}; its `update` must "
+                "leave unavailable actions at probability 0, see feedback.available")
     return (f"{whose} left the simplex within {job.made} steps of {rule}: {where}; its `update` must leave rows of "
             "probabilities")
 

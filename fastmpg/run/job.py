@@ -102,7 +102,7 @@ class Job:
                     future.result()
             if steps is None or last <= steps:
                 self.k = last
-            self.game.check()
+            self.check()
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -169,6 +169,13 @@ class Job:
         """Bring the public tables of every state up to date."""
         for run in self.runs:
             run.publish()
+        self.check()
+
+    def check(self) -> None:
+        """Raise what compiled code could only note down, of the game or of a state."""
+        self.game.check()
+        for run in self.runs:
+            self.asked.state.check(run.state)
 
     # ------------------------------------------------------------------------------------------ leaving, coming back
     def arrays(self) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Run(NamedTuple):
         """
         asked = contract(type(rule))
         state, tau = asked.state.start(game, policy), float(asked.temperature(rule))
+        asked.opening(rule, game, state)
         feedback, desk = asked.feedback.create(game, state, temperature=tau, wants_value=bool(asked.uses_value(rule)),
                                                wants_visit=bool(asked.uses_visitation(rule)), threads=threads,
                                                beside=None if beside is None else beside.desk)

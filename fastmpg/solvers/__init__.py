@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from ._occupancy import OccupancyPlay as OccupancyPlay
+    from ._occupancy import OccupancySolution as OccupancySolution
     from .mce_irl import MceIrl as MceIrl
     from .mce_irl import mce_irl as mce_irl
     from .mge_f import MgeF as MgeF
     from .mge_f import mge_f as mge_f
+    from .mge_fb import mge_fb as mge_fb
     from .mge_i import MgeI as MgeI
     from .mge_i import mge_i as mge_i
     from .round_robin import RoundRobin as RoundRobin

@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..models.available import possible
 from ..models.game import Game, check_game
 from ..models.markov.game import MarkovGame
 from ..models.markov.stages import CONTINUED, KINDS, NEAR, Stage
@@ -82,23 +81,6 @@ def stage_of(game: Game, w: Wanted, gamma: float, coupled: bool) -> Stage | Mode
 def ahead_of(stage: Stage | ModelStage, value: Float) -> None:
     """Put down what comes after the stage."""
     stage.frame.ahead[...] = value if isinstance(stage, Stage) else stage.frame.numbers[1] * value
-
-
-def state_rewards(game: Game) -> Float | None:
-    """(N, S): the rewards, where they depend on the state alone; None where they do not, or no table says so."""
-    if not isinstance(game, MarkovGame):
-        return None
-    table = game.rewards
-    states, joint = game.num_states, int(np.prod(game.num_actions))
-    if game.available is None:
-        flat = table.reshape(*table.shape[:2], joint)
-        low, high = flat.min(axis=2), flat.max(axis=2)
-    else:
-        can = possible(game.available, game.num_actions).reshape(states, joint)
-        flat = table.reshape(*table.shape[:2], joint)
-        low = flat.min(axis=2, where=can, initial=np.inf)
-        high = flat.max(axis=2, where=can, initial=-np.inf)
-    return np.broadcast_to(low, (game.num_players, states)).copy() if (low == high).all() else None
 
 
 class Solved(NamedTuple):

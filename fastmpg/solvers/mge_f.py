@@ -17,8 +17,9 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from .._same import comparable
+from ..horizon.given import terminal_payoff
 from ..models.game import Game
-from ._exploring import Solved, ahead_of, solve_stage, stage_of, state_rewards, wanted
+from ._exploring import Solved, ahead_of, solve_stage, stage_of, wanted
 
 __all__ = ["MgeF", "mge_f"]
 
@@ -95,9 +96,8 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
     alpha : float in (0, 1], optional
         Sweep the whole table, damped as in (14), all states and players at once, from uniform play. By default states
         are solved one by one.
-    terminal : array_like (N, S), optional
-        R_F, the value after the last decision. By default R where that depends on the state alone, as the tables of a
-        :class:`fastmpg.MarkovGame` show, else 0.
+    terminal : array_like (N, S) or float, optional
+        R_F, the value after the last decision. By default R where that depends on the state alone, else 0.
     tol : float
         Largest |U(Q) - Q| of a solution, in payoffs, or relative to the largest |Q| where that is above 1.
     maxiter : int
@@ -142,7 +142,7 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
     players, states, columns = game.num_players, game.num_states, sum(game.num_actions)
     _check.budget(8 * stages * states * (2 * columns + players), f"{stages} stages of {game!r}",
                   "ask for a shorter horizon")
-    last = _terminal(game, terminal)
+    last = terminal_payoff(game, terminal)
     stage = stage_of(game, w, game.discount, False)
     policy, q = np.zeros((stages, states, columns)), np.zeros((stages, states, columns))
     values = np.zeros((stages + 1, players, states))
@@ -157,14 +157,3 @@ def mge_f(game: Game, horizon: int, beta: float = 1.0, *, value: str = "mean", a
                 np.array([each.residual for each in found]), tuple(each.status for each in found),
                 np.array([each.unsettled for each in found]), tuple(each.history for each in found), str(value),
                 "jacobi")
-
-
-def _terminal(game: Game, given: Any) -> Float:
-    """R_F (N, S)."""
-    expected = (game.num_players, game.num_states)
-    if given is None:
-        rewards = state_rewards(game)
-        return np.zeros(expected) if rewards is None else rewards
-    table = _check.array(given, "terminal")
-    _check.shape(table, "terminal", expected, "(N, S)")
-    return table

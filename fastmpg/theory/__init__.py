@@ -17,7 +17,8 @@ max r_i - min r_i (1 if that is 0). Shifted and divided by W, the rewards are in
 gap) become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Solved back, all is in the game's own
 units: eta in 1/payoff; lam, tau, epsilon, D and gaps in payoffs.
 
-Where the printed papers need care, the file of each theorem says so.
+Where the printed papers need care, the file of each theorem says so. Occupancy games, Etesami & Straehle (2020), have
+their own symbols: see :mod:`.occupancy`.
 """
 
 from .entropy import entropy_natural_bound, entropy_natural_step
@@ -37,6 +38,7 @@ from .log_barrier import (
     log_barrier_natural_step,
     log_barrier_weight,
 )
+from .occupancy import occupancy_factor
 from .softmax import (
     gradient_play_bound,
     gradient_play_step,
@@ -63,4 +65,5 @@ __all__ = [
     "mge_i_reward_limit",
     "natural_gradient_bound",
     "natural_gradient_step",
+    "occupancy_factor",
 ]

@@ -50,7 +50,8 @@ def log_barrier_weight(game: Game, *, epsilon: float, rule: Literal["gradient", 
     epsilon = real(epsilon, "epsilon", 0.0, open_low=True)
     if not isinstance(rule, str) or rule not in ("gradient", "natural"):
         raise ValueError(f"rule must be 'gradient' or 'natural', found {_check.shown(rule)}")
-    return epsilon / (mismatch_or_bound(game, mismatch) * int(game.action_counts().max())) / (1.0 if rule == "gradient" else 2.0)
+    bound = mismatch_or_bound(game, mismatch)
+    return epsilon / (bound * int(game.action_counts().max())) / (1.0 if rule == "gradient" else 2.0)
 
 
 def log_barrier_gradient_step(game: Game, *, lam: float) -> float:

@@ -34,7 +34,8 @@ def received(model: Any, mask: NDArray[np.bool_], counts: NDArray[np.int64]) -> 
         return
     sets = np.array([[(b >> a) & 1 for a in range(n_actions)] for b in range(2**n_actions)], np.bool_) \
         if 2**n_actions <= SUBSETS else np.zeros((0, n_actions), np.bool_)
-    inside = ~(can[:, :, None] & ~sets).any(axis=3)  # (S, N, B): whether a player has no action outside of the set
+    # (S, N, B): whether a player has no action outside of the set
+    inside: NDArray[np.bool_] = np.logical_not((can[:, :, None] & ~sets).any(axis=3))
     sums, least = counts @ sets.T.astype(np.int64), inside.sum(axis=1)  # (C, B), (S, B)
     if model.payoff_kind == SHARED:
         yield model.rewards[0, ..., 0][(sums >= least[:, None]).all(axis=2)]

@@ -1,0 +1,10 @@
+"""Pictures of results. matplotlib is imported when something is drawn, and its global settings stay as they are."""
+
+from ._figure import COLOURS, STYLE, figure, save, shades, style
+from .crowds import junction, occupancy
+from .results import policy, reduced, runs, trace
+
+__all__ = [
+    "COLOURS", "STYLE", "figure", "junction", "occupancy", "policy", "reduced", "runs", "save", "shades", "style",
+    "trace",
+]
