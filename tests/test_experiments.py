@@ -139,7 +139,7 @@ def test_the_report_has_the_agreed_shape_and_escapes_html(tmp_path):
     content = json.loads((tmp_path / "new" / "folder" / "results.json").read_text())
     assert set(content) == {"one"} and set(content["one"]) == {"checks", "seconds"}
     assert content["one"]["checks"][0] == {"name": "met <b>", "published": 1.0, "ours": 1.0,
-                                           "tolerance": 0.1, "ok": True}
+                                           "tolerance": 0.1, "ok": True, "source": "statement"}
     assert content["one"]["checks"][2]["ours"] is None and content["one"]["checks"][2]["ok"] is False
     page = (tmp_path / "new" / "folder" / "index.html").read_text()
     for raw in ("<b>", "<caption>", "<2024>", "<run>", "a & b"):

@@ -78,8 +78,7 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
 
     def row(check: Check) -> dict[str, Any]:
         return {"name": check.name, "published": number(check.published), "ours": number(check.ours),
-                "tolerance": check.tolerance,
-                "ok": check.ok}
+                "tolerance": check.tolerance, "ok": check.ok, "source": check.source}
 
     return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks],
                                   "seconds": round(one.seconds, 3)}
@@ -92,10 +91,11 @@ def _table(checks: Sequence[Check]) -> str:
     def row(check: Check) -> str:
         verdict = '<td class="ok">met</td>' if check.ok else '<td class="miss">missed</td>'
         return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td '
-                f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}</tr>')
+                f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}'
+                f'<td class="soft">{html.escape(check.source)}</td></tr>')
 
-    return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">published</th><th class="n">ours</th>'
-            '<th class="n">tolerance</th><th>verdict</th></tr></thead>'
+    return ('<div class="scroll"><table><thead><tr><th>check</th><th class="n">expected</th><th class="n">ours</th>'
+            '<th class="n">tolerance</th><th>verdict</th><th>expected is</th></tr></thead>'
             f'<tbody>{"".join(map(row, checks))}</tbody></table></div>')
 
 

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 # by which the authors' data miss exact arithmetic, and gaps between payoffs of size 1 round in float64
 ROUNDING = 1e-13
+# where a number to compare with comes from
+PRINTED, DATA = "printed in the paper", "the authors' data"
+RECOMPUTED, STATEMENT = "ours, recomputed independently", "statement"
 
 
 class Check(NamedTuple):
@@ -19,12 +22,16 @@ class Check(NamedTuple):
     published, ours : float
     tolerance : float
         By which they may differ.
+    source : str
+        Where the number comes from: PRINTED, DATA, RECOMPUTED (by another program of ours; the paper prints none), or
+        STATEMENT (of the paper, here in numbers).
     """
 
     name: str
     published: float
     ours: float
     tolerance: float
+    source: str = STATEMENT
 
     @property
     def ok(self) -> bool:
@@ -78,7 +85,7 @@ def experiment(name: str, *, title: str, paper: str) -> Callable[[Callable[[], O
     return lambda run: Experiment(name, title, paper, run)
 
 
-def printed(name: str, published: str, ours: float, at_least: float = 0.0) -> Check:
+def printed(name: str, published: str, ours: float, at_least: float = 0.0, source: str = PRINTED) -> Check:
     """Compare with a number as it is printed: to half a unit in its last digit, or to ``at_least`` where that is more.
 
     Examples
@@ -90,4 +97,4 @@ def printed(name: str, published: str, ours: float, at_least: float = 0.0) -> Ch
     number = Decimal(published)
     digits = number.as_tuple().exponent
     assert isinstance(digits, int)
-    return Check(name, float(number), float(ours), max(float(Decimal(5).scaleb(digits - 1)), at_least))
+    return Check(name, float(number), float(ours), max(float(Decimal(5).scaleb(digits - 1)), at_least), source)

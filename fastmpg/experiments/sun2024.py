@@ -24,7 +24,7 @@ from ..run.ensemble import ensemble
 from ..run.learn import learn
 from ..run.record import Record
 from ..run.result import Result
-from .experiment import Check, Figure, Outcome, experiment, printed
+from .experiment import DATA, RECOMPUTED, Check, Figure, Outcome, experiment, printed
 
 PAPER = "Sun et al. (2024), independent natural policy gradient with entropy regularization in games"
 TAUS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -101,10 +101,10 @@ def sun_random() -> Outcome:
     assert shown is not None
     example = shown
     checks = [Check(f"tau {tau:g}: draws of 20 that reach 1e-10" + (" (draws differ)" if tau < 0.1 else ""), there,
-                    int(here), 0 if tau >= 0.1 else 4)
+                    int(here), 0 if tau >= 0.1 else 4, RECOMPUTED)
               for tau, there, here in zip(TAUS, CONVERGED, solved, strict=True)]
     checks += [Check(f"tau {tau:g}: median iterations to 1e-10 (draws differ, within 25 %)", there, float(here),
-                     0.25 * there)
+                     0.25 * there, RECOMPUTED)
                for tau, there, here in zip(TAUS[4:], MEDIANS, median[4:], strict=True)]
     enough = next(tau for tau, here in zip(TAUS, solved, strict=True) if here == SEEDS)
     checks.append(Check("smallest tau at which every draw converges", 0.1, enough, 0))
@@ -231,12 +231,12 @@ def sun2023_potential() -> Outcome:
                for name, rule in CURVES.items()}
     gaps = {name: plot.reduced(result, "ne_gap", "sum") for name, result in results.items()}
     project, natural, plain, entropy = CURVES
-    checks = [printed("NE-gap summed over players @1", "0.226703", gaps[plain][0])]
+    checks = [printed("NE-gap summed over players @1", "0.226703", gaps[plain][0], source=DATA)]
     for name, level, t in ((project, 1e-6, 222), (natural, 1e-3, 586), (natural, 1e-6, 1267)):
         checks.append(Check(f"{name}: first t with the gap below {level:g}", t, float(first_below(gaps[name], level))
-                            + 1, 0))
-    checks += [printed(f"{plain}: gap @5000", "0.004824", gaps[plain][4999]),
-               printed(f"{entropy}: gap at the end", "0.027019", gaps[entropy][-1])]
+                            + 1, 0, DATA))
+    checks += [printed(f"{plain}: gap @5000", "0.004824", gaps[plain][4999], source=DATA),
+               printed(f"{entropy}: gap at the end", "0.027019", gaps[entropy][-1], source=DATA)]
     marks = [(0, 1, 0.226703), (0, 222, 1e-6), (1, 586, 1e-3), (1, 1267, 1e-6), (2, 5000, 0.004824),
              (3, 10000, 0.027019)]
     return Outcome(

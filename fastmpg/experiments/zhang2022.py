@@ -23,7 +23,7 @@ from ..rules.natural_gradient_play import NaturalGradientPlay
 from ..run.learn import learn
 from ..run.record import Record
 from ..run.result import Result
-from .experiment import ROUNDING, Check, Figure, Outcome, experiment, printed
+from .experiment import DATA, ROUNDING, Check, Figure, Outcome, experiment, printed
 
 PAPER = ("Zhang, Mei, Dai, Schuurmans, Li (2022), On the global convergence rates of decentralized softmax gradient "
          "play in MPGs")
@@ -65,7 +65,7 @@ def at(result: Result, metric: str, t: int) -> float:
 def compare(results: Mapping[str, Result], numbers: Sequence[Number]) -> list[Check]:
     """Every published number beside ours."""
     return [printed(f"{n.curve}: {TITLES[n.metric]} @{n.t}", n.text, at(results[n.curve], n.metric, n.t),
-                    n.within or (ROUNDING if n.metric == "ne_gap" else 0.0)) for n in numbers]
+                    n.within or (ROUNDING if n.metric == "ne_gap" else 0.0), DATA) for n in numbers]
 
 
 def everyone(metric: str, text: str) -> list[Number]:
@@ -251,8 +251,9 @@ def zhang_3x2_starts() -> Outcome:
         Check("bad start: log-barrier rules with NE-gap below .01 @5000, of 2", 2,
               sum(at(bad[name], "ne_gap", 5000) < NEAR for name in (LBGP, LBNGP)), 0),
         Check("bad start, plain float64: t at which player 1's third probability underflows to 0", 132, underflow, 1),
-        printed("bad start, plain float64: NE-gap of natural gradient play @5000", "0.04", float(linear[4999])),
-        printed("bad start: NE-gap of natural gradient play @5000", "0.04", at(bad[NGP], "ne_gap", 5000)),
+        printed("bad start, plain float64: NE-gap of natural gradient play @5000", "0.04", float(linear[4999]),
+                source=DATA),
+        printed("bad start: NE-gap of natural gradient play @5000", "0.04", at(bad[NGP], "ne_gap", 5000), source=DATA),
     ]
     return Outcome(
         checks,
