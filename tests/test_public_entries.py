@@ -270,8 +270,8 @@ def test_they_are_found():
             "solvers.round_robin", "metrics.c", "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record",
             "Record.log_spaced", "Result.load", "split"} <= labels
     assert len(labels) >= 60
-    assert not OUTCOMES - {prefix + name for prefix, room in (("", fm), ("solvers.", fm.solvers), ("theory.", fm.theory))
-                           for name in vars(room)}
+    rooms = (("", fm), ("solvers.", fm.solvers), ("theory.", fm.theory))
+    assert not OUTCOMES - {prefix + name for prefix, room in rooms for name in vars(room)}
 
 
 @pytest.mark.parametrize("label", CALLABLES)
