@@ -6,6 +6,6 @@ from .horizons import arrows, horizon
 from .results import policy, reduced, runs, trace
 
 __all__ = [
-    "COLOURS", "STYLE", "arrows", "figure", "horizon", "junction", "occupancy", "policy", "reduced", "runs", "save", "shades",
-    "style", "trace",
+    "COLOURS", "STYLE", "arrows", "figure", "horizon", "junction", "occupancy", "policy", "reduced", "runs", "save",
+    "shades", "style", "trace",
 ]
