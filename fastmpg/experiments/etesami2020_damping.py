@@ -121,8 +121,8 @@ def damping() -> Outcome:
     for kind, limit in limits.items():
         checks += [Check(f"largest α that settles at stage {t}, value = {kind}", LIMITS[kind][t], float(limit.alpha[t]),
                          5e-5, RECOMPUTED) for t in range(HORIZON_3)]
-        checks += [Check(f"the same at stage {t}, value = {kind}: bisected beside eigenvalues", float(limit.alpha[t]), found[kind][t],
-                         0.01, RECOMPUTED) for t in range(HORIZON_3)]
+        checks += [Check(f"the same at stage {t}, value = {kind}: bisected beside eigenvalues", float(limit.alpha[t]),
+                         found[kind][t], 0.01, RECOMPUTED) for t in range(HORIZON_3)]
     checks += [Check(f"states of stage {t} that no damping holds", REPELLING[t], int(limits["max"].repelling[t]), 0,
                      RECOMPUTED) for t in range(HORIZON_3)]
     away = [np.abs(long.policy[t] - solved["max"].policy[t]).max(axis=1) > 1e-6 for t in range(HORIZON_3)]
@@ -131,8 +131,9 @@ def damping() -> Outcome:
                      for alpha in ALPHAS[:-1])
     return Outcome(
         checks,
-        (Figure("residuals", "Figure 3, with α = 1. The last stage settles at every α below 1. In the two before, states "
-                "with both hunters on one node come near a solution that repels, and leave it for another one.",
+        (Figure("residuals", "Figure 3, with α = 1, which is drawn until it is back where it was before. The last stage "
+                "settles at every α below 1. In the two before, states with both hunters on one node come near a solution that "
+                "repels, and leave it for another one.",
                 lambda: draw_residuals(swept)),
          Figure("limits", "Limits at the narrowest state of each stage; the paper's α are below them, α = 1 is above.",
                 lambda: draw_limits(limits, found))),

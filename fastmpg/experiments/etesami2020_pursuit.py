@@ -76,8 +76,7 @@ def at(places: Sequence[int]) -> int:
 def meetings() -> dict[str, Any]:
     """Masks of pursuit_3's states: who is on one node."""
     one, two, prey = np.indices((9, 9, 9)).reshape(3, 729)
-    return {"hunter 1 alone with the prey": (one == prey) & (two != prey),
-            "hunter 2 alone with the prey": (two == prey) & (one != prey),
+    return {"a hunter alone with the prey": (one == prey) != (two == prey),
             "hunters collide": (one == two) & (one != prey), "all three on one node": (one == two) & (one == prey)}
 
 
@@ -112,7 +111,7 @@ def draw_meetings(game: MarkovGame, policy: Float) -> Any:
         for ax, name, start in zip(axes[0], ("I1", "I2"), (I1, I2), strict=True):
             plot.horizon(evaluate_horizon(game, policy, initial=at(start)), meetings(), ax)
             ax.get_legend().remove()
-            ax.set(title=f"from {name} = {start}", ylim=(-0.01, 0.31), xticks=range(HORIZON_3 + 1))
+            ax.set(title=f"from {name} = {start}", ylim=(-0.01, 0.35), xticks=range(HORIZON_3 + 1))
         sheet.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return sheet
 
@@ -213,7 +212,7 @@ def draw_hunts(mixed: Mapping[str, Hunt], greedy: Mapping[str, Hunt], learned: S
                 plot.horizon(each[kind].found, {f"{kind}, {name}": together()}, left, color=plot.COLOURS[i],
                              linestyle=line, marker="")
         left.legend(ncols=3, loc="upper left")
-        left.set(title="on one node at t", ylim=(0, 0.31), xlim=(0, HORIZON_2))
+        left.set(title="on one node at t", ylim=(0, 0.25), xlim=(0, HORIZON_2), xticks=range(0, HORIZON_2 + 1, 2))
         names = [f"{kind}, {name}" for name in ("mixed", "greedy") for kind in KINDS] + ["NSCP"]
         bars = [each[kind].counted for each in (mixed, greedy) for kind in KINDS]
         x = np.arange(len(names))
@@ -252,13 +251,14 @@ def pursuit_two() -> Outcome:
     ends = [one.counted for one in learned]
     return Outcome(
         checks,
-        (Figure("hunts", "Left: occupancy of the states in which the prey is hunted. Right: hunts a game; of NSCP the "
-                "mean, and its seeds as dots.", lambda: draw_hunts(mixed, greedy, learned)),
+        (Figure("hunts", "Left: occupancy of the states in which the prey is hunted (greedy play of value = mean "
+                "and of softmax are alike). Right: hunts a game; of NSCP the mean, and its seeds as dots.",
+                lambda: draw_hunts(mixed, greedy, learned)),
          Figure("moves", "First moves in three states (value = mean): the prey has no edge to node 4.",
                 lambda: plot.arrows(solved["mean"].policy[0], game, [(0, 8), (4, 1), (2, 1)], names=("hunter", "prey"),
                                     title="first moves, T = 22, value = mean"))),
         ("A reconstruction: the figure that shows the prey's edges does not survive in the paper's text. Here the "
-         "hunter has all edges of the 3 x 3 grid and the prey those of its outer ring, so that from node 4 it cannot leave.",
+         "hunter has all edges of the 3 x 3 grid and the prey those of its outer ring, so that it cannot leave node 4.",
          "The paper says that players took their most likely actions. Here that gives "
          + ", ".join(f"{greedy[kind].counted:.2f} (value = {kind})" for kind in KINDS)
          + " hunts a game; its 2.9 and 1.16 = 0.4 x 2.9 are met by mixed play: "

@@ -21,7 +21,10 @@ STAY = 1
 
 def _places(game: Game, shape: tuple[int, int], states: Any) -> tuple[list[int], list[tuple[int, ...]]]:
     """States, and the cells of all players in each."""
-    rows, columns = (_check.integer(n, "shape", low=1) for n in shape)
+    given = _check.sequence(shape, "shape", "two numbers, rows and columns")
+    if len(given) != 2:
+        raise ValueError(f"shape must be two numbers, rows and columns, found {_check.shown(shape)}")
+    rows, columns = (_check.integer(n, "shape", low=1) for n in given)
     sizes = (rows * columns,) * game.num_players
     if game.num_states != (rows * columns)**game.num_players or any(n != len(MOVES) for n in game.num_actions):
         raise ValueError(f"game must have {game.num_players} players with five actions each on {rows} x {columns} "
@@ -71,6 +74,13 @@ def arrows(policy: Any, game: Game, states: Any, *, shape: tuple[int, int] = (3,
         If the game is not of that kind, or a state is not in it.
     ImportError
         If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.pursuit_3()
+    >>> found = fm.solvers.mge_f(game, 3)
+    >>> sheet = fm.plot.arrows(found.policy[0], game, [(0, 8, 4), (0, 8, 2)])  # doctest: +SKIP
     """
     table = check_policy(game, policy)
     chosen, cells = _places(game, shape, states)
@@ -120,18 +130,20 @@ def _player(ax: Any, row: Float, x: float, y: float, i: int) -> None:
     ax.plot(x, y, "o", markersize=34 * np.sqrt(row[STAY]), color=colour, alpha=0.22, markeredgewidth=0, zorder=1)
     ax.plot(x, y, MARKERS[i % len(MARKERS)], markersize=7, color=colour, markeredgecolor="white", markeredgewidth=0.8,
             zorder=4)
-    ax.text(x + 0.12, y - 0.12, f"{row[STAY]:.3f}", fontsize=7, color=colour, ha="left", va="bottom", zorder=5)
+    ax.text(x + 0.09, y + 0.09, f"{row[STAY]:.3f}", fontsize=7, color=colour, ha="left", va="top", zorder=5)
     for a, (right, below) in enumerate(MOVES):
         if a == STAY or not row[a] > 0.0:
             continue
-        length = 0.12 + 0.62 * row[a]
+        length = 0.15 + 0.45 * row[a]
         tip = x + right * length, y + below * length
         ax.annotate("", tip, (x, y), zorder=3,
                     arrowprops={"arrowstyle": "-|>,head_width=0.22,head_length=0.4", "color": colour,
                                 "linewidth": 0.8 + 2.6 * row[a], "shrinkA": 4, "shrinkB": 0})
-        ax.text(tip[0] + 0.04 * right + 0.04 * abs(below), tip[1] + 0.05 * below - 0.03 * abs(right), f"{row[a]:.3f}",
-                fontsize=7, color=colour, zorder=5, ha="left" if right > 0 or below else "right",
-                va="bottom" if right else "top" if below > 0 else "bottom")
+        if right:  # above the arrow's end
+            where, sides = (tip[0] - 0.02 * right, y - 0.04), {"ha": "center", "va": "bottom"}
+        else:  # behind its tip
+            where, sides = (x, tip[1] + 0.03 * below), {"ha": "center", "va": "top" if below > 0 else "bottom"}
+        ax.text(*where, f"{row[a]:.3f}", fontsize=7, color=colour, zorder=5, **sides)
 
 
 def horizon(evaluation: HorizonEvaluation, sets: Mapping[str, Any], ax: Any = None, **line: Any) -> Any:
