@@ -131,9 +131,9 @@ def damping() -> Outcome:
                      for alpha in ALPHAS[:-1])
     return Outcome(
         checks,
-        (Figure("residuals", "Figure 3, with α = 1, which is drawn until it is back where it was before. The last stage "
-                "settles at every α below 1. In the two before, states with both hunters on one node come near a solution that "
-                "repels, and leave it for another one.",
+        (Figure("residuals", "Figure 3, with α = 1, which is drawn until it is back where it was before. The last "
+                "stage settles at every α below 1. In the two before, states with both hunters on one node come near "
+                "a solution that repels, and leave it for another one.",
                 lambda: draw_residuals(swept)),
          Figure("limits", "Limits at the narrowest state of each stage; the paper's α are below them, α = 1 is above.",
                 lambda: draw_limits(limits, found))),

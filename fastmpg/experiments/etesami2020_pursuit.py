@@ -37,7 +37,7 @@ HORIZON_3, HORIZON_2 = 3, 22
 OPEN = 1.6e-3  # within which the first row of Figure 4 is ours of value = max; of other kinds it is further away
 
 
-class Number(NamedTuple):
+class Printed(NamedTuple):
     """An entry of Figure 4: where, which player (0: hunter 1, 2: prey), which action; printed, and ours by kind."""
 
     where: str
@@ -59,12 +59,12 @@ class Number(NamedTuple):
 
 
 FIGURE_4 = (
-    Number("I1", 0, RIGHT, "0.366", 0.365237, 0.351295), Number("I1", 0, STAY, "0.268", 0.269525, 0.297410),
-    Number("I1", 0, DOWN, "0.366", 0.365237, 0.351295), *(Number("I1", 2, a, "0.197", 0.197255, 0.197964)
+    Printed("I1", 0, RIGHT, "0.366", 0.365237, 0.351295), Printed("I1", 0, STAY, "0.268", 0.269525, 0.297410),
+    Printed("I1", 0, DOWN, "0.366", 0.365237, 0.351295), *(Printed("I1", 2, a, "0.197", 0.197255, 0.197964)
                                                           for a in (RIGHT, DOWN, LEFT, UP)),
-    Number("I2", 0, RIGHT, "0.466", 0.465846, 0.450262), Number("I2", 0, STAY, "0.287", 0.287038, 0.300547),
-    Number("I2", 0, DOWN, "0.247", 0.247116, 0.249190), Number("I2", 2, LEFT, "0.327", 0.327188, 0.327040),
-    Number("I2", 2, STAY, "0.346", 0.345625, 0.345919), Number("I2", 2, DOWN, "0.327", 0.327188, 0.327040),
+    Printed("I2", 0, RIGHT, "0.466", 0.465846, 0.450262), Printed("I2", 0, STAY, "0.287", 0.287038, 0.300547),
+    Printed("I2", 0, DOWN, "0.247", 0.247116, 0.249190), Printed("I2", 2, LEFT, "0.327", 0.327188, 0.327040),
+    Printed("I2", 2, STAY, "0.346", 0.345625, 0.345919), Printed("I2", 2, DOWN, "0.327", 0.327188, 0.327040),
 )
 
 
