@@ -11,8 +11,10 @@ from fastmpg.experiments import _report, catalogue, zhang2022
 from fastmpg.experiments.experiment import Check, Experiment, Figure, Outcome, printed
 
 NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-random-3x4x5",
-         "sun-ring-polymatrix", "sun-markov", "sun2023-potential"}
-QUICK = ("zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-markov", "sun2023-potential")
+         "sun-ring-polymatrix", "sun-markov", "sun2023-potential", "etesami-pursuit", "etesami-pursuit-2",
+         "etesami-alpha"}
+QUICK = ("zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-markov", "sun2023-potential",
+         "etesami-pursuit", "etesami-pursuit-2")
 
 
 def test_every_published_experiment_is_found():
