@@ -422,7 +422,7 @@ def test_correlated_q_learning_on_grid_1(objective, dictator):
     """Printed in the paper: 30, 30. Moves are certain, so that the newest sample is the truth: step size 1, values
     30 gamma^3.
     """
-    game, many, found = scores("grid_1", CE(objective, dictator, 1.0, 1.0), 20_000)
+    game, many, found = scores("grid_1", CE(objective, dictator, 1.0, 1.0), 10_000)
     print(f"grid_1, {objective} {dictator}, 8 seeds:", found.round(9).tolist())
     assert_allclose(found, 30.0, rtol=64 * EPS)
     assert_allclose(many.state.value[:, :, game.initial.argmax()], 30 * 0.9**3, rtol=1e-12)

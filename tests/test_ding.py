@@ -23,6 +23,7 @@ def test_the_experiments_are_found():
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("name", NAMES)
 def test_the_statements_are_met_and_the_figures_drawn(name):
     pytest.importorskip("matplotlib")

@@ -45,6 +45,7 @@ def test_the_pursuits_are_drawn_and_say_where_numbers_come_from(name, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_damped_sweeps_meet_the_statements():
     outcome = catalogue["etesami-alpha"].run()
     assert [check for check in outcome.checks if not check.ok] == []

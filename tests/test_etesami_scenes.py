@@ -28,6 +28,7 @@ def test_the_statements_are_met_and_the_figures_drawn(name):
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("name", ["etesami-grids", "etesami-irl"])
 def test_the_numbers_of_the_long_ones_are_met(name):
     run(name)

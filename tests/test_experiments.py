@@ -48,6 +48,7 @@ def test_the_published_numbers_are_met(name):
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 def test_everything_is_reproduced(tmp_path):
     finished = _report.reproduce(list(catalogue.values()), tmp_path)
     assert [(one.experiment.name, check) for one in finished for check in one.outcome.checks if not check.ok] == []

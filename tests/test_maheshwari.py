@@ -211,7 +211,8 @@ def test_the_experiments_are_found():
     assert set(NAMES) <= set(catalogue)
 
 
-@pytest.mark.parametrize("name", [*NAMES[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[2:])])
+@pytest.mark.parametrize("name", [
+    *NAMES[:2], *(pytest.param(name, marks=(pytest.mark.slow, pytest.mark.whole)) for name in NAMES[2:])])
 def test_the_statements_are_met_and_the_figures_drawn(name):
     pytest.importorskip("matplotlib")
     outcome = catalogue[name].run()
