@@ -1,4 +1,4 @@
-"""Etesami & Straehle (2020), Algorithm 4: rewards of exploring players from what they do, on a line of four places.
+"""Etesami and Straehle (2020), Algorithm 4: rewards of exploring players from what they do, on a line of four places.
 
 The paper prints no curve of it. What is compared: the weights that the experts have, the log-likelihood of their play,
 and the rate 1/sqrt(n) at which weights from n sampled trajectories come near.
@@ -18,7 +18,7 @@ from ..solvers.mge_f import mge_f
 from ._imitation import HORIZON, SIZES, error_slope, sampled_errors
 from .experiment import RECOMPUTED, Check, Figure, Outcome, experiment
 
-RUNS = 32  # of every number of trajectories
+RUNS = 16  # of every number of trajectories: the slope of their errors is known to about .025
 WEIGHTS = ("player 1: at 3", "player 1: together", "player 2: other at 0", "player 2: other at 1")
 LIKELIHOOD = {"softmax": (-6.11865, 650), "mean": (-5.97004, 725)}  # and iterations to a feature gap of 1e-7
 
@@ -70,8 +70,8 @@ def draw_errors(errors: Float) -> Any:
     return sheet
 
 
-@experiment("etesami-irl", title="Inverse learning from exploring experts on a line", paper="Etesami, Straehle (2020), "
-            "Exploring agents in Markov games, Algorithm 4")
+@experiment("etesami-irl", title="Inverse learning from exploring experts on a line",
+            paper="Etesami and Straehle (2020), Non-cooperative multi-agent systems with exploring agents, Algorithm 4")
 def irl() -> Outcome:
     """Two players on four places, T = 4, theta* = (1, -1.5), (.7, .8); step .3 from 0."""
     checks: list[Check] = []

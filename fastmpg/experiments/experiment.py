@@ -24,7 +24,7 @@ class Check(NamedTuple):
         By which they may differ.
     source : str
         Where the number comes from: PRINTED, DATA, RECOMPUTED (by another program of ours; the paper prints none), or
-        STATEMENT (of the paper, here in numbers).
+        STATEMENT (of the paper or of theory, here in numbers).
     """
 
     name: str
