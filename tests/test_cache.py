@@ -308,6 +308,7 @@ int(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 def test_damaged_files_are_compiled_again(tmp_path):
     """Every damage at once, in processes: no crash, no wrong number, and the next process finds mended what can be."""
     names = list(DAMAGE)
@@ -377,6 +378,7 @@ def test_unfit_folders_are_not_used_and_said_once(folder, name):
     assert files(folder.parent) == []
 
 
+@pytest.mark.slow
 @posix
 def test_an_unfit_folder_costs_time_alone(tmp_path):
     """In processes: one warning, the right answer, and a planted file stays unread."""
@@ -439,6 +441,7 @@ def test_the_order_of_folders(monkeypatch, tmp_path):
         monkeypatch.delenv(name)
 
 
+@pytest.mark.slow
 def test_several_processes_may_compile_at_once(tmp_path):
     started = [subprocess.Popen([sys.executable, "-P", "-c", CHEAP], env=settings(tmp_path),
                                 stdout=subprocess.PIPE, text=True) for _ in range(4)]

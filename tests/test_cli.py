@@ -180,6 +180,7 @@ def test_reproduce_writes_a_report_and_a_summary(toys, tmp_path, capsys):
     assert (tmp_path / "out" / "index.html").exists() and (tmp_path / "out" / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_experiments_side_by_side_give_the_same_report(tmp_path):
     """Checks and figures do not depend on the number of processes; the order is that of the command line."""
     names = ["sun2023-potential", "zhang-3x2"]

@@ -106,7 +106,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("where", ["session", pytest.param("cold", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["session", "cold"])
 def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
     """An exact rule: the killed process compiled its code, the next one loads or recompiles it; the same bits."""
     steps, words = 300_000, [sys.executable, "-W", "error", "-c", EXACT]

@@ -123,6 +123,7 @@ def test_functions_without_a_name_are_refused():
         assert equal(copy.deepcopy(game), game) and equal(copy.copy(game), game)
 
 
+@pytest.mark.slow
 def test_a_renamed_named_game_goes_on(tmp_path):
     """A checkpoint knows which function built the game, whatever it is called."""
     game, rule = fm.games.routing(4, form="simulator"), fm.rules.TwoTimescaleQ(tau=0.1)

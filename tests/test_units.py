@@ -58,6 +58,7 @@ def bits(folder, tasks, steps=STEPS):
     return json.loads(run(BITS, folder, json.dumps([steps, games, tasks])).stdout)
 
 
+@pytest.mark.slow
 def test_the_process_that_compiles_computes_the_same_bits(tmp_path):
     """A process with an empty cache against one that finds everything, in whichever order other code was compiled."""
     tasks = [["dense", None], ["dense", "NaturalGradientPlay"]]
@@ -293,6 +294,7 @@ def test_nothing_is_said_of_what_is_quick_or_where_nobody_looks(notice, monkeypa
     assert not [each for each in threading.enumerate() if isinstance(each, threading.Timer) and each.is_alive()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_a_terminal_is_told_that_it_compiles(tmp_path):
     """One line for all units of a first call; none where everything is in the cache, and none on a pipe."""
