@@ -9,6 +9,7 @@ import signal
 import zlib
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that spin beside two test processes: 4 ms a tiny solve
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job: no test of Ctrl-C could end
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
