@@ -211,38 +211,30 @@ def test_there_are_examples():
 
 
 IMPORT = """
-import json, sys, time
-clock = time.perf_counter()
-import numba, scipy.sparse, scipy.linalg.cython_lapack, numpy
-theirs = time.perf_counter() - clock
+import json, sys
 from numba.core import event
 compiled = []
 class Listener(event.Listener):
     def on_start(self, happened): compiled.append(str(happened.data["dispatcher"]))
     def on_end(self, happened): pass
 event.register("numba:compile", Listener())
-clock = time.perf_counter()
 import fastmpg
-ours = time.perf_counter() - clock
 from numba.core.dispatcher import Dispatcher
 import gc
 alive = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("fastmpg")]
 signed = [d.py_func.__qualname__ for d in alive if d.signatures]
 heavy = [m for m in ("matplotlib", "tqdm", "pytest", "xarray", "dask", "pandas") if m in sys.modules]
-print(json.dumps(dict(theirs=theirs, ours=ours, compiled=compiled, signed=signed, heavy=heavy, alive=len(alive))))
+print(json.dumps(dict(compiled=compiled, signed=signed, heavy=heavy, alive=len(alive))))
 """
 
 
 def test_importing_is_light():
-    """A fresh process compiles nothing, imports no plotting, and takes less time for fastmpg than for what it uses."""
+    """A fresh process compiles nothing and imports no plotting (its time, beside that of numba: bench/start.py)."""
     import json
 
-    runs = [json.loads(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True,
-                                      check=True).stdout) for _ in range(3)]
-    for run in runs:
-        assert run["compiled"] == [] and run["signed"] == [] and run["heavy"] == []
-        assert run["alive"] >= 40, "the kernels were there to be asked"
-    assert min(run["ours"] / run["theirs"] for run in runs) < 1.0
+    run = json.loads(subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True).stdout)
+    assert run["compiled"] == [] and run["signed"] == [] and run["heavy"] == []
+    assert run["alive"] >= 40, "the kernels were there to be asked"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(name_of(p)) or "__init__")
