@@ -14,7 +14,7 @@ from fastmpg.cli import cache as cache_command
 from fastmpg.cli import names
 from fastmpg.cli import reproduce as reproduce_command
 from fastmpg.experiments import catalogue
-from fastmpg.experiments.experiment import Check, Experiment, Outcome
+from fastmpg.experiments.experiment import NOT_REPRODUCED, PRINTED, Check, Experiment, Outcome
 from fastmpg.run import fill
 
 RUN = ["run", "zhang-3x2", "natural-gradient-play", "--eta", "5", "--steps", "100"]
@@ -26,12 +26,12 @@ def shell(*words, **more):
 
 def good():
     """All well."""
-    return Outcome((Check("a", 1.0, 1.0, 0.0),))
+    return Outcome((Check("a", 1.0, 1.0, 0.0, PRINTED), Check("c", 1.0, 2.0, 0.5, NOT_REPRODUCED)))
 
 
 def bad():
     """Off."""
-    return Outcome((Check("a", 1.0, 1.0, 0.0), Check("b", 1.0, 2.0, 0.5)))
+    return Outcome((Check("a", 1.0, 1.0, 0.0, PRINTED), Check("b", 1.0, 2.0, 0.5, PRINTED)))
 
 
 def stopped():
@@ -196,7 +196,9 @@ def test_experiments_side_by_side_give_the_same_report(tmp_path):
 
 def test_a_missed_number_is_status_3(toys, tmp_path, capsys):
     assert cli.main(["reproduce", "toy-good", "toy-bad", "--out", str(tmp_path), "--jobs", "1"]) == 3
-    assert "missed: toy-bad: b: published 1, ours 2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "missed: toy-bad: b: expected 1, ours 2" in said and "not reproduced: toy-good: c: expected 1, ours 2" in said
+    assert "printed in the paper: 2 of 3 met; printed or stated, not reproduced: 1" in said
     assert cli.main(["reproduce", "toy-bad", "--out", str(tmp_path), "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "results.json").read_text())
 

@@ -8,7 +8,18 @@ import pytest
 
 import fastmpg as fm
 from fastmpg.experiments import _report, catalogue, zhang2022
-from fastmpg.experiments.experiment import Check, Experiment, Figure, Outcome, printed
+from fastmpg.experiments.experiment import (
+    NOT_REPRODUCED,
+    PRINTED,
+    RECOMPUTED,
+    SOURCES,
+    STATEMENT,
+    Check,
+    Experiment,
+    Figure,
+    Outcome,
+    printed,
+)
 
 NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-random-3x4x5",
          "sun-ring-polymatrix", "sun-markov", "sun2023-potential", "etesami-pursuit", "etesami-pursuit-2",
@@ -27,7 +38,15 @@ def test_every_published_experiment_is_found():
                          [(1.0, 1.0, True), (1.0, 1.01, True), (1.0, 1.02, False), (1.0, math.nan, False),
                           (math.nan, 1.0, False), (1.0, math.inf, False), (math.inf, math.inf, False)])
 def test_a_check_is_met_within_its_tolerance_and_never_by_nan(published, ours, ok):
-    assert Check("x", published, ours, 0.015).ok is ok
+    check = Check("x", published, ours, 0.015, PRINTED)
+    assert check.ok is check.met is ok and check.verdict == ("met" if ok else "missed")
+
+
+@pytest.mark.parametrize("ours, ok", [(1.0, False), (1.02, True), (math.nan, False), (math.inf, False)])
+def test_what_is_not_reproduced_is_never_met_and_must_not_be_reproduced(ours, ok):
+    check = Check("x", 1.0, ours, 0.015, NOT_REPRODUCED)
+    assert check.ok is ok and check.met is (ours == 1.0)
+    assert check.verdict.startswith("not reproduced" if ok else "not as it says")
 
 
 @pytest.mark.parametrize("text, half", [
@@ -43,6 +62,7 @@ def test_a_printed_number_is_compared_to_half_its_last_digit(text, half):
 def test_the_published_numbers_are_met(name):
     outcome = catalogue[name].run()
     assert [check.name for check in outcome.checks if not check.ok] == []
+    assert {check.source for check in outcome.checks} <= set(SOURCES)
     assert len({check.name for check in outcome.checks}) == len(outcome.checks)
     assert outcome.figures
 
@@ -117,7 +137,8 @@ def test_a_ring_too_large_is_refused_before_it_is_drawn():
 # -------------------------------------------------------------------------------------------------------- the report
 def blob(draw=None):
     figures = (Figure("f", "a <caption>", draw),) if draw else ()
-    checks = Check("met <b>", 1.0, 1.0, 0.1), Check("missed", 1.0, 3.0, 0.1), Check("nan", 1.0, math.nan, 0.1)
+    checks = (Check("met <b>", 1.0, 1.0, 0.1, STATEMENT), Check("missed", 1.0, 3.0, 0.1, PRINTED),
+              Check("nan", 1.0, math.nan, 0.1, RECOMPUTED), Check("open", 1.0, 3.0, 0.1, NOT_REPRODUCED))
     outcome = Outcome(checks, figures, ("a & b",))
 
     def run():
@@ -138,15 +159,18 @@ def simple_figure():
 def test_the_report_has_the_agreed_shape_and_escapes_html(tmp_path):
     pytest.importorskip("matplotlib")
     finished = _report.reproduce([blob(simple_figure)], tmp_path / "new" / "folder")
-    assert not finished[0].ok and finished[0].met == 1
+    assert not finished[0].ok and finished[0].met == 1 and len(finished[0].expected) == 3 and finished[0].open == 1
     content = json.loads((tmp_path / "new" / "folder" / "results.json").read_text())
     assert set(content) == {"one"} and set(content["one"]) == {"checks", "seconds"}
     assert content["one"]["checks"][0] == {"name": "met <b>", "published": 1.0, "ours": 1.0,
-                                           "tolerance": 0.1, "ok": True, "source": "statement"}
+                                           "tolerance": 0.1, "ok": True, "verdict": "met", "source": "statement"}
     assert content["one"]["checks"][2]["ours"] is None and content["one"]["checks"][2]["ok"] is False
+    assert content["one"]["checks"][3]["verdict"] == "not reproduced" and content["one"]["checks"][3]["ok"] is True
     page = (tmp_path / "new" / "folder" / "index.html").read_text()
     for raw in ("<b>", "<caption>", "<2024>", "<run>", "a & b"):
         assert raw not in page
+    assert ("<p>printed in the paper: 0 of 1 met; ours, recomputed independently: 0 of 1 met; statement: 1 of 1 met; "
+            "printed or stated, not reproduced: 1; ") in page
     assert 'src="one-f.png"' in page and (tmp_path / "new" / "folder" / "one-f.png").stat().st_size > 1000
     assert str(tmp_path) not in page
     assert not list((tmp_path / "new" / "folder").glob(".*"))

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from .. import machine
 from ..run import storage
-from .experiment import Check, Experiment, Outcome
+from .experiment import NOT_REPRODUCED, SOURCES, Check, Experiment, Outcome
 
 NO_PICTURES = 'No figures: they need matplotlib, which is not installed (pip install "fastmpg[report]").'
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --soft: #5b6474; --line: #d9dde4; --paper: #ffffff; --tint: #f5f6f8;
-  --good: #0b6b4f; --bad: #b3340a; }
+  --good: #0b6b4f; --bad: #b3340a; --open: #8a5a00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e7ec; --soft: #a0a8b6; --line: #353c49; --paper: #14171d;
   --tint: #1c2129; --good: #5fd0a8; --bad: #ff9a6b; } }
 * { box-sizing: border-box; }
@@ -35,6 +35,7 @@ th, td { text-align: left; padding: .32rem .7rem; border-bottom: 1px solid var(-
 th { font-weight: 600; background: var(--tint); }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ok { color: var(--good); font-weight: 600; } .miss { color: var(--bad); font-weight: 600; }
+.open { color: var(--open); font-weight: 600; }
 figure { margin: 1.25rem 0; }
 figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
   border-radius: 6px; padding: .4rem; }
@@ -54,12 +55,41 @@ class Finished(NamedTuple):
     @property
     def met(self) -> int:
         """Checks that are met."""
-        return sum(check.ok for check in self.outcome.checks)
+        return sum(check.met for check in self.expected)
+
+    @property
+    def expected(self) -> Sequence[Check]:
+        """Checks without the statements that are known not to be reproduced."""
+        return [check for check in self.outcome.checks if check.source != NOT_REPRODUCED]
+
+    @property
+    def open(self) -> int:
+        """How many statements are not reproduced."""
+        return len(self.outcome.checks) - len(self.expected)
 
     @property
     def ok(self) -> bool:
-        """Whether all are."""
-        return self.met == len(self.outcome.checks)
+        """Whether every check is as its source says."""
+        return all(check.ok for check in self.outcome.checks)
+
+
+def headline(checks: Sequence[Check]) -> str:
+    """How many checks are met, by where their numbers come from.
+
+    Examples
+    --------
+    >>> from fastmpg.experiments.experiment import PRINTED, STATEMENT
+    >>> headline([Check("a", 1.0, 1.0, 0.0, PRINTED), Check("b", 1.0, 2.0, 0.0, PRINTED),
+    ...           Check("c", 1.0, 1.0, 0.0, STATEMENT), Check("d", 1.0, 2.0, 0.0, NOT_REPRODUCED)])
+    'printed in the paper: 1 of 2 met; statement: 1 of 1 met; printed or stated, not reproduced: 1'
+    """
+    parts = []
+    for source in SOURCES:
+        own = [check for check in checks if check.source == source]
+        if own:
+            parts.append(f"{source}: {len(own)}" if source == NOT_REPRODUCED
+                         else f"{source}: {sum(check.met for check in own)} of {len(own)} met")
+    return "; ".join(parts)
 
 
 def versions() -> dict[str, str]:
@@ -78,7 +108,8 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
 
     def row(check: Check) -> dict[str, Any]:
         return {"name": check.name, "published": number(check.published), "ours": number(check.ours),
-                "tolerance": check.tolerance, "ok": check.ok, "source": check.source}
+                "tolerance": check.tolerance, "ok": check.ok, "verdict": check.verdict,
+                "source": check.source}
 
     return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks],
                                   "seconds": round(one.seconds, 3)}
@@ -89,7 +120,8 @@ def _table(checks: Sequence[Check]) -> str:
     if not checks:
         return '<p class="soft">No number is published: figures only.</p>'
     def row(check: Check) -> str:
-        verdict = '<td class="ok">met</td>' if check.ok else '<td class="miss">missed</td>'
+        tone = "miss" if not check.ok else "ok" if check.met else "open"
+        verdict = f'<td class="{tone}">{check.verdict}</td>'
         return (f'<tr><td>{html.escape(check.name)}</td><td class="n">{check.published:.10g}</td><td '
                 f'class="n">{check.ours:.10g}</td><td class="n">{check.tolerance:.2g}</td>{verdict}'
                 f'<td class="soft">{html.escape(check.source)}</td></tr>')
@@ -118,21 +150,21 @@ def page(finished: Sequence[Finished], total: int, drawn: bool) -> str:
     def row(one: Finished) -> str:
         name = html.escape(one.experiment.name)
         return (f'<tr><td><a href="#{name}">{name}</a></td><td>{html.escape(one.experiment.title)}</td>'
-                f'<td class="n {"ok" if one.ok else "miss"}">{one.met} of {len(one.outcome.checks)}</td>'
-                f'<td class="n">{one.seconds:.1f} s</td></tr>')
+                f'<td class="n {"ok" if one.ok else "miss"}">{one.met} of {len(one.expected)}</td>'
+                f'<td class="n open">{one.open or ""}</td><td class="n">{one.seconds:.1f} s</td></tr>')
 
-    checks, met = sum(len(one.outcome.checks) for one in finished), sum(one.met for one in finished)
+    checks = [check for one in finished for check in one.outcome.checks]
     state = f"{len(finished)} of {total} experiments, " if len(finished) < total else ""
     return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
             'content="width=device-width">'
             f"<title>fastmpg: published experiments, rerun</title><style>{STYLE}</style></head><body>\n"
-            f"<h1>Published experiments, rerun</h1>\n<p>{state}{met} of {checks} published numbers and statements met, "
+            f"<h1>Published experiments, rerun</h1>\n<p>{state}{html.escape(headline(checks))}; "
             f"{sum(one.seconds for one in finished):.1f} s.</p>\n"
             f'<p class="soft">{" · ".join(f"{k} {html.escape(v)}" for k, v in versions().items())}. Seconds include '
             'compiling what '
             "was not in the cache, not drawing.</p>\n"
-            '<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th><th '
-            'class="n">time</th></tr></thead>'
+            '<div class="scroll"><table><thead><tr><th>experiment</th><th></th><th class="n">met</th>'
+            '<th class="n">not reproduced</th><th class="n">time</th></tr></thead>'
             f"<tbody>{''.join(map(row, finished))}</tbody></table></div>\n"
             + "\n".join(_section(one, drawn) for one in finished) + "\n</body></html>\n")
 

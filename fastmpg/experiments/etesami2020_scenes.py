@@ -235,9 +235,9 @@ def rabbit() -> Outcome:
     spread = {ties: play_horizon(game, found.policy, 20_000, rng=0).scores.std(axis=0) / np.sqrt(10)
               for ties, found in greedy.items()}
     checks = [Check("cells of the fox at least 4 from the entrance for which the rabbit enters, share", 1.0,
-                    float(enters[other & (far >= 4)].mean()), 0),
+                    float(enters[other & (far >= 4)].mean()), 0, STATEMENT),
               Check("cells of the fox at most 2 from the entrance for which the rabbit enters, share", 0.0,
-                    float(enters[other & (far <= 2)].mean()), 0),
+                    float(enters[other & (far <= 2)].mean()), 0, STATEMENT),
               Check("cells of the fox 3 from the entrance for which the rabbit enters, share", 0.2,
                     float(enters[other & (far == 3)].mean()), 1e-12, RECOMPUTED),
               Check("greedy play, ties split: score of the fox", 0.058, float(greedy["split"].score[0]), 1e-3,
@@ -275,8 +275,8 @@ def scene() -> Outcome:
     checks = [Check(f"{name}: step of its arrival in most likely play", step, arrival[name], 0, RECOMPUTED)
               for name, step in zip(CARS, (7, 5, 8, 3), strict=True)]
     checks += [Check("order of arrival is pedestrian, car 2, car 1, car 3", 1,
-                     order == ("pedestrian", "car 2", "car 1", "car 3"), 0),
-               Check("meetings in most likely play", 0, len(play.meetings), 0),
+                     order == ("pedestrian", "car 2", "car 1", "car 3"), 0, STATEMENT),
+               Check("meetings in most likely play", 0, len(play.meetings), 0, STATEMENT),
                Check("at mu = .01: step at which car 1 meets the pedestrian", 2,
                      min((t for t, one, other in careless.meetings if (one, other) == (0, 3)), default=-1), 0,
                      RECOMPUTED)]

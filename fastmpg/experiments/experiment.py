@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ ROUNDING = 1e-13
 # where a number to compare with comes from
 PRINTED, DATA = "printed in the paper", "the authors' data"
 RECOMPUTED, STATEMENT = "ours, recomputed independently", "statement"
+NOT_REPRODUCED = "printed or stated, not reproduced"
+SOURCES = PRINTED, DATA, RECOMPUTED, STATEMENT, NOT_REPRODUCED
 
 
 class Check(NamedTuple):
@@ -23,8 +26,9 @@ class Check(NamedTuple):
     tolerance : float
         By which they may differ.
     source : str
-        Where the number comes from: PRINTED, DATA, RECOMPUTED (by another program of ours; the paper prints none), or
-        STATEMENT (of the paper or of theory, here in numbers).
+        Where the number comes from: PRINTED, DATA, RECOMPUTED (by another program of ours; the paper prints none),
+        STATEMENT (of the paper or of theory, here in numbers), or NOT_REPRODUCED: what a paper prints or states and
+        does not come out here, which never counts as met.
     """
 
     name: str
@@ -34,9 +38,23 @@ class Check(NamedTuple):
     source: str = STATEMENT
 
     @property
-    def ok(self) -> bool:
+    def met(self) -> bool:
         """Whether ours is within the tolerance; NaN never is."""
         return bool(abs(self.published - self.ours) <= self.tolerance)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is as its source says: met, or, where that says so, not reproduced (nor without a number)."""
+        if self.source == NOT_REPRODUCED:
+            return not self.met and math.isfinite(self.published - self.ours)
+        return self.met
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.source == NOT_REPRODUCED:
+            return "not reproduced" if self.ok else "not as it says: reproduced, or no number"
+        return "met" if self.met else "missed"
 
 
 class Figure(NamedTuple):
