@@ -5,6 +5,7 @@ equilibrium. Importing compiles nothing; every kernel compiles on its first call
 """
 
 from . import games, metrics, rules, solvers, theory
+from .feedback.critic import Critic
 from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
@@ -40,6 +41,7 @@ from .run.trajectory import Trajectory
 
 __all__ = [
     "CountGame",
+    "Critic",
     "Diverged",
     "Evaluation",
     "Game",

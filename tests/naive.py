@@ -452,6 +452,35 @@ def q_ascent(game, policies, eta):
     return [project_simplex(p + eta * q[i]) for i, p in enumerate(policies)]
 
 
+@compared_at(eta=(0.03, 0.3), critic=("smoothed", "exact", 0.25, (0.9, 0.5)))
+class OptimisticQAscent:
+    """Qc = r_i + gamma P_i V_i against what is played; V <- (1-a) V + a <pi, Qc>; pbar <- P(pbar + eta Qc);
+    pi <- P(pbar + eta Qc)   Ding, Wei.   critic "exact": Qc is Qbar."""
+
+    def __init__(self, game, policies, eta, critic="smoothed"):
+        self.game, self.eta, self.critic, self.k = game, eta, critic, 0
+        self.policies, self.anchor = [p.copy() for p in policies], [p.copy() for p in policies]
+        self.value = np.zeros((len(policies), len(policies[0])))
+
+    def step(self):
+        game, self.k = self.game, self.k + 1
+        horizon = 2 / (1 - game.discount)
+        if self.critic == "exact":
+            ahead, share = q_bar(game, self.policies), 0.0
+        else:
+            ahead = [barred(game, i, marginal_reward(game.rewards, self.policies, i)
+                            + game.discount * marginal_transition(game.transitions, self.policies, i) @ self.value[i])
+                     for i in range(len(self.policies))]
+            share = ((horizon + 1) / (horizon + self.k) if self.critic == "smoothed"
+                     else min(1.0, self.critic[0] * self.k ** -self.critic[1]) if isinstance(self.critic, tuple)
+                     else self.critic)
+        for i, p in enumerate(self.policies):
+            seen = np.where(p > 0, p * np.where(p > 0, ahead[i], 0.0), 0.0).sum(axis=1)
+            self.value[i] = (1 - share) * self.value[i] + share * seen
+            self.anchor[i] = project_simplex(self.anchor[i] + self.eta * ahead[i])
+            self.policies[i] = project_simplex(self.anchor[i] + self.eta * ahead[i])
+
+
 def round_robin_best_response(game, profile):
     """Pure profiles, one state: players in turn go to their lowest best reply if strictly better; (profile, converged).
 

@@ -31,6 +31,7 @@ EXACT = {
     "EntropyNaturalGradientPlay": [{"eta": 0.1, "tau": TAU}, {"eta": 0.1, "tau": 0.0}],
     "ProjectedGradientAscent": [{"eta": 0.3}],
     "QAscent": [{"eta": 0.1}],
+    "OptimisticQAscent": [{"eta": 0.1}, {"eta": 0.1, "critic": "exact"}],
 }
 SAMPLED = [fm.rules.TwoTimescaleQ(0.1), fm.rules.MonteCarloGradientAscent(0.05, length=5, exploration=0.1),
            fm.rules.MonteCarloGradientAscent(0.05, length=5, kind="q", exploration=0.1)]
@@ -323,12 +324,12 @@ def test_exact_rules_on_ragged_masks(seed):
     twin, policies, forms = ragged_case(seed)
     for name, some in EXACT.items():
         for given in some:
-            steps = policies
+            stepper = naive.start(naive.twin_of(name), twin, policies, **given)
             for _ in range(4):
-                steps = naive.twin_of(name)(twin, steps, **given)
+                stepper.step()
             for form, game in forms.items():
                 found = fm.learn(game, getattr(fm.rules, name)(**given), 4, policy=naive.join(policies))
-                close(found.policy, naive.join(steps), 10.0), form
+                close(found.policy, naive.join(stepper.policies), 10.0), form
                 assert (found.policy[~game.available] == 0).all() and np.isfinite(found.trace["ne_gap"]).all()
 
 

@@ -17,8 +17,8 @@ from fastmpg.feedback import bench
 from fastmpg.metrics.metric import known
 from fastmpg.metrics.origin import centred
 
-PUBLIC = {"c", "distance_to_nash", "grad_norm", "gradient", "mismatch", "nash_regret", "ne_gap", "ne_gap_bound",
-          "qre_gap", "smoothed_q"}
+PUBLIC = {"best_gap", "c", "distance_to_nash", "grad_norm", "gradient", "mismatch", "nash_regret", "ne_gap",
+          "ne_gap_bound", "qre_gap", "smoothed_q"}
 EXACT = ("ne_gap", "qre_gap", "c", "mismatch", "grad_norm", "value")
 
 

@@ -138,7 +138,7 @@ CALLS = {
     "Record.at": {"self": fm.Record()},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Rollouts",
+OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic", "Rollouts",
             "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
             "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
             "solvers.MceIrl", "theory.DampingLimit"}

@@ -15,13 +15,14 @@ from processes import files, run, session_cache, settings
 import fastmpg as fm
 from fastmpg import machine
 from fastmpg.machine import units
+from fastmpg.rules.rule import contract
 
 # ---------------------------------------------------------------------------------------------------------------- bits
 GAMES = {
     "one state": lambda: fm.games.zhang_3x2(), "dense": lambda: fm.games.random_markov(6, (3, 2, 3), rng=1),
     "sparse": lambda: fm.games.queueing(2, 3, 5), "count": lambda: fm.games.routing(5, form="count"),
     "polymatrix": lambda: fm.games.ring_polymatrix(4, 3)}
-EXACT = [name for name in fm.rules.__all__ if getattr(fm.rules, name).feedback is fm.Oracle]
+EXACT = [name for name in fm.rules.__all__ if not contract(getattr(fm.rules, name)).feedback.sampled]
 STEPS = 20
 
 BITS = """

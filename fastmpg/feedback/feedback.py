@@ -61,6 +61,6 @@ def feedback_contract(kind: Any) -> FeedbackContract:
         If it is no class of feedbacks, or has a name that no feedback has.
     """
     if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
-        raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Transition, "
+        raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Critic, fastmpg.Transition, "
                         f"fastmpg.JointTransition or fastmpg.Rollouts, found {kind!r}")
     return _resolved(kind)

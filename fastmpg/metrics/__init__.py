@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .best_gap import best_gap as best_gap
     from .c import c as c
     from .distance import distance_to_nash as distance_to_nash
     from .grad_norm import grad_norm as grad_norm

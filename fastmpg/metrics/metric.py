@@ -62,8 +62,7 @@ class Metric(NamedTuple):
     label : str
         For plots.
     write : Unit or None
-        ``write(recorded, row)`` fills row ``row`` of ``recorded.out``. None: the table of this name in the rule's state
-        is copied.
+        ``write(recorded, row)`` fills row ``row`` of ``recorded.out``. None: ``table`` is copied.
     early : Unit or None
         ``early(recorded)``, run before the ``write`` of any metric, while the chain of the policy is as its evaluation
         left it: best responses overwrite it.
@@ -74,6 +73,9 @@ class Metric(NamedTuple):
     differences : bool
         Whether it is about differences of a player's payoffs alone: where their level drowns these, the desk is that of
         the game with payoffs counted from their middle (see :mod:`.origin`).
+    table : str
+        A table of the rule's state, by default, without ``write``, that of the metric's name. With it ``write`` is
+        bound to a :class:`Copied` instead of a :class:`Recorded`, and needs no model of the game.
     """
 
     name: str
@@ -84,11 +86,17 @@ class Metric(NamedTuple):
     visits: bool = False
     scratch: tuple[str, ...] = ()
     differences: bool = False
+    table: str = ""
 
     @property
     def exact(self) -> bool:
         """Whether it needs a model of the game."""
-        return self.write is not None
+        return self.write is not None and not self.table
+
+    @property
+    def source(self) -> str:
+        """The table of the rule's state that is read, if it is no exact metric."""
+        return self.table or self.name
 
     def recorded(self, desk: Any, out: Any, tau: Any, game: Game) -> Recorded:
         """What :attr:`write` and :attr:`early` are bound to."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent
     from .natural_gradient_play import NaturalGradientPlay as NaturalGradientPlay
     from .nscp_learner import NSCPLearner as NSCPLearner
+    from .optimistic_q_ascent import OptimisticQAscent as OptimisticQAscent
     from .projected_gradient_ascent import ProjectedGradientAscent as ProjectedGradientAscent
     from .q_ascent import QAscent as QAscent
     from .two_timescale_q import TwoTimescaleQ as TwoTimescaleQ

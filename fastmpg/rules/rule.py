@@ -68,7 +68,7 @@ class Contract:
         probability 0 in the first policy and must keep it: Q is -inf there, so that a step in logarithms needs no care,
         while a product with the probability does.
     feedback : class
-        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Transition`,
+        What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Critic`, :class:`fastmpg.Transition`,
         :class:`fastmpg.JointTransition` or :class:`fastmpg.Rollouts`.
     state : class
         What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see

@@ -20,7 +20,6 @@ from .. import games as room
 from .. import metrics
 from .. import rules as dynamics
 from ..feedback.desk import Desk, evaluate_desk
-from ..feedback.oracle import Oracle
 from ..machine.cache import cache_folder, usable
 from ..machine.units import COMPILED
 from ..metrics.evaluation import evaluate
@@ -88,7 +87,7 @@ def _game(label: str) -> Game:
 
 
 def _exact(rule: str) -> bool:
-    return contract(getattr(dynamics, rule)).feedback.kind is Oracle
+    return not contract(getattr(dynamics, rule)).feedback.sampled
 
 
 def _ask(label: str) -> None:
@@ -111,7 +110,7 @@ def _ask(label: str) -> None:
 def _play(label: str, rule: Any) -> None:
     """A step of a run, and of two runs side by side, with all that can be recorded."""
     game, kept = _game(label), contract(type(rule)).state.fields
-    wanted = [each.name for each in known().values() if (game.exact if each.exact else each.name in (*kept, "policy"))]
+    wanted = [each.name for each in known().values() if (game.exact if each.exact else each.source in kept)]
     learn(game, rule, 1, rng=0, record=Record(metrics=wanted))
     ensemble(game, rule, 1, 2, rng=0, record=Record(metrics=("policy",)), threads=1)
 

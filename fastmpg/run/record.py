@@ -32,8 +32,9 @@ class Record:
         Record every so many steps, from step 0 (the initial policy) on; the last step is always recorded.
     metrics : sequence of str
         Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
-        "policy" (K, S, A_total); of rules that keep them "q" and "counts" (K, S, A_total), how often each player took
-        each action in each state, and "visits" (K, S).
+        "policy" and "average_policy" (K, S, A_total), the latter the mean of the policies at the recorded steps so far;
+        of rules that keep them "q" and "counts" (K, S, A_total), how often each player took each action in each state,
+        and "visits" (K, S).
     steps : sequence of int, optional
         Explicit steps instead of ``every``; see :meth:`log_spaced`.
     tau : float, optional
@@ -110,7 +111,8 @@ class Record:
                 others = ", ".join(each.name for each in known().values() if not each.exact)
                 raise ValueError(f"a simulator has no exact {', '.join(exact)}: record only {others}")
         kept = contract(rule).state.fields
-        missing = [name for name in self.metrics if not known()[name].exact and name not in kept]
+        missing = [each.source for each in map(known().get, self.metrics)
+                   if each is not None and not each.exact and each.source not in kept]
         if missing:
             raise ValueError(f"{rule.__name__} keeps no {' and no '.join(missing)}: leave "
                              f"{'them' if missing[1:] else 'it'} out of metrics")
@@ -176,8 +178,8 @@ class Record:
                 bound = [(each, each.recorded(at, trace[each.name][run], temperature, game)) for each in metrics]
                 units += [each.early.bind(frame) for each, frame in bound if each.early is not None]
                 units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
-        units += [copy_table.bind(Copied(getattr(state, each.name), trace[each.name][run])) for each in asked
-                  if not each.exact]
+        units += [(each.write or copy_table).bind(Copied(getattr(state, each.source), trace[each.name][run]))
+                  for each in asked if not each.exact]
         return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
 
     @staticmethod
