@@ -20,8 +20,12 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .best_gap import best_gap as best_gap
     from .c import c as c
     from .distance import distance_to_nash as distance_to_nash
+    from .fisher import fisher_matrix as fisher_matrix
+    from .fisher import natural_gradient as natural_gradient
     from .grad_norm import grad_norm as grad_norm
     from .grad_norm import gradient as gradient
+    from .log_barrier import log_barrier as log_barrier
+    from .log_barrier import log_barrier_objective as log_barrier_objective
     from .mismatch import mismatch as mismatch
     from .nash_regret import nash_regret as nash_regret
     from .ne_gap import ne_gap as ne_gap
