@@ -2,9 +2,9 @@
 
     J~_i = V_i(rho) + lam B_i        Phi~ = Phi + lam sum_i B_i        (Phi = V(rho) where all players' rewards are one)
 
-Recorded is B itself, without a weight: "value" and "log_barrier" of one trace give the objective at every lam. Section 5
-names a variant whose states weigh as much as they are visited, sum_s d(s) sum_a log pi_i(a | s), and turns it down as d
-depends on everybody's policy: "visited_log_barrier".
+Recorded is B itself, without a weight: "value" and "log_barrier" of one trace give the objective at every lam. Section
+5 names a variant whose states weigh as much as they are visited, sum_s d(s) sum_a log pi_i(a | s), and turns it down
+because d depends on everybody's policy: "visited_log_barrier".
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def gradient_domination(game: Game, policy: Any) -> Float:
     Returns
     -------
     ndarray (N,), of a stack (..., N)
-        In payoffs; infinite where c_i is 0, or a state is never visited. Half of it is still a bound (see the module).
+        In payoffs; infinite where c_i is 0, or a state is never visited. Half of it is still a bound (see the module),
+        before rounding: it takes that rows of the gradient sum to 0, to which float64 does not come near a boundary.
 
     Examples
     --------
