@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import metrics, theory
+from fastmpg.experiments import catalogue, zhang2022, zhang2022_bounds
+from fastmpg.experiments.experiment import DATA, PRINTED, RECOMPUTED, STATEMENT
 
 BOTH = (theory.gradient_domination, theory.gradient_domination_by_ratio)
 
@@ -266,3 +268,64 @@ def test_barriers_at_the_boundary_and_of_actions_that_are_not_there():
     uniform = fm.uniform_policy(PICKY)
     for visited in (False, True):
         assert_allclose(metrics.log_barrier(PICKY, uniform, visited=visited), [2 * np.log(0.5), 3 * np.log(1 / 3)])
+
+
+# ------------------------------------------------------------------------------------------------------- experiments
+def three_players(rule, last, eta=10.0, lam=0.003):
+    """The largest NE-gap at t = 1..last of one of the paper's rules in the game of three, in plain NumPy."""
+    one = np.array([[-1, 0.14], [0.16, 0.15], [0.2, -1]])
+    two = np.array([[-1, 0.14], [0.16, 0.15], [0.24, -1]]) - 0.01
+    payoff = np.stack([one, two], axis=2)
+    theta, gaps = [np.zeros(3), np.zeros(2), np.zeros(2)], []
+    for _ in range(last):
+        x, y, z = pi = [np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in theta]
+        q = payoff @ z @ y, x @ (payoff @ z), y @ (x @ payoff.reshape(3, 4)).reshape(2, 2)
+        value = x @ q[0]
+        gaps.append(max(each.max() for each in q) - value)
+        for i, (p, each) in enumerate(zip(pi, q)):
+            slope = p * (each - value)
+            step = {"gradient": eta * slope, "natural": eta * (each - value),
+                    "gradient, barrier": eta * (slope + lam - lam * p.size * p)}.get(rule)
+            if step is None:
+                step = np.clip(eta * (each - value + lam / p - lam * p.size), -1, 1)
+            theta[i] = theta[i] + step
+    return np.array(gaps)
+
+
+def test_the_numbers_of_three_players_by_plain_numpy():
+    """What the experiment calls recomputed, computed once more."""
+    ends = {"gradient": (5000, 0.029405), "gradient, barrier": (1000, 0.005869), "natural, barrier": (1000, 0.007354)}
+    for rule, (last, number) in ends.items():
+        gaps = three_players(rule, last)
+        assert gaps[0] == pytest.approx(0.376667, abs=5e-7) and gaps[-1] == pytest.approx(number, abs=5e-7)
+    gaps = three_players("natural", 400)
+    assert gaps[272] > 1e-6 > gaps[273:].max(), "below 1e-6 from t = 274 on"
+
+
+def test_every_number_of_zhang_says_where_it_comes_from():
+    """Figures alone are printed: the authors' data, ours, or statements; one "around iteration 70" is in the text."""
+    sources = {name: {check.source for check in catalogue[name].run().checks} for name in catalogue
+               if name.startswith("zhang") and name != "zhang-time"}
+    assert sources == {"zhang-3x2": {DATA, PRINTED}, "zhang-3x2-starts": {STATEMENT, RECOMPUTED},
+                       "zhang-3player": {RECOMPUTED}, "zhang-8player": {DATA}, "zhang-bounds": {STATEMENT}}
+
+
+def test_bounds_are_drawn_beside_runs_that_keep_them():
+    outcome = catalogue["zhang-bounds"].run()
+    assert [check.name for check in outcome.checks if not check.ok] == []
+    theorems, lemma = (figure.draw() for figure in outcome.figures)
+    assert len(theorems.axes) == 8 and len(lemma.axes) == 4
+    for ax in theorems.axes:
+        x, measured = ax.lines[0].get_data()
+        proved = np.interp(np.log(x), *map(np.log, ax.lines[1].get_data())) if ax.get_xlabel() == "updates T" else None
+        assert ax.get_yscale() == "log" and (proved is None or (np.log(measured) <= proved).all())
+    assert any("stationary, no Nash equilibrium from t = 179" in note for note in outcome.notes)
+    assert zhang2022_bounds.falls(np.array([0.0, 1.0, 0.5, 2.0, 2.0 - 1e-14])) == 1
+
+
+def test_time_is_measured_and_never_checked():
+    outcome = catalogue["zhang-time"].run()
+    assert outcome.checks == () and "2.04 s" in outcome.notes[0]
+    sheet = outcome.figures[0].draw()
+    assert [len(ax.lines) for ax in sheet.axes] == [4, 4]
+    assert zhang2022.settled(fm.learn(fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(5.0), 999)) == 388

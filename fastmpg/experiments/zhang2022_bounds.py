@@ -231,7 +231,7 @@ def zhang_bounds() -> Outcome:
         (Figure("theorems", "Measured (solid) and proved (dashed). Theorem 5 is drawn at c and M as measured up to T, "
                 "Theorems 6 and 7 with the a-priori bound on M.", lambda: draw(lines)),
          Figure("lemma1", "Lemma 1: where natural gradient play's gradient is near 0 and its gap is not, c is as near "
-                "0, and the right side stays close to the gap. (The spike near t = 200 is rounding: an advantage of 1e-17 "
-                "times a probability of 1, beside a c of 1e-16.)",
+                "0, and the right side stays close to the gap. (The spike near t = 200 is rounding: an advantage of "
+                "1e-17 times a probability of 1, beside a c of 1e-16.)",
                 lambda: draw_lemma(results, {k: b.max(axis=1) for k, b in bounds.items()}, 1000))),
         notes)

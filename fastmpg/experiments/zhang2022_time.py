@@ -104,8 +104,8 @@ def zhang_time() -> Outcome:
     base, total = each[GP], LAST * sum(each.values())
     return Outcome(
         (),
-        (Figure("time", "Left: an iteration of every rule, on three games. Right: that times the iterations needed, which "
-                "stand beside.", lambda: draw(found)),),
+        (Figure("time", "Left: an iteration of every rule, on three games. Right: that times the iterations needed, "
+                "which stand beside.", lambda: draw(found)),),
         (f"The paper: about {PAPER_SECONDS} s of CPU for the four runs from one start, on an i5-8250U; it does not say "
          f"of how many iterations, nor compares methods. Here, {LAST} iterations of each on the 3 x 2 game: "
          f"{found.recorded:.3f} s with every step recorded ({PAPER_SECONDS / found.recorded:.0f} times less, on "
@@ -115,4 +115,4 @@ def zhang_time() -> Outcome:
          + f"; gradient play's takes {1e6 * base:.2f} microseconds.",
          f"An iteration of natural gradient play in plain NumPy, on this machine, in the same process: "
          f"{1e6 * found.numpy:.1f} microseconds, {found.numpy / each[NGP]:.0f} times ours.",
-         f"CPU time of this process, the least of {REPEATS} calls after one that is not counted; it varies with the load."))
+         f"CPU time of this process, the least of {REPEATS} calls after one not counted; it varies with the load."))
