@@ -31,7 +31,7 @@ EXACT = 1e-12  # by which a value may fall in float64
 ROWS = ("ne_gap", "value", "c", "mismatch", "log_barrier")
 
 
-class Curve(NamedTuple):
+class BoundCurve(NamedTuple):
     """What a theorem bounds: measured and bound at T (K,), bounds from what is known after the run too, else None."""
 
     T: Any
@@ -40,16 +40,16 @@ class Curve(NamedTuple):
     after: Float | None = None
 
 
-class Line(NamedTuple):
+class BoundLine(NamedTuple):
     """The rule, its steps at T, and how often its objective fell."""
 
     name: str
-    curve: Curve
+    curve: BoundCurve
     falls: int
     verdict: str
 
 
-class Reach(NamedTuple):
+class BarrierReach(NamedTuple):
     """Theorem 6: the updates in which a gap of epsilon is reached, measured (0: not within the run) and proved."""
 
     epsilon: float
@@ -74,7 +74,7 @@ def falls(potential: Float) -> int:
     return int((np.diff(potential) < -EXACT * np.abs(potential).max()).sum())
 
 
-def theorem_5(game: Game, name: str) -> Line:
+def theorem_5(game: Game, name: str) -> BoundLine:
     """Average squared gaps against the bound at c and M as measured up to T."""
     natural = name == NGP
     eta = theory.natural_gradient_step(game) if natural else theory.gradient_play_step(game)
@@ -85,21 +85,21 @@ def theorem_5(game: Game, name: str) -> Line:
     c, most = np.minimum.accumulate(trace["c"]), np.maximum.accumulate(trace["mismatch"])
     gap = trace["ne_gap"].max(axis=1)[:-1]
     proved = [bound(game, steps=int(t), c=float(c[t - 1]), mismatch=float(most[t]), eta=eta) for t in T]
-    return Line(name, Curve(T, means(gap**2)[T - 1], np.array(proved)), falls(trace["value"][:, 0]),
+    return BoundLine(name, BoundCurve(T, means(gap**2)[T - 1], np.array(proved)), falls(trace["value"][:, 0]),
                 theory.stationarity(game, result.policy).verdict)
 
 
-def theorem_6(game: Game, share: float) -> Reach:
+def theorem_6(game: Game, share: float) -> BarrierReach:
     """First policy with a gap of epsilon, from uniform play, against the updates proved to be enough."""
     epsilon = share * width(game)
     lam = theory.log_barrier_weight(game, epsilon=epsilon)
     rule = GradientPlay(theory.log_barrier_gradient_step(game, lam=lam), lam)
     gap = learn(game, rule, BARRIER_STEPS, record=Record(metrics=("ne_gap",))).trace["ne_gap"].max(axis=1)
     first = int(np.argmax(gap <= epsilon)) + 1 if (gap <= epsilon).any() else 0
-    return Reach(epsilon, first, theory.log_barrier_gradient_iterations(game, epsilon=epsilon))
+    return BarrierReach(epsilon, first, theory.log_barrier_gradient_iterations(game, epsilon=epsilon))
 
 
-def theorem_7(game: Game) -> Line:
+def theorem_7(game: Game) -> BoundLine:
     """Average gaps against the bound, and against the printed one with the potential's rise as it was."""
     lam = theory.log_barrier_weight(game, epsilon=BARRIER_SHARE * width(game), rule="natural")
     eta = theory.log_barrier_natural_step(game, lam=lam)
@@ -109,9 +109,9 @@ def theorem_7(game: Game) -> Line:
     proved = np.array([theory.log_barrier_natural_bound(game, steps=int(t), lam=lam, eta=eta) for t in T])
     potential = trace["value"][:, 0] + lam * trace["log_barrier"].sum(axis=1)
     floor = 0.5 * BARRIER_SHARE * width(game)  # lam A M
-    curve = Curve(T, means(trace["ne_gap"].max(axis=1)[:-1])[T - 1], proved,
+    curve = BoundCurve(T, means(trace["ne_gap"].max(axis=1)[:-1])[T - 1], proved,
                   9.0 * (potential[T] - potential[0]) / (eta * lam * T) + floor)
-    return Line(LBNGP, curve, falls(potential), theory.stationarity(game, result.policy).verdict)
+    return BoundLine(LBNGP, curve, falls(potential), theory.stationarity(game, result.policy).verdict)
 
 
 def width(game: Game) -> float:
@@ -119,7 +119,7 @@ def width(game: Game) -> float:
     return float(np.ptp(game.payoff_range()[0]))
 
 
-def draw_curve(ax: Any, line: Line, what: str, title: str) -> None:
+def draw_curve(ax: Any, line: BoundLine, what: str, title: str) -> None:
     """Measured, and bounds dashed."""
     T, measured, bound, after = line.curve
     seen = measured > 0.0
@@ -130,7 +130,7 @@ def draw_curve(ax: Any, line: Line, what: str, title: str) -> None:
     ax.set(xscale="log", yscale="log", xlabel="updates T", ylabel=what, title=title, xlim=(1, T[-1]))
 
 
-def draw_reach(ax: Any, found: list[Reach]) -> None:
+def draw_reach(ax: Any, found: list[BarrierReach]) -> None:
     """Updates against epsilon, measured and proved."""
     some = [each for each in found if each.measured]
     ax.plot([each.epsilon for each in some], [each.measured for each in some], "o-", color=plot.COLOURS[0],
@@ -152,7 +152,7 @@ def legend(sheet: Any, entries: list[tuple[str, str, str]]) -> None:
     sheet.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def draw(lines: dict[str, tuple[Line, Line, list[Reach], Line]]) -> Any:
+def draw(lines: dict[str, tuple[BoundLine, BoundLine, list[BarrierReach], BoundLine]]) -> Any:
     """A row a game, a column a theorem."""
     sheet, axes = plot.figure(len(lines), 4, size=(14.4, 3.2 * len(lines) + 0.6),
                               title="Theorems 5, 6 and 7 beside runs at their own step sizes")
@@ -188,7 +188,7 @@ def draw_lemma(results: dict[str, Result], bounds: dict[str, Float], last: int) 
 def zhang_bounds() -> Outcome:
     """Provable steps, uniform start, 100 000 updates; Lemmas 1 and 2 along the runs of Figure 1."""
     checks: list[Check] = []
-    lines: dict[str, tuple[Line, Line, list[Reach], Line]] = {}
+    lines: dict[str, tuple[BoundLine, BoundLine, list[BarrierReach], BoundLine]] = {}
     notes = []
     for name, game in {"3 x 2 game": matrix.zhang_3x2(), "random Markov game": random_common()}.items():
         gradient, natural, barrier = theorem_5(game, GP), theorem_5(game, NGP), theorem_7(game)

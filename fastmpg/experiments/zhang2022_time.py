@@ -34,7 +34,7 @@ GAMES: dict[str, tuple[Callable[[], Game], dict[str, Any], int]] = {
 }
 
 
-class Timing(NamedTuple):
+class RuleTiming(NamedTuple):
     """CPU seconds of an iteration, by game and rule; of the four runs recorded; of one in plain NumPy; until NEAR."""
 
     iteration: dict[str, dict[str, float]]
@@ -54,7 +54,7 @@ def cpu_seconds(do: Callable[[], Any]) -> float:
     return float(best)
 
 
-def measure(results: dict[str, Result]) -> Timing:
+def measure(results: dict[str, Result]) -> RuleTiming:
     """Everything, one after the other in this process."""
     iteration: dict[str, dict[str, float]] = {}
     for name, (make, rules, last) in GAMES.items():
@@ -65,11 +65,11 @@ def measure(results: dict[str, Result]) -> Timing:
     recorded = cpu_seconds(partial(run, game, rules, LAST))
     plain = cpu_seconds(partial(linear_domain, game.payoffs[0], GOOD, 5.0, PLAIN)) / PLAIN
     reached = {name: settled(result) for name, result in results.items()}
-    return Timing(iteration, recorded, plain, {name: (t, (t - 1) * iteration["3 x 2"][name])
+    return RuleTiming(iteration, recorded, plain, {name: (t, (t - 1) * iteration["3 x 2"][name])
                                                for name, t in reached.items() if t <= LAST})
 
 
-def draw(found: Timing) -> Any:
+def draw(found: RuleTiming) -> Any:
     """Time of an iteration by game and rule, and until the gap is small."""
     sheet, axes = plot.figure(1, 2, size=(9.6, 3.8), title="CPU time on this machine")
     left, right = axes[0]
