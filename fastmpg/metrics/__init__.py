@@ -4,6 +4,7 @@
     QRE-gap_i = the same with stage payoff r_i + tau H(pi_i(. | s))
     c(pi)     = min_{i,s} sum_{a in argmax Qbar_i(s, .)} pi_i(a | s)         M(pi) = max_s 1 / d(s)
     grad_norm = 2-norm over all players and states of dV_i(rho)/dtheta_i = d(s) pi_i(a | s) Abar_i(s, a) / (1 - gamma)
+    log_barrier_i = sum_s sum_a log pi_i(a | s), over states weighed by d(s) if "visited"
     distance_i = sum_s |V_i(s; pi_i^k, pi_-i^K) - max_{pi_i'} V_i(s; pi_i', pi_-i^K)|, K the last snapshot
 
 Every gap is a vector over players; the papers' scalars are named reductions of it (Zhang et al. and Ding et al. take
@@ -20,8 +21,12 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .best_gap import best_gap as best_gap
     from .c import c as c
     from .distance import distance_to_nash as distance_to_nash
+    from .fisher import fisher_matrix as fisher_matrix
+    from .fisher import natural_gradient as natural_gradient
     from .grad_norm import grad_norm as grad_norm
     from .grad_norm import gradient as gradient
+    from .log_barrier import log_barrier as log_barrier
+    from .log_barrier import log_barrier_objective as log_barrier_objective
     from .mismatch import mismatch as mismatch
     from .nash_regret import nash_regret as nash_regret
     from .ne_gap import ne_gap as ne_gap

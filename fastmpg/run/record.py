@@ -32,7 +32,8 @@ class Record:
         Record every so many steps, from step 0 (the initial policy) on; the last step is always recorded.
     metrics : sequence of str
         Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
-        "policy" and "average_policy" (K, S, A_total), the latter the mean of the policies at the recorded steps so far;
+        "log_barrier" and "visited_log_barrier" (K, N), "policy" and "average_policy" (K, S, A_total), the latter the
+        mean of the policies at the recorded steps so far;
         of rules that keep them "q" and "counts" (K, S, A_total), how often each player took each action in each state,
         and "visits" (K, S).
     steps : sequence of int, optional

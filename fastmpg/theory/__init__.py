@@ -18,7 +18,7 @@ gap) become (W eta, lam/W, tau/W, epsilon/W, D/W, gap/W) along the same run. Sol
 units: eta in 1/payoff; lam, tau, epsilon, D and gaps in payoffs.
 
 Where the printed papers need care, the file of each theorem says so. Occupancy games, Etesami & Straehle (2020), have
-their own symbols: see :mod:`.occupancy`.
+their own symbols: see :mod:`.occupancy`. What a gradient says of a policy, [Z] Lemmas 1 and 2: :mod:`.stationary`.
 """
 
 from .entropy import entropy_natural_bound, entropy_natural_step
@@ -45,12 +45,16 @@ from .softmax import (
     natural_gradient_bound,
     natural_gradient_step,
 )
+from .stationary import Stationarity, gradient_domination, gradient_domination_by_ratio, stationarity
 
 __all__ = [
     "DampingLimit",
+    "Stationarity",
     "damping_limit",
     "entropy_natural_bound",
     "entropy_natural_step",
+    "gradient_domination",
+    "gradient_domination_by_ratio",
     "gradient_play_bound",
     "gradient_play_step",
     "log_barrier_gradient_iterations",
@@ -66,4 +70,5 @@ __all__ = [
     "natural_gradient_bound",
     "natural_gradient_step",
     "occupancy_factor",
+    "stationarity",
 ]
