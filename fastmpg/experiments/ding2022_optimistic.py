@@ -40,7 +40,7 @@ MARKOV = {  # by step size and kind of game: optimistic, plain (None: not recomp
                         ("0.4195", "0.1541", "0.1673", "0.1440", "0.1540"))}
 
 
-class Run(NamedTuple):
+class Course(NamedTuple):
     """Largest NE-gap of every policy, and of the average of all up to it, (K,); at which policies t (K,)."""
 
     t: Any
@@ -57,13 +57,13 @@ class Run(NamedTuple):
         return float(self.last[t - 1])
 
 
-def play(game: Game, rule: Any, count: int, policy: Any = None) -> Run:
+def play(game: Game, rule: Any, count: int, policy: Any = None) -> Course:
     """The first ``count`` policies of a run; gaps of averages at about 200 of them."""
     trace = learn(game, rule, count - 1, policy=policy, record=Record(metrics=("ne_gap", "average_policy"))).trace
     some = np.unique(np.geomspace(1, count, 200).astype(int)) - 1
     average = np.full(count, np.nan)
     average[some] = ne_gap(game, trace["average_policy"][some]).max(axis=1)
-    return Run(trace["step"] + 1, trace["ne_gap"].max(axis=1), average)
+    return Course(trace["step"] + 1, trace["ne_gap"].max(axis=1), average)
 
 
 def pennies() -> NormalFormGame:
@@ -81,7 +81,7 @@ def markov(kind: str) -> MarkovGame:
                       name=f"random {kind} game")
 
 
-def compare(name: str, run: Run, at: Sequence[int], expected: Sequence[str]) -> list[Check]:
+def compare(name: str, run: Course, at: Sequence[int], expected: Sequence[str]) -> list[Check]:
     """Policies t against recomputed digits, and a gap of 0 to rounding."""
     label = f"{name}: largest NE-gap of policy "
     return [Check(f"{label}{t}", 0.0, run.at(t), 1e-14, RECOMPUTED) if text == "0"
@@ -89,7 +89,7 @@ def compare(name: str, run: Run, at: Sequence[int], expected: Sequence[str]) -> 
             for t, text in zip(at, expected, strict=False)]
 
 
-def draw(runs: Mapping[str, tuple[Run, Run]]) -> Any:
+def draw(runs: Mapping[str, tuple[Course, Course]]) -> Any:
     """A column a game: last iterates, averages and best so far of both rules."""
     sheet, axes = plot.figure(1, len(runs), size=(3.6 * len(runs) + 0.4, 3.6),
                               title="largest NE-gap of policy t: optimistic and plain Q-ascent")
