@@ -33,6 +33,21 @@ def gaps(model, desk, policy, tau, value, out):
 
 
 @kernel
+def state_gaps(model, desk, policy, tau, value, out):
+    """out[i, s] = best response's value in s - value_i(s), never below 0: as :func:`gaps`, from every state.
+
+    value, out (N, S)
+    """
+    profile(desk, policy, 0, policy.shape[1])
+    for i in range(out.shape[0]):
+        respond(model, desk, policy, i, tau, value[i])
+        profile(desk, policy, desk.offset[i], desk.offset[i + 1])
+        for s in range(value.shape[1]):
+            gap = desk.best[s] - value[i, s]
+            out[i, s] = gap if not gap <= 0.0 else 0.0
+
+
+@kernel
 def value_residual(q_bar, policy, offset, i, tau, value):
     """Largest Bellman residual of player i's value under its own policy.    value (S,)"""
     worst = 0.0

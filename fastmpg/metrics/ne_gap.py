@@ -13,7 +13,8 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
-from .gaps import gap_errors, gaps
+from ._starts import from_start, start_of
+from .gaps import gap_errors, gaps, state_gaps
 from .metric import Metric, as_recorded
 from .origin import centred
 from .rounding import magnitudes
@@ -32,7 +33,27 @@ METRIC = Metric("ne_gap", ("N",), "NE-gap", write, differences=True)
 _GAPS = as_recorded(METRIC)
 
 
-def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
+class StatesFrame(NamedTuple):
+    """A desk, and where gaps from every state go (N, S)."""
+
+    desk: Any
+    out: Any
+
+
+@unit
+def write_states(frame, row):
+    """The gaps of all players from every state, at the desk's temperature."""
+    desk = frame.desk
+    state_gaps(desk.model, desk, desk.policy, desk.temperature[0], desk.value, frame.out)
+
+
+def from_every_state(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
+    """The question for gaps from every state, at the desk's temperature."""
+    out = np.zeros((game.num_players, game.num_states))
+    return [evaluate_desk.bind(desk), write_states.bind(StatesFrame(desk, out))], out
+
+
+def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None) -> Float:
     """What every player could gain by deviating alone: the distance from Nash equilibrium.
 
     Parameters
@@ -41,10 +62,15 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
     relative : bool
         Divide by the player's payoff range over 1 - discount, the largest difference that two values can have.
+    start : None, "worst", "every", int or array_like (S,)
+        Where play begins: by the game's initial law (None), in the state from which the player could gain most, in
+        every state, in one, or by another law. One deviation is best from all of them, so that a policy is a Nash
+        equilibrium from every start where "worst" is 0.
 
     Returns
     -------
     ndarray (N,), of a stack (..., N)
+        With ``start="every"`` (N, S), of a stack (..., N, S).
         Non-negative; exact up to the rounding of a linear solve (best responses by policy iteration), see
         :func:`ne_gap_bound`. Where the level of a player's payoffs drowns their differences they are counted from the
         middle of their range, so that gaps do not depend on the origin.
@@ -55,16 +81,29 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False) -> Float:
     >>> game = fm.games.zhang_3x2()
     >>> fm.ne_gap(game, fm.uniform_policy(game))
     array([0.38      , 0.01166667])
+    >>> game = fm.games.random_markov(3, (2, 2), rng=0)
+    >>> fm.ne_gap(game, fm.uniform_policy(game), start="every").shape
+    (2, 3)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the policy is none of the game, or ``start`` names no first state.
 
     Notes
     -----
-    Zhang et al. (2022), Definition 1.
+    Zhang et al. (2022), Definition 1; from every start: Maheshwari et al. (2022), Definition 2.2.
     """
     relative = _check.flag(relative, "relative")
-    out = ask(centred(game)[0], policy, _GAPS)
+    if start is None:
+        out = ask(centred(game)[0], policy, _GAPS)
+    else:
+        start = start_of(game, start)
+        out = from_start(game, ask(centred(game)[0], policy, from_every_state), start)
     if relative:
         low, high = game.payoff_range().T
         span = (high - low) / (1 - game.discount)
+        span = span[:, None] if isinstance(start, str) and start == "every" else span
         return np.divide(out, span, out=np.zeros_like(out), where=span > 0)
     return out
 

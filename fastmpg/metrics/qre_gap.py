@@ -13,8 +13,10 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._starts import from_start, start_of
 from .gaps import gaps, values_at
 from .metric import Metric, Recorded
+from .ne_gap import from_every_state
 from .origin import centred
 
 __all__ = ["qre_gap"]
@@ -43,7 +45,7 @@ def _gaps(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write.bind(Recorded(desk, out, desk.temperature, desk.value))], out
 
 
-def qre_gap(game: Game, policy: Any, tau: float) -> Float:
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
     """The gap when every player's stage payoff is r_i + tau H(pi_i): the distance from quantal response equilibrium.
 
     Parameters
@@ -52,10 +54,12 @@ def qre_gap(game: Game, policy: Any, tau: float) -> Float:
     policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
     tau : float
         Temperature, >= 0; 0 gives :func:`ne_gap`.
+    start : None, "worst", "every", int or array_like (S,)
+        Where play begins, as in :func:`ne_gap`.
 
     Returns
     -------
-    ndarray (N,), of a stack (..., N)
+    ndarray (N,), of a stack (..., N); with ``start="every"`` (..., N, S)
         In a normal-form game, tau KL(pi_i || softmax(rbar_i / tau)).
 
     Examples
@@ -68,4 +72,8 @@ def qre_gap(game: Game, policy: Any, tau: float) -> Float:
     -----
     Sun et al. (2024), eq. (4).
     """
-    return ask(centred(game)[0], policy, _gaps, _check.real(tau, "tau", 0.0))
+    weight = _check.real(tau, "tau", 0.0)
+    if start is None:
+        return ask(centred(game)[0], policy, _gaps, weight)
+    start = start_of(game, start)
+    return from_start(game, ask(centred(game)[0], policy, from_every_state, weight), start)
