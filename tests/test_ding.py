@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
-from fastmpg.experiments import catalogue, ding2022
+from fastmpg.experiments import catalogue, ding2022, ding2022_laws
 from fastmpg.experiments.ding2022 import Ascent
 
 NAMES = ("ding-distancing", "ding-rollouts")
@@ -82,3 +82,36 @@ def test_settled_is_for_good():
     result = fm.ensemble(GAME, fm.rules.QAscent(1e-3), 3, 3, record=fm.Record(metrics=("policy",)))
     gap = np.array([[1.0, 1e-5, 1.0, 1e-5], [1.0, 1e-5, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
     assert_array_equal(Ascent(GAME, (1e-3,), result, gap).settled, [3.0, 1.0, np.inf])
+
+
+# ------------------------------------------------------------------------------- no potential game; degenerate laws
+def test_values_of_pure_policies_and_their_squares():
+    """Values by evaluation; the largest defect is that of a square, and no square that is drawn has a larger one."""
+    game = fm.games.safe_distancing(2)
+    dense, policies = game.to_dense(), np.array(list(np.ndindex(4, 4)))
+    values = ding2022_laws.pure_values(dense)
+    assert values.shape == (2, 2, 16, 16)
+
+    def value(i, s, p, q):
+        policy = np.stack([np.concatenate([np.eye(4)[policies[p][t]], np.eye(4)[policies[q][t]]]) for t in range(2)])
+        return fm.evaluate(game, policy).value[i, s]
+
+    draws = np.random.default_rng(0).integers(0, 16, (60, 4))
+    largest, seen = ding2022_laws.largest_defect(values), []
+    for p, p_, q, q_ in draws.tolist():
+        for s in range(2):
+            seen.append(abs(value(0, s, p_, q) - value(0, s, p, q) + value(1, s, p_, q_) - value(1, s, p_, q)
+                            + value(0, s, p, q_) - value(0, s, p_, q_) + value(1, s, p, q) - value(1, s, p, q_)))
+        assert_allclose(values[:, :, p, q], [[value(i, s, p, q) for s in range(2)] for i in range(2)], rtol=1e-12)
+    assert 0.2 * largest < max(seen) <= largest * (1 + 1e-12)
+    assert ding2022_laws.largest_defect(ding2022_laws.pure_values(
+        fm.games.safe_distancing(3, discount=0.0).to_dense())) < 1e-12
+
+
+def test_short_runs_from_other_laws(monkeypatch):
+    pytest.importorskip("matplotlib")
+    for name, value in {"STARTS": 2, "STEPS": 20, "ROWS": 10}.items():
+        monkeypatch.setattr(ding2022_laws, name, value)
+    outcome = catalogue["ding-laws"].run()
+    assert 2 <= sum(not check.ok for check in outcome.checks) < len(outcome.checks)
+    outcome.figures[0].draw().draw_without_rendering()

@@ -16,7 +16,7 @@ from ..games.imitation_line import THETA, line_features
 from ..solvers.mce_irl import MceIrl, mce_irl
 from ..solvers.mge_f import mge_f
 from ._imitation import HORIZON, SIZES, error_slope, sampled_errors
-from .experiment import RECOMPUTED, Check, Figure, Outcome, experiment
+from .experiment import RECOMPUTED, STATEMENT, Check, Figure, Outcome, experiment
 
 RUNS = 16  # of every number of trajectories: the slope of their errors is known to about .025
 WEIGHTS = ("player 1: at 3", "player 1: together", "player 2: other at 0", "player 2: other at 1")
@@ -78,7 +78,7 @@ def irl() -> Outcome:
     found = {value: learn_weights(value) for value in LIKELIHOOD}
     for value, (likelihood, most) in LIKELIHOOD.items():
         one = found[value]
-        checks += [Check(f'value="{value}": {name}', float(true), float(own), 1e-5)
+        checks += [Check(f'value="{value}": {name}', float(true), float(own), 1e-5, STATEMENT)
                    for name, true, own in zip(WEIGHTS, THETA.reshape(-1), path_of(one)[-1], strict=True)]
         checks += [Check(f'value="{value}": iterations to a feature gap of 1e-7, at most {most}', 1,
                          one.status == "converged" and one.iterations <= most, 0, RECOMPUTED),
@@ -86,7 +86,7 @@ def irl() -> Outcome:
                          float(one.log_likelihood[-1]), 1e-5, RECOMPUTED)]
     errors = sampled_errors(SIZES, RUNS)
     checks.append(Check(f"slope of the error of weights from 10^2 to 10^5 trajectories, {RUNS} runs each", -0.5,
-                        error_slope(SIZES, errors)[1], 0.1))
+                        error_slope(SIZES, errors)[1], 0.1, STATEMENT))
     return Outcome(
         checks, [Figure("weights", 'The weights find the experts\' (value="softmax").',
                         lambda: draw_weights(found["softmax"])),

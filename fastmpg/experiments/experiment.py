@@ -35,7 +35,7 @@ class Check(NamedTuple):
     published: float
     ours: float
     tolerance: float
-    source: str = STATEMENT
+    source: str
 
     @property
     def met(self) -> bool:

@@ -24,7 +24,7 @@ from ..run.ensemble import ensemble
 from ..run.learn import learn
 from ..run.record import Record
 from ..run.result import Result
-from .experiment import DATA, RECOMPUTED, Check, Figure, Outcome, experiment, printed
+from .experiment import DATA, PRINTED, RECOMPUTED, STATEMENT, Check, Figure, Outcome, experiment, printed
 
 PAPER = "Sun et al. (2024), independent natural policy gradient with entropy regularization in games"
 TAUS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -107,7 +107,7 @@ def sun_random() -> Outcome:
                      0.25 * there, RECOMPUTED)
                for tau, there, here in zip(TAUS[4:], MEDIANS, median[4:], strict=True)]
     enough = next(tau for tau, here in zip(TAUS, solved, strict=True) if here == SEEDS)
-    checks.append(Check("smallest tau at which every draw converges", 0.1, enough, 0))
+    checks.append(Check("smallest tau at which every draw converges", 0.1, enough, 0, PRINTED))
     return Outcome(
         checks,
         (Figure("gap", "Figure 1: with too small a temperature the dynamics do not settle; from about τ = 0.1 on the "
@@ -142,13 +142,13 @@ def sun_ring() -> Outcome:
     late = plot.reduced(result, "qre_gap")[:, 0, -200:].mean(axis=1)
     best = int(np.argmin(hard))
     return Outcome(
-        (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8),
-         Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8),
-         Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8),
+        (Check("QRE-gap at the end, tau 0.2", 0.0, float(soft[5]), 1e-8, STATEMENT),
+         Check("QRE-gap at the end, tau 0.5", 0.0, float(soft[6]), 1e-8, STATEMENT),
+         Check("QRE-gap at the end, tau 1", 0.0, float(soft[7]), 1e-8, STATEMENT),
          Check("NE-gap at the end, temperatures above the best one at which it is larger than there, share", 1.0,
-               float((np.diff(hard[best:]) > 0).mean()), 0.0),
+               float((np.diff(hard[best:]) > 0).mean()), 0.0, STATEMENT),
          Check("mean QRE-gap of the last 200 iterations above .1 at tau .005, .01 and .02, of 3", 3,
-               int((late[:3] > 0.1).sum()), 0)),
+               int((late[:3] > 0.1).sum()), 0, STATEMENT)),
         (Figure("gaps", "Figure 2 (a) and (b). Little regularisation: no convergence. A moderate temperature settles "
                 "at a small NE-gap; a large one settles fastest, far from Nash equilibrium.",
                 lambda: draw_ring(result)),),
@@ -181,10 +181,11 @@ def sun_markov() -> Outcome:
     hits = first_below(gap, SOLVED)
     return Outcome(
         (Check("temperatures of .1 and above whose QRE-gap reaches 1e-10, of 4", 4, int(np.isfinite(hits[4:]).sum()),
-               0),
+               0, STATEMENT),
          Check("of those, neighbours between which the larger temperature is the faster, of 3", 3,
-               int((np.diff(hits[4:]) < 0).sum()), 0),
-         Check("QRE-gap at the end above .01 at tau .005, .01 and .02, of 3", 3, int((gap[:3, -1] > 0.01).sum()), 0)),
+               int((np.diff(hits[4:]) < 0).sum()), 0, STATEMENT),
+         Check("QRE-gap at the end above .01 at tau .005, .01 and .02, of 3", 3, int((gap[:3, -1] > 0.01).sum()), 0,
+               STATEMENT)),
         (Figure("gap", "Figure 2 (c). As in the static games: no convergence at small temperatures, linear convergence "
                 "from τ = 0.1 on.", lambda: draw_markov(result)),),
         ("The paper prints no numbers for this game and not its discount, temperatures or step size; its statement "
