@@ -34,7 +34,7 @@ from .record import Record
 
 EVERY_MODEL = ("zhang_3x2", "random_markov", "queueing", "routing", "ring_polymatrix")
 # of parameters that a game or a rule asks for
-SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5}
+SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5, "lam": 0.5}
 # a game that has such a parameter is built both ways; code for a simulator is never kept
 FORMS = {"form": ("dense", "count")}
 
@@ -103,7 +103,8 @@ def _ask(label: str) -> None:
     for name in metrics.__all__:
         question = getattr(metrics, name)
         if next(iter(inspect.signature(question).parameters)) == "game" and name != "distance_to_nash":
-            question(game, policy, **({"tau": 0.5} if "tau" in inspect.signature(question).parameters else {}))
+            asked = inspect.signature(question).parameters
+            question(game, policy, **{each: SMALL[each] for each in ("tau", "lam") if each in asked})
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 
 
