@@ -308,7 +308,7 @@ def test_a_simulator_has_no_exact_values(monkeypatch):
         assert "\n" not in str(caught.value)
     for record in (None, fm.Record(metrics=("ne_gap",)), fm.Record(metrics=("policy", "qre_gap", "mismatch"))):
         with pytest.raises(ValueError,
-                           match=r"a simulator has no exact .*gap.*: record only average_policy, counts, policy, q, visits"):
+                           match=r"a simulator has no exact .*gap.*: record only average_policy, counts, policy, q,"):
             fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 10, record=record)
         with pytest.raises(ValueError, match="a simulator has no exact"):
             fm.ensemble(game, fm.rules.TwoTimescaleQ(0.1), 10, 3, record=record)
