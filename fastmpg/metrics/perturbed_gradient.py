@@ -49,7 +49,8 @@ def perturbed_gradient(game: Game, policy: Any, tau: float) -> Float:
     weight = _check.real(tau, "tau", 0.0)
     table = check_policies(game, policy)
     found = evaluate(game, table, tau=weight)
-    with np.errstate(divide="ignore"):
-        slope = found.q_bar - (weight * (1.0 + np.log(table)) if weight > 0.0 else 0.0)
     can = (found.visit[..., None] > 0.0) & (found.q_bar != -np.inf)
+    with np.errstate(divide="ignore"):
+        steep = weight * (1.0 + np.log(table)) if weight > 0.0 else 0.0
+    slope = np.subtract(found.q_bar, steep, out=np.zeros_like(table), where=can)
     return np.multiply(found.visit[..., None] / (1.0 - game.discount), slope, out=np.zeros_like(slope), where=can)

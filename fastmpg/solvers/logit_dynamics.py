@@ -53,7 +53,7 @@ def smoothed_replies(game: Game, policy: Float, tau: float) -> Float:
 
 def _legal(game: Game, table: Float) -> Float:
     """The policy that an integrator's table misses by rounding and its tolerance."""
-    near = np.maximum(table, 0.0)
+    near = np.maximum(table, 0.0) if game.available is None else np.where(game.available, np.maximum(table, 0.0), 0.0)
     return near / np.repeat(np.add.reduceat(near, game.offset[:-1], axis=1), game.num_actions, axis=1)
 
 
