@@ -8,7 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import theory
+from fastmpg.experiments import catalogue, maheshwari2022_flow
 from fastmpg.solvers import logit_dynamics
+from fastmpg.solvers.logit_dynamics import smoothed_replies
 
 
 def velocity(slow, parts, tau, rates):
@@ -91,8 +93,7 @@ def test_the_potential_rises_where_nobody_moves_the_state():
         phi = potential(game, policies, tau)
         assert (np.diff(phi) > -1e-9 * np.ptp(phi)).all()
         slope = fm.metrics.perturbed_gradient(game, policies, tau)
-        replies = np.stack([fm.solvers.logit_dynamics.__globals__["smoothed_replies"](game, each, tau)
-                            for each in policies])
+        replies = np.stack([smoothed_replies(game, each, tau) for each in policies])
         speed = (slope * (replies - policies)).sum(axis=(1, 2))
         assert (speed[:-20] > 0).all()
         gain = (speed[:-2:2] + 4 * speed[1:-1:2] + speed[2::2]) * (times[1] / 3)  # Simpson
@@ -100,7 +101,30 @@ def test_the_potential_rises_where_nobody_moves_the_state():
 
 
 def test_the_printed_lyapunov_function_rises_where_players_move_the_state():
-    """Near an equilibrium, from the side where (14) is larger, (14) falls all the way: its slope there is not 0."""
+    """Nobody is paid, player 0 picks the next state, player 1 has entropy in state 1: from the maximum of (14), x =
+    2^g/(1 + 2^g), player 0 goes to 1/2. All by closed forms, the maximum by a grid too."""
+    game, tau, gamma = maheshwari2022_flow.crossroads(), 1.0, 0.9
+    x = np.linspace(0.001, 0.999, 999)
+    grid = np.stack([[[1 - p, p, 1.0, 0.0], [1 - p, p, 0.5, 0.5]] for p in x])
+    phi = potential(game, grid, tau)
+    held = -x * np.log(x) - (1 - x) * np.log(1 - x) + gamma * x * np.log(2)
+    assert_allclose(phi, held / (1 - gamma) + np.log(2) / 2, rtol=1e-12)
+    top = potential(game, maheshwari2022_flow.summit(), tau)
+    assert phi.max() <= top < phi.max() + 1e-5
+    for seed in range(200):
+        assert potential(game, fm.random_policy(game, seed), tau) < top
+    times = np.linspace(0.0, 10.0, 21)
+    policies = logit_dynamics(game, tau, times, policy=maheshwari2022_flow.summit(), tol=1e-12).policy
+    assert_allclose(policies[:, :, 1], np.stack([0.5 + (2**gamma / (1 + 2**gamma) - 0.5) * np.exp(-times)] * 2, 1),
+                    rtol=1e-9)
+    risen = top - potential(game, policies, tau)
+    assert (np.diff(risen) > 0).all() and risen[-1] > 0.47
+    assert_allclose(risen, [maheshwari2022_flow.summit_lead(t) for t in times], rtol=0, atol=1e-9)
+    assert fm.qre_gap(game, policies[-1], tau).max() < 1e-8
+
+
+def test_the_slope_of_the_printed_potential_is_not_0_at_an_equilibrium():
+    """From the side where (14) is larger it falls all the way; where nobody moves the state it rises from both."""
     rng = np.random.default_rng(0)
     game = fm.MarkovGame.identical_interest(rng.random((2, 2, 2)), rng.dirichlet(np.ones(2), (2, 2, 2)), 0.8)
     tau = 0.5
@@ -111,8 +135,6 @@ def test_the_printed_lyapunov_function_rises_where_players_move_the_state():
     step *= np.sign(potential(game, end + step, tau) - potential(game, end, tau))
     phi = potential(game, logit_dynamics(game, tau, np.linspace(0, 20, 50), policy=end + step, tol=1e-11).policy, tau)
     assert phi[0] > phi[-1] + 1e-5 and (np.diff(phi) < 1e-12).mean() > 0.8
-    values = fm.evaluate(game, np.stack([end, end + 1e-4 * (aside - end)]), tau=tau).value @ game.initial
-    assert np.abs(values[1] - values[0]).max() > 0.0  # players' own values move along with others'
     still = fm.MarkovGame.identical_interest(game.rewards[0], np.full((2, 2, 2, 2), 0.5), 0.8)
     end = logit_dynamics(still, tau, [300.0], tol=1e-12).policy[-1]
     for sign in (1, -1):
@@ -127,3 +149,29 @@ def test_the_lyapunov_function_need_not_go_to_0():
     ends = [logit_dynamics(game, tau, [100.0], policy=[[p, 1 - p], [p, 1 - p]]) for p in (0.9, 0.1)]
     low, high = (potential(game, each.policy[-1], tau) for each in ends)
     assert all(each.speed < 1e-9 for each in ends) and high - low > 0.9
+
+
+# ------------------------------------------------------------------------------------------------------- experiment
+@pytest.mark.slow
+@pytest.mark.whole
+def test_the_statements_are_met_or_said_not_to_be_and_drawn():
+    pytest.importorskip("matplotlib")
+    outcome = catalogue["maheshwari-flow"].run()
+    assert [check for check in outcome.checks if not check.ok] == []
+    assert len({check.name for check in outcome.checks}) == len(outcome.checks)
+    assert [figure.name for figure in outcome.figures] == ["estimates", "lyapunov"]
+    for figure in outcome.figures:
+        sheet = figure.draw()
+        assert all(ax.get_xlabel() and ax.get_ylabel() and ax.lines for ax in sheet.axes)
+        sheet.draw_without_rendering()
+
+
+def test_estimates_that_learn_nothing_are_told(monkeypatch):
+    """What is drawn and checked is computed from the runs."""
+    monkeypatch.setattr(maheshwari2022_flow, "STAGES", 20)
+    monkeypatch.setattr(maheshwari2022_flow, "ROWS", 5)
+    found = maheshwari2022_flow.estimates(fm.games.routing(2), 1.0)
+    assert found.share[0] == 1.0 and found.share[-1] > 0.1 and found.outside == 0
+    assert found.error.shape == (maheshwari2022_flow.RUNS, found.stage.size)
+    monkeypatch.setattr(theory, "q_estimate_range", lambda game, tau: np.zeros((2, 2)))
+    assert maheshwari2022_flow.estimates(fm.games.routing(2), 1.0).outside > 0
