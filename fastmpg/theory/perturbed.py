@@ -197,7 +197,7 @@ def temperature_limit(game: Game, epsilon: float, *, printed: bool = False) -> f
 
 
 def q_estimate_range(game: Game, tau: float, *, q: Any = None) -> Float:
-    """Between what numbers every q-estimate of a two-timescale learner stays, surely and at all times.
+    """Between what numbers every q-estimate of a two-timescale learner stays at all times, up to rounding.
 
     Parameters
     ----------
