@@ -104,6 +104,7 @@ VALID = {
     "policies": [POLICY, POLICY], "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2,
     "num_actions": (2, 2), "num_states": 2, "discount": 0.5, "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5,
     "function": step, "horizon": 2, "solution": fm.solvers.mge_f(GAME, 2),
+    "alpha": (0.6, 1.0), "beta": (1.0, 1.0), "own": [[0.0, 1.0, 0.0]], "q": np.zeros((1, 5)), "times": [0.0, 1.0],
 }
 # What differs by callable, `self` for methods.
 CALLS = {
@@ -141,7 +142,8 @@ CALLS = {
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic", "Rollouts",
             "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
             "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
-            "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity"}
+            "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity", "theory.CycleDefect", "theory.Ergodicity",
+            "theory.StepSizeConditions", "solvers.LogitDynamics"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

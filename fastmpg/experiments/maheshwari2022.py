@@ -378,8 +378,9 @@ def long_runs() -> Outcome:
          "NE-gaps at the end, mean over seeds, of those of uniform play: " + "; ".join(ends) + ".",
          "With own rewards and transitions by counts, as in the paper's experiments, the game is no exact Markov "
          "potential game (around a square of unilateral deviations the deviators' value changes do not cancel), so "
-         "that the paper's theorem does not cover them; the other two variants are potential games. The rule comes "
-         "near equilibrium in all three, with a team reward more slowly.",
+         "that the paper's theorem does not cover them; the other two variants are potential games, though with a team "
+         "reward the theorem's proof has a gap (see maheshwari-flow). The rule comes near equilibrium in all three, "
+         "with a team reward more slowly.",
          "With 100 players the paper's measure says little. Near a crowd's equilibrium both links are worth nearly "
          "the same, so that against the others' last policies even uniform play is nearly a best response: its "
          f"distance, a sum over {crowd.game.num_states} states, is {crowd.mean[:, 0].mean():.1f} and ends at "

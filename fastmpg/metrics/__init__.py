@@ -20,6 +20,7 @@ from .._discover import public_functions
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .best_gap import best_gap as best_gap
     from .c import c as c
+    from .chain import chain as chain
     from .distance import distance_to_nash as distance_to_nash
     from .fisher import fisher_matrix as fisher_matrix
     from .fisher import natural_gradient as natural_gradient
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .nash_regret import nash_regret as nash_regret
     from .ne_gap import ne_gap as ne_gap
     from .ne_gap import ne_gap_bound as ne_gap_bound
+    from .perturbed_gradient import perturbed_gradient as perturbed_gradient
+    from .q_error import q_error as q_error
     from .qre_gap import qre_gap as qre_gap
     from .smoothed import smoothed_q as smoothed_q
 

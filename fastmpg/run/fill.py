@@ -96,6 +96,7 @@ def _ask(label: str) -> None:
     if not game.exact:
         return
     policy = uniform_policy(game)
+    values = SMALL | {"q": policy}
     evaluate(game, policy)
     evaluate(game, policy, tau=0.5)
     best_response(game, policy, 0)
@@ -104,7 +105,7 @@ def _ask(label: str) -> None:
         question = getattr(metrics, name)
         if next(iter(inspect.signature(question).parameters)) == "game" and name != "distance_to_nash":
             asked = inspect.signature(question).parameters
-            question(game, policy, **{each: SMALL[each] for each in ("tau", "lam") if each in asked})
+            question(game, policy, **{each: values[each] for each in ("tau", "lam", "q") if each in asked})
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 
 

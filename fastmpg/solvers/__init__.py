@@ -7,6 +7,8 @@ from .._discover import public_functions
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from ._occupancy import OccupancyPlay as OccupancyPlay
     from ._occupancy import OccupancySolution as OccupancySolution
+    from .logit_dynamics import LogitDynamics as LogitDynamics
+    from .logit_dynamics import logit_dynamics as logit_dynamics
     from .mce_irl import MceIrl as MceIrl
     from .mce_irl import mce_irl as mce_irl
     from .mge_f import MgeF as MgeF

@@ -39,6 +39,8 @@ from .log_barrier import (
     log_barrier_weight,
 )
 from .occupancy import occupancy_factor
+from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit
+from .potential import CycleDefect, four_cycle_defect
 from .softmax import (
     gradient_play_bound,
     gradient_play_step,
@@ -46,13 +48,19 @@ from .softmax import (
     natural_gradient_step,
 )
 from .stationary import Stationarity, gradient_domination, gradient_domination_by_ratio, stationarity
+from .two_timescale import Ergodicity, StepSizeConditions, ergodicity, step_size_conditions
 
 __all__ = [
+    "CycleDefect",
     "DampingLimit",
+    "Ergodicity",
     "Stationarity",
+    "StepSizeConditions",
     "damping_limit",
     "entropy_natural_bound",
     "entropy_natural_step",
+    "ergodicity",
+    "four_cycle_defect",
     "gradient_domination",
     "gradient_domination_by_ratio",
     "gradient_play_bound",
@@ -70,5 +78,10 @@ __all__ = [
     "natural_gradient_bound",
     "natural_gradient_step",
     "occupancy_factor",
+    "performance_difference",
+    "perturbed_potential",
+    "q_estimate_range",
     "stationarity",
+    "step_size_conditions",
+    "temperature_limit",
 ]

@@ -1,0 +1,131 @@
+"""The logit dynamics, perturbed best responses in continuous time: what two-timescale learners' policies follow.
+
+    dpi_i(s)/dt = gamma_i(s) (softmax(Q~_i(s, .; pi) / tau) - pi_i(s))        Maheshwari et al. (2022), eq. (15)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from .. import _check
+from .._check import Float
+from ..metrics.evaluation import evaluate
+from ..models.game import Game, check_discounted, check_game
+from ..policy import check_policy, split, uniform_policy
+
+__all__ = ["LogitDynamics", "logit_dynamics"]
+
+COARSEST = 0.01  # tolerance of the integration
+
+
+class LogitDynamics(NamedTuple):
+    """A solution of the logit dynamics.
+
+    Attributes
+    ----------
+    times : ndarray (K,)
+    policy : ndarray (K, S, A_total)
+        At these times.
+    speed : float
+        The largest |softmax(Q~_i / tau) - pi_i| that is left at the last time: 0 at an equilibrium of the perturbed
+        game.
+    """
+
+    times: Float
+    policy: Float
+    speed: float
+
+    def __repr__(self) -> str:
+        return f"<LogitDynamics: {self.times.size} policies until t = {self.times[-1]:g}, speed {self.speed:.3g}>"
+
+
+def smoothed_replies(game: Game, policy: Float, tau: float) -> Float:
+    """softmax(Q~_i(s, .; pi) / tau) of every player in every state (S, A_total), eq. (13)."""
+    replies = []
+    for q in split(game, evaluate(game, policy, tau=tau).q_bar):  # Q~ less the same number for all of a row
+        weight = np.exp((q - q.max(axis=1, keepdims=True)) / tau)
+        replies.append(weight / weight.sum(axis=1, keepdims=True))
+    return np.concatenate(replies, axis=1)
+
+
+def _legal(game: Game, table: Float) -> Float:
+    """The policy that an integrator's table misses by rounding and its tolerance."""
+    near = np.maximum(table, 0.0) if game.available is None else np.where(game.available, np.maximum(table, 0.0), 0.0)
+    return near / np.repeat(np.add.reduceat(near, game.offset[:-1], axis=1), game.num_actions, axis=1)
+
+
+def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, rates: Any = 1.0,
+                   tol: float = 1e-9) -> LogitDynamics:
+    """Solve the limit differential equation of two-timescale Q-learning from a policy at t = 0.
+
+    Parameters
+    ----------
+    game : Game
+        Any: a potential is only needed for convergence.
+    tau : float
+        Temperature, > 0.
+    times : array_like (K,)
+        Increasing, >= 0, at most 1e6.
+    policy : array_like (S, A_total) or list of (S, A_i), optional
+        At t = 0; uniform by default.
+    rates : float, array_like (S,) or (N, S)
+        gamma_i(s) in (0, 1], constant: the paper's are in [eta, 1], by how often a state is visited.
+    tol : float
+        Of the integration, in [1e-13, .01]: errors of a step relative to this, and to a hundredth of it.
+
+    Returns
+    -------
+    LogitDynamics
+
+    Raises
+    ------
+    ValueError, TypeError
+        What is wrong with the arguments.
+    RuntimeError
+        If scipy cannot integrate so far.
+
+    Examples
+    --------
+    >>> import fastmpg as fm
+    >>> game = fm.games.zhang_3x2()
+    >>> found = fm.solvers.logit_dynamics(game, 0.1, [0, 1, 50])
+    >>> fm.qre_gap(game, found.policy, 0.1).max(axis=1).round(5)
+    array([0.27081, 0.06939, 0.     ])
+
+    Notes
+    -----
+    Maheshwari et al. (2022), eq. (15), through :func:`scipy.integrate.solve_ivp` (LSODA).
+    """
+    check_game(game)
+    check_discounted(game)
+    tau = _check.real(tau, "tau", 0.0, open_low=True)
+    tol = _check.real(tol, "tol", 1e-13, COARSEST)
+    at = _check.array(times, "times")
+    if at.ndim != 1 or at.size == 0 or at[0] < 0.0 or at[-1] > 1e6 or not (np.diff(at) > 0.0).all():
+        raise ValueError(f"times must be one or more increasing numbers in [0, 1e6], found {_check.shown(at)}")
+    start = uniform_policy(game) if policy is None else check_policy(game, policy)
+    speeds = _check.array(rates, "rates")
+    shape = (game.num_players, game.num_states)
+    if speeds.shape not in ((), shape[1:], shape) or not ((speeds > 0.0) & (speeds <= 1.0)).all():
+        raise ValueError(f"rates must be numbers in (0, 1], one for all, one a state, {shape[1:]}, or one a player and "
+                         f"state, {shape}, found {_check.shown(speeds)}")
+    by_entry = np.repeat(np.broadcast_to(speeds, shape).T, game.num_actions, axis=1)
+    _check.budget(8 * at.size * start.size, f"policies at {at.size} times", "ask for fewer times")
+
+    def move(t: float, flat: Float) -> Float:
+        table = flat.reshape(start.shape)
+        return np.asarray(by_entry * (smoothed_replies(game, _legal(game, table), tau) - table)).ravel()
+
+    if at[-1] == 0.0:
+        found = start.ravel()[None]
+    else:
+        solved = solve_ivp(move, (0.0, at[-1]), start.ravel(), "LSODA", at, rtol=tol, atol=1e-2 * tol)
+        if not solved.success:
+            raise RuntimeError(f"the logit dynamics could not be integrated to t = {at[-1]:g}: {solved.message}")
+        found = solved.y.T
+    policies = np.stack([_legal(game, each) for each in found.reshape(-1, *start.shape)])
+    left = np.abs(smoothed_replies(game, policies[-1], tau) - policies[-1]).max()
+    return LogitDynamics(at, policies, float(left))
