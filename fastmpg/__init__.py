@@ -9,6 +9,7 @@ from .feedback.critic import Critic
 from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
 from .feedback.rollouts import Rollouts
+from .feedback.samples import Samples
 from .feedback.transition import Transition
 from .horizon.evaluate import HorizonEvaluation, evaluate_horizon
 from .horizon.play import HorizonPlay, play_horizon
@@ -57,6 +58,7 @@ __all__ = [
     "Record",
     "Result",
     "Rollouts",
+    "Samples",
     "SimulatorGame",
     "Snapshot",
     "SoftmaxState",

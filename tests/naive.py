@@ -13,6 +13,7 @@ import numpy as np
 from naive_baselines import CorrelatedQLearning as CorrelatedQLearning
 from naive_baselines import IndependentQLearning as IndependentQLearning
 from naive_baselines import NSCPLearner as NSCPLearner
+from naive_linear import LinearQAscent as LinearQAscent
 from scipy.optimize import linprog
 
 

@@ -33,6 +33,8 @@ class FeedbackContract:
         Whether one trajectory runs through all steps. Such a feedback has the fields ``place`` (1,), the environment's
         state, ``filled`` (1,), -1 where nothing is drawn ahead, and ``states``, ``history`` and ``origin``, to which
         :func:`proceed` writes the trajectory; see :class:`fastmpg.Transition`. Default False.
+    spreads : bool
+        Whether it hands shares of its own work to threads. Default False.
     kind : type
         The class itself.
     """
@@ -42,6 +44,7 @@ class FeedbackContract:
     proceed: Any = None
     sampled: bool = False
     continues: bool = False
+    spreads: bool = False
     kind: Any = dataclasses.field(default=None, init=False)
 
 
@@ -62,5 +65,5 @@ def feedback_contract(kind: Any) -> FeedbackContract:
     """
     if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
         raise TypeError("the feedback of a rule must be fastmpg.Oracle, fastmpg.Critic, fastmpg.Transition, "
-                        f"fastmpg.JointTransition or fastmpg.Rollouts, found {kind!r}")
+                        f"fastmpg.JointTransition, fastmpg.Rollouts or fastmpg.Samples, found {kind!r}")
     return _resolved(kind)

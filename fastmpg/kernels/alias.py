@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..machine import inlined, kernel
+from ..machine import inlined, kernel, precise
 from ..machine.vectors import gather, select
+from .elementary import floor, integer, real
 
 
 @kernel
@@ -51,3 +52,13 @@ def draw(u, start, n, threshold, other):
     # both: a branch would be guessed wrong
     kept, replaced = gather(threshold, start + c), np.int64(gather(other, start + c))
     return select(x - c < kept, c, replaced)
+
+
+@precise
+def draw_lanes(u, start, n, threshold, other):
+    """:func:`draw` in every lane, of rows of their own: start, n whole numbers or vectors of them, n < 2^51."""
+    x = u * real(n)
+    below = floor(x)
+    c = integer(below)
+    kept, replaced = gather(threshold, start + c), gather(other, start + c)
+    return select(x - below < kept, c, replaced)

@@ -73,3 +73,22 @@ def power(x, exponent):
 def plogp(p):
     """p log p, 0 for p below the smallest normal number."""
     return select(p >= TINY, p * log(p), p * 0.0)
+
+
+@precise
+def floor(x):
+    """The whole number at or below x, as a float, |x| < 2^51."""
+    near = (x + ROUND) - ROUND
+    return select(near > x, near - 1.0, near)
+
+
+@precise
+def integer(x):
+    """A whole number in a float, |x| < 2^51, as an integer."""
+    return bits(x + ROUND) - ROUND_BITS
+
+
+@precise
+def real(n):
+    """An integer, |n| < 2^51, as a float."""
+    return number(n + ROUND_BITS) - ROUND

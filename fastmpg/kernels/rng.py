@@ -9,7 +9,7 @@ import numpy as np
 from ..machine import inlined, precise
 from ..machine.vectors import LANES, broadcast, columns_out, load, number, store, whole
 
-ACTIONS, ENVIRONMENT, START = 0, 1, 2  # streams
+ACTIONS, ENVIRONMENT, START, LENGTHS, SAMPLES = 0, 1, 2, 3, 4  # streams
 WORD = np.uint64(0xFFFFFFFF)
 MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

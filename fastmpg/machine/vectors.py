@@ -333,7 +333,7 @@ def broadcast_halves(typingctx: Any, first: Any, second: Any) -> Any:
 
 @intrinsic
 def gather(typingctx: Any, array: Any, index: Any) -> Any:
-    """Entry index[r] in lane r; at a number, that entry."""
+    """Entry index[r] in lane r, 32-bit integers as 64-bit ones; at a number, that entry."""
     if not isinstance(index, Vector):
 
         def at(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -342,17 +342,20 @@ def gather(typingctx: Any, array: Any, index: Any) -> Any:
 
         return array.dtype(array, types.intp), at
 
+    dtype = types.int64 if array.dtype is types.int32 else array.dtype
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        value = ir.Constant(ir.VectorType(KINDS[array.dtype], LANES), ir.Undefined)
+        value = ir.Constant(ir.VectorType(KINDS[dtype], LANES), ir.Undefined)
         for r in range(LANES):
             lane = ir.Constant(INDEX, r)
-            value = builder.insert_element(value,
-                                           builder.load(builder.gep(data, [builder.extract_element(args[1], lane)])),
-                                           lane)
+            entry = builder.load(builder.gep(data, [builder.extract_element(args[1], lane)]))
+            if array.dtype is types.int32:
+                entry = builder.sext(entry, KINDS[types.int64])
+            value = builder.insert_element(value, entry, lane)
         return value
 
-    return VECTORS[array.dtype](array, VECTORS[types.int64]), codegen
+    return VECTORS[dtype](array, VECTORS[types.int64]), codegen
 
 
 def _transpose(builder: Any, rows: list[Any]) -> list[Any]:

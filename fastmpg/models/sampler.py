@@ -4,6 +4,8 @@
     step(sampler, state, actions, rewards, uniforms, at)
                                                        the next state; fills rewards[:N]
     row(sampler, state)                                the row of the learners' tables for a state: what players observe
+    leap(sampler, at, u)                               optional, of games whose joint actions are listed: the next
+                                                       states of the rows at = s J + j, vectors, by the numbers u
 
 and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by
 all runs.
@@ -33,6 +35,7 @@ class SamplerContract:
     begin: Any
     step: Any
     row: Any
+    leap: Any = None
     alone: Callable[[Any], Any] = lambda sampler: sampler
     create: Any = None
 
@@ -43,7 +46,7 @@ def private(sampler: Any) -> Any:
 
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"
-begin, step, row = method("begin"), method("step"), method("row")
+begin, step, row, leap = method("begin"), method("step"), method("row"), method("leap")
 
 
 @inlined

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
     from .gradient_play import GradientPlay as GradientPlay
     from .independent_q_learning import IndependentQLearning as IndependentQLearning
+    from .linear_q_ascent import LinearQAscent as LinearQAscent
     from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent
     from .natural_gradient_play import NaturalGradientPlay as NaturalGradientPlay
     from .nscp_learner import NSCPLearner as NSCPLearner

@@ -69,7 +69,7 @@ class Contract:
         while a product with the probability does.
     feedback : class
         What the rule may see: :class:`fastmpg.Oracle` (default), :class:`fastmpg.Critic`, :class:`fastmpg.Transition`,
-        :class:`fastmpg.JointTransition` or :class:`fastmpg.Rollouts`.
+        :class:`fastmpg.JointTransition`, :class:`fastmpg.Rollouts` or :class:`fastmpg.Samples`.
     state : class
         What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see
         :class:`fastmpg.rules.state.StateContract`.
@@ -84,7 +84,8 @@ class Contract:
     check_start : method (game, policy)
         Raises ValueError if the rule cannot start at this policy (S, A_total). By default nothing.
     opening : method (game, state)
-        Writes into the first state what depends on the rule's parameters. By default nothing.
+        Writes into the first state what depends on the rule's parameters, or returns another, of the same class. By
+        default nothing.
     compiled : method () -> NamedTuple
         The rule as kernels see it: numbers and arrays only, whose class has ``update`` (and ``update_pair``) too. By
         default the rule itself.
@@ -106,7 +107,7 @@ class Contract:
     uses_visitation: Callable[[Any], bool] = _yes
     checked: Callable[[Any], Any] = _itself
     check_start: Callable[[Any, Game, Float], None] = _anywhere
-    opening: Callable[[Any, Game, Any], None] = _as_it_is
+    opening: Callable[[Any, Game, Any], Any] = _as_it_is
     compiled: Callable[[Any], Any] = _itself
     tables: tuple[str, ...] = ()
     update_pair: Any = None
@@ -201,6 +202,7 @@ def _checked_rule(rule: Any) -> Any:
 
 
 def _label(rule: Any) -> str:
-    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else f"{k}={v!r}"
+    parts = ", ".join(f"{k}=<{v.shape}>" if isinstance(v, np.ndarray) else
+                      f"{k}={v.__qualname__ if callable(v) and hasattr(v, '__qualname__') else repr(v)}"
                       for k, v in rule._asdict().items())
     return f"{type(rule).__name__}({parts})"

@@ -175,9 +175,12 @@ def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tupl
     fields = rule._asdict()
     arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items()
               if isinstance(value, np.ndarray | list)}
-    plain = {name: value for name, value in fields.items() if f"rule/{name}" not in arrays}
+    plain = {name: None if callable(value) else value for name, value in fields.items()
+             if f"rule/{name}" not in arrays}
+    functions = {name: value.__qualname__ for name, value in fields.items() if callable(value)}
     kind = type(rule)
-    return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}, "record": record.options(),
+    return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}
+            | ({"functions": functions} if functions else {}), "record": record.options(),
             "shape": None if shape is None else list(shape)}, arrays
 
 
@@ -192,6 +195,12 @@ def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
         return given
     kind = getattr(importlib.import_module(told["module"]), told["name"])
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
+    functions = told.get("functions", {})
+    if functions:
+        if given is None:
+            raise ValueError(f"{told['name']} has the function {', '.join(functions.values())}, which checkpoints do not "
+                             "import: give the rule, resume(path, rule=...)")
+        fields |= {name: getattr(given, name) for name in functions if name in getattr(given, "_fields", ())}
     rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items()
                              if name.startswith("rule/")})
     if given is not None and _label(given) != _label(rule):

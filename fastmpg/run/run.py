@@ -50,7 +50,7 @@ class Run(NamedTuple):
         """
         asked = contract(type(rule))
         state, tau = asked.state.start(game, policy), float(asked.temperature(rule))
-        asked.opening(rule, game, state)
+        state = asked.opening(rule, game, state) or state
         feedback, desk = asked.feedback.create(game, state, temperature=tau, wants_value=bool(asked.uses_value(rule)),
                                                wants_visit=bool(asked.uses_visitation(rule)), threads=threads,
                                                beside=None if beside is None else beside.desk)
@@ -62,8 +62,8 @@ class Run(NamedTuple):
             start(feedback, key)
         numbers = asked.compiled(rule)
         recorder = record.recorder(game, trace, index, state, desk, tau, threads)
-        return cls(numbers, state, feedback, recorder, key, steps, game.work_size > PARALLEL_WORK if threads is None
-                   else threads > 1, desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)),
+        return cls(numbers, state, feedback, recorder, key, steps, asked.feedback.spreads or game.work_size > PARALLEL_WORK
+                   if threads is None else threads > 1, desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)),
                    publish_state.bind(state))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ... import _check
 from ..._check import Float
-from ...kernels.alias import draw
-from ...machine import attach, inlined
-from ...machine.vectors import LANES, aligned, gather, load, store
+from ...kernels.alias import draw, draw_lanes
+from ...machine import attach, inlined, precise
+from ...machine.vectors import LANES, aligned, broadcast, gather, load, store
 from ..sampler import SMALLER, begin_by_law, row_is_state
 
 
@@ -37,7 +37,14 @@ def _dense_step(sampler, state, actions, rewards, uniforms, at):
     return draw(gather(uniforms, at), j * n, n, sampler.threshold, sampler.other) if n > 1 else 0
 
 
-@attach(begin=begin_by_law, step=_dense_step, row=row_is_state)
+@precise
+def _dense_leap(sampler, at, u):
+    """The next states of the rows at = s J + j, a vector."""
+    n = sampler.initial.size
+    return draw_lanes(u, at * n, n, sampler.threshold, sampler.other) if n > 1 else broadcast(0)
+
+
+@attach(begin=begin_by_law, step=_dense_step, row=row_is_state, leap=_dense_leap)
 class DenseSampler(NamedTuple):
     """rewards (S J N,), or (S J,) when shared   threshold, other (S J S,): alias tables   initial (S,)   n_actions
     (N,)
@@ -60,7 +67,15 @@ def _sparse_step(sampler, state, actions, rewards, uniforms, at):
     return gather(sampler.index, start + draw(gather(uniforms, at), start, n, sampler.threshold, sampler.other))
 
 
-@attach(begin=begin_by_law, step=_sparse_step, row=row_is_state)
+@precise
+def _sparse_leap(sampler, at, u):
+    """As :func:`_dense_leap` over CSR rows."""
+    start = gather(sampler.pointer, at)
+    n = gather(sampler.pointer, at + 1) - start
+    return gather(sampler.index, start + draw_lanes(u, start, n, sampler.threshold, sampler.other))
+
+
+@attach(begin=begin_by_law, step=_sparse_step, row=row_is_state, leap=_sparse_leap)
 class SparseSampler(NamedTuple):
     """As DenseSampler, rows in CSR: pointer (S J + 1,), index (nnz,)."""
 
