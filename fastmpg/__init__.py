@@ -35,6 +35,7 @@ from .rules.state import SoftmaxState, TableState
 from .run.drive import Snapshot
 from .run.ensemble import ensemble
 from .run.learn import learn
+from .run.linear_policy import linear_policy
 from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
 from .run.resume import resume
@@ -75,6 +76,7 @@ __all__ = [
     "join",
     "kernel",
     "learn",
+    "linear_policy",
     "metrics",
     "nash_regret",
     "ne_gap",

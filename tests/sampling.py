@@ -6,7 +6,8 @@ import naive
 import naive_linear
 import numpy as np
 
-from fastmpg.feedback.samples import CHUNK, Samples, collect, ready
+from fastmpg.feedback._times import CHUNK
+from fastmpg.feedback.samples import Samples, collect, ready
 from fastmpg.kernels.alias import alias_tables
 from fastmpg.machine import unit
 from fastmpg.rules.linear_q_ascent import LinearQAscent

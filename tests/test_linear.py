@@ -1,4 +1,4 @@
-"""Linear Q-ascent: its samples replayed and unbiased, its regression against the twin, the same bits however it runs."""
+"""Linear Q-ascent: samples replayed and unbiased, the regression against the twin, the same bits however it runs."""
 
 import math
 
@@ -12,7 +12,8 @@ from sampling import replayed_play, replayed_tables, samples
 from simulating import compiled_only
 
 import fastmpg as fm
-from fastmpg.feedback.samples import CHUNK, FURTHEST, check_horizon
+from fastmpg.feedback._times import CHUNK
+from fastmpg.feedback.samples import FURTHEST, check_horizon
 from fastmpg.run import job
 from fastmpg.run.run import run_key
 
@@ -190,12 +191,12 @@ def test_features_by_a_function_list_no_state():
     one, other = (fm.learn(game, each, 1, rng=3, record=record) for each in (rule, table))
     assert_allclose(one.state.weights, other.state.weights, rtol=0, atol=1e-12)
     assert_array_equal(one.state.weights, one.state.total)
-    rows = fm.metrics.linear_policy(rule, game, one.state.total, range(3))
+    rows = fm.linear_policy(rule, game, one.state.total, range(3))
     assert_allclose(np.concatenate(rows, axis=1), other.policy, rtol=0, atol=1e-12)
     many = fm.learn(game, rule, 12, rng=3, record=record)
     assert not np.array_equal(many.state.total, many.state.weights)
-    seen = np.concatenate(fm.metrics.linear_policy(rule, game, fm.learn(game, rule, 11, rng=3, record=record).state.total,
-                                                   range(3)), axis=1)
+    before = fm.learn(game, rule, 11, rng=3, record=record)
+    seen = np.concatenate(fm.linear_policy(rule, game, before.state.total, range(3)), axis=1)
     assert_allclose(many.policy, seen, rtol=0, atol=1e-12)  # of the round before, at the states that it sampled
 
 
@@ -218,7 +219,7 @@ def test_states_without_number_are_learned():
     game = fm.SimulatorGame(begin, move, (2, 2), 1, 0.5, observe=lambda state: 0)
     rule = RULE(0.1, 400, shown, 4, exploration=0.02)
     run = fm.learn(game, rule, 200, rng=0, record=fm.Record(every=200, metrics=("policy",)))
-    rows = fm.metrics.linear_policy(rule, game, run.state.total, [5, 2**61 + 5])
+    rows = fm.linear_policy(rule, game, run.state.total, [5, 2**61 + 5])
     for part in rows:
         assert_allclose(part, [[0.99, 0.01], [0.01, 0.99]], rtol=0, atol=1e-12)
 
@@ -227,7 +228,7 @@ def test_too_long_features_are_told():
     def long(state, player, action, out):
         out[:] = 1.0
 
-    with pytest.raises(ValueError, match=r"features must have \|phi\| <= 1, found \|phi\|\^2 = 2 for player 0, action 0"):
+    with pytest.raises(ValueError, match=r"have \|phi\| <= 1, found \|phi\|\^2 = 2 for player 0, action 0 in"):
         fm.learn(simulator(), RULE(0.1, 10, long, 2), 2, record=fm.Record(metrics=("policy",)))
 
 

@@ -88,6 +88,10 @@ def moves(state, actions):
     return (state + actions[0]) % 2
 
 
+def shown(state, player, action, out):
+    out[:] = 0.0
+
+
 def learned(kind):
     """A rule shows what is wrong with its parameters when it runs."""
 
@@ -137,10 +141,12 @@ CALLS = {
     "HorizonEvaluation.features": {"self": fm.evaluate_horizon(GAME, [POLICY] * 2), "features": [[1.0]]},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
+    "linear_policy": {"rule": fm.rules.LinearQAscent(0.1, 5, shown, 2), "total": np.zeros((2, 2)), "states": [0],
+                      "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic", "Rollouts",
-            "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
+            "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
             "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
             "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity", "theory.CycleDefect", "theory.Ergodicity",
             "theory.StepSizeConditions", "solvers.LogitDynamics"}

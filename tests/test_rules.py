@@ -13,6 +13,7 @@ import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sampling import samples
 from test_rollouts import batch, tables
 
 import fastmpg as fm
@@ -239,7 +240,15 @@ def rollouts(game, rule, steps, rng, policy):
     return run, lambda k, policies: tables(batch(game, naive.join(policies), key, k, rule.rollouts, rule.length))
 
 
-SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts}  # by feedback
+def sampled(game, rule, steps, rng, policy):
+    """The same of samples: every player's, of the round."""
+    run = fm.learn(game, rule, steps, rng=rng, policy=policy, record=fm.Record(metrics=("policy",)))
+    key, n, size = run_key(np.random.SeedSequence(rng)), game.num_players, rule.samples
+    return run, lambda k, policies: [list(zip(*samples(game, naive.join(policies), key, (k * n + i) * size, size, i,
+                                                       rule.exploration), strict=True)) for i in range(n)]
+
+
+SEEN = {fm.Transition: transitions, fm.JointTransition: transitions, fm.Rollouts: rollouts, fm.Samples: sampled}
 SAMPLED = [name for name in fm.rules.__all__ if contract(getattr(fm.rules, name)).feedback.sampled]
 
 

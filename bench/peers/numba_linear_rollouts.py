@@ -1,4 +1,4 @@
-"""Samples for linear Q-ascent as one writes them with numba at first: dense P and r, np.random, one player at a time."""
+"""Samples for linear Q-ascent as one writes them with numba at first: dense P and r, np.random, player by player."""
 
 import numba
 import numpy as np

@@ -350,9 +350,7 @@ def gather(typingctx: Any, array: Any, index: Any) -> Any:
         for r in range(LANES):
             lane = ir.Constant(INDEX, r)
             entry = builder.load(builder.gep(data, [builder.extract_element(args[1], lane)]))
-            if array.dtype is types.int32:
-                entry = builder.sext(entry, KINDS[types.int64])
-            value = builder.insert_element(value, entry, lane)
+            value = builder.insert_element(value, context.cast(builder, entry, array.dtype, dtype), lane)
         return value
 
     return VECTORS[dtype](array, VECTORS[types.int64]), codegen

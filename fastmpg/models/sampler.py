@@ -45,6 +45,11 @@ def private(sampler: Any) -> Any:
     return SamplerContract(**members(type(sampler), SamplerContract, "sampler")).alone(sampler)
 
 
+def listed(sampler: Any) -> bool:
+    """Whether the sampler lists joint actions, see ``leap``."""
+    return SamplerContract(**members(type(sampler), SamplerContract, "sampler")).leap is not None
+
+
 SMALLER = "simulate a sparse, count-based or simulator form of the game"
 begin, step, row, leap = method("begin"), method("step"), method("row"), method("leap")
 

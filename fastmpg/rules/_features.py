@@ -90,6 +90,7 @@ def _settle(state, first, last):
 
 @inlined
 def _open_rows(features, state, feedback, i):
+    """The first iterate is the player's part of q (S, A_total)."""
     fit, width = state.fit, state.q.shape[1]
     fit.multiple[0], fit.multiple[1], fit.multiple[2] = 1.0, 0.0, 0.0
     for s in range(state.q.shape[0]):
@@ -101,6 +102,7 @@ def _open_rows(features, state, feedback, i):
 
 @precise
 def _learn_rows(features, rule, state, feedback, i, first, count):
+    """Steps first + 1 .. first + count, each on one number.    fit.iterate, fit.average, fit.since (S A_total,)"""
     fit, offset, width = state.fit, feedback.offset[i], state.q.shape[1]
     for m in range(count):
         k = float(first + m + 1)
@@ -120,6 +122,7 @@ def _learn_rows(features, rule, state, feedback, i, first, count):
 
 @inlined
 def _close_rows(features, rule, state, feedback, i):
+    """The player's part of q (S, A_total) is the average."""
     _settle(state, feedback.offset[i], feedback.offset[i + 1])
     width, total = state.q.shape[1], 0.5 * rule.samples * (rule.samples + 1.0)
     for s in range(state.q.shape[0]):
@@ -164,18 +167,21 @@ def learn_one(rule, fit, phi, aim, k):
 
 @inlined
 def _open_vector(features, state, feedback, i):
+    """The first iterate (d,) is weights[i], (N, d)."""
     for e in range(state.fit.iterate.size):
         state.fit.iterate[e], state.fit.average[e] = state.weights[i, e], 0.0
 
 
 @inlined
 def _close_vector(features, rule, state, feedback, i):
+    """weights[i], (N, d), is the average (d,)."""
     for e in range(state.fit.average.size):
         state.weights[i, e] = state.fit.average[e] / (0.5 * rule.samples * (rule.samples + 1.0))
 
 
 @precise
 def _learn_table(features, rule, state, feedback, i, first, count):
+    """Steps first + 1 .. first + count.    phi (S, A_total, d)"""
     for m in range(count):
         learn_one(rule, state.fit, features.phi[feedback.rows[m], feedback.offset[i] + feedback.actions[m]],
                   feedback.returns[m], float(first + m + 1))
@@ -192,6 +198,7 @@ def _fill_q(features, state, feedback):
 
 @inlined
 def _ascend_vector(features, rule, state, feedback):
+    """q from the weights, and the step of :func:`move_rows`."""
     _fill_q(features, state, feedback)
     move_rows(rule, state, feedback)
 

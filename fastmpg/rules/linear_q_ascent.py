@@ -1,6 +1,6 @@
 """Q-ascent on linear estimates from samples: Ding et al. (2022), Algorithm 2, as their slides have it.
 
-    w_i ~ argmin_{|w| <= W} E (<phi_i(s, a), w> - R)^2,     s ~ d_rho^pi, a ~ (1 - xi) pi_i + xi uniform, E R = Qbar_i(s, a)
+    w_i ~ argmin_{|w| <= W} E (<phi_i(s, a), w> - R)^2,     s ~ d_rho^pi, a ~ (1 - xi) pi_i + xi uniform, E R = Qbar_i
     pi_i(. | s) <- P( pi_i(. | s) + eta <phi_i(s, .), w_i> ),     P onto (1 - xi) simplex + xi uniform
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..feedback.samples import CHUNK, Samples, collect, ready
+from ..feedback._times import CHUNK
+from ..feedback.samples import Samples, collect, ready
 from ..machine import attach, inlined
 from ..models.game import Game
 from ..policy import uniform_policy
@@ -88,8 +89,8 @@ class LinearState(NamedTuple):
         if self.fault[0] != 0.0:
             place, i, a = (int(x) for x in self.fault[1:4])
             self.fault[0] = 0.0
-            raise ValueError(f"features must have |phi| <= 1, found |phi|^2 = {self.fault[4]:.6g} for player {i}, action "
-                             f"{a} in state {place}; divide them by the largest |phi| that there is")
+            raise ValueError(f"features must have |phi| <= 1, found |phi|^2 = {self.fault[4]:.6g} for player {i}, "
+                             f"action {a} in state {place}; divide them by the largest |phi| that there is")
 
 
 @attach(update=_update)
@@ -136,13 +137,13 @@ class LinearQAscent(NamedTuple):
     -----
     A sample costs the steps of two geometric times, 1 + 2 gamma / (1 - gamma) on average. R is the sum of rewards
     without discount up to the second time, which makes it unbiased for Qbar_i(s, a) (:mod:`fastmpg.feedback.samples`).
-    Players are perturbed one at a time, since Qbar_i is a value against the others' policies as they are: that is what N
-    turns of K samples are for.
+    Players are perturbed one at a time, since Qbar_i is a value against the others' policies as they are: that is what
+    N turns of K samples are for.
 
-    The regression is projected stochastic gradient descent from the last round's estimate (0 at first), and the estimate
-    the average of its iterates with weights proportional to k (Lacoste-Julien, Schmidt and Bach 2012). With a constant
-    step b <= 1/4 that average is consistent for least squares whatever the features' covariance (Bach and Moulines
-    2013): E (<phi, w> - R)^2 exceeds its least value by eps_stat = O(d / K), which `fastmpg reproduce ding-linear`
+    The regression is projected stochastic gradient descent from the last round's estimate (0 at first), and the
+    estimate is the average of its iterates with weights proportional to k (Lacoste-Julien, Schmidt and Bach 2012). With
+    a constant step b <= 1/4 that average is consistent for least squares whatever the features' covariance (Bach and
+    Moulines 2013): E (<phi, w> - R)^2 exceeds its least value by eps_stat = O(d / K), which `fastmpg reproduce ding-linear`
     measures. Without features an estimate is, up to its weights, the mean of the returns of a state and action; where a
     round has none, the last one stands.
 
@@ -150,7 +151,8 @@ class LinearQAscent(NamedTuple):
     is not built in.
 
     With features that are a function the policy is P(uniform + eta <phi_i(s, .), w_i^1 + ... + w_i^k>): projected where
-    it is asked for, instead of after every step, and the first policy is uniform. :func:`fastmpg.metrics.linear_policy` says what it is.
+    it is asked for, instead of after every step, and the first policy is uniform. :func:`fastmpg.linear_policy` says
+    what it is.
 
     Ding et al. (2022), Algorithm 2, read in their slides.
 
@@ -161,7 +163,7 @@ class LinearQAscent(NamedTuple):
     >>> rule = fm.rules.LinearQAscent(0.5, samples=2000, exploration=0.02)
     >>> result = fm.learn(game, rule, 30, rng=0)
     >>> result.trace["ne_gap"].max(axis=1)[[0, -1]].round(2)
-    array([0.38, 0.02])
+    array([0.38, 0.01])
     """
 
     eta: float = 0.1
@@ -180,14 +182,14 @@ class LinearQAscent(NamedTuple):
             if self.dimension is None:
                 raise ValueError("dimension must be given where features is a function: how many numbers it fills")
         elif self.dimension is not None:
-            raise ValueError(f"dimension is for features that are a function, found {self.dimension!r} beside "
-                             f"{_check.shown(features)}; leave it out")
+            raise ValueError(f"dimension is for features that are a function, found {_check.shown(self.dimension)} "
+                             f"beside {_check.shown(features)}; leave it out")
         elif isinstance(features, list | tuple):
             parts = [_check.array(part, f"features[{i}]") for i, part in enumerate(features)]
             shapes = {(part.shape[:1], part.shape[2:]) for part in parts}
             if len(shapes) != 1 or any(part.ndim != 3 for part in parts):
-                raise ValueError("features must hold one array (S, A_i, d) per player with one S and one d, found shapes "
-                                 f"{[part.shape for part in parts]}")
+                raise ValueError("features must hold one array (S, A_i, d) per player with one S and one d, found "
+                                 f"shapes {[part.shape for part in parts]}")
             features = np.concatenate(parts, axis=1)
         elif features is not None:
             features = _check.array(features, "features")
@@ -197,11 +199,10 @@ class LinearQAscent(NamedTuple):
             square = (features**2).sum(axis=2)
             if not (square <= LONGEST).all():
                 s, c = (int(x) for x in np.argwhere(~(square <= LONGEST))[0])
-                raise ValueError(f"features must have |phi| <= 1, found |phi|^2 = {square[s, c]:.6g} in row {s}, column "
-                                 f"{c}; divide them by the largest |phi| that there is")
+                raise ValueError(f"features must have |phi| <= 1, found |phi|^2 = {square[s, c]:.6g} in row {s}, "
+                                 f"column {c}; divide them by the largest |phi| that there is")
         sgd = rate(self.sgd, "sgd")
-        largest = max(sgd) if isinstance(sgd, tuple) and len(sgd) > 2 else (1.0 + sgd[1]) ** -sgd[0] if isinstance(
-            sgd, tuple) else sgd
+        largest = sgd if isinstance(sgd, float) else max(sgd) if len(sgd) > 2 else (1.0 + sgd[1]) ** -sgd[0]
         if not largest <= 0.5:
             raise ValueError(f"sgd must give steps in (0, 1/2], found {largest:.6g} at the first sample: longer ones "
                              "diverge; for (exponent, offset) take an offset of at least 2^(1 / exponent) - 1")
@@ -241,4 +242,5 @@ class LinearQAscent(NamedTuple):
         """The rule as kernels see it."""
         features = (OneHot() if self.features is None else function_features(self.features) if callable(self.features)
                     else FeatureTable(self.features))
-        return _Linear(self.eta, self.samples, self.exploration, math.inf if self.radius is None else self.radius, *numbers(self.sgd), features)
+        radius = math.inf if self.radius is None else self.radius
+        return _Linear(self.eta, self.samples, self.exploration, radius, *numbers(self.sgd), features)

@@ -198,8 +198,8 @@ def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
     functions = told.get("functions", {})
     if functions:
         if given is None:
-            raise ValueError(f"{told['name']} has the function {', '.join(functions.values())}, which checkpoints do not "
-                             "import: give the rule, resume(path, rule=...)")
+            raise ValueError(f"{told['name']} has the function {', '.join(functions.values())}, which checkpoints do "
+                             "not import: give the rule, resume(path, rule=...)")
         fields |= {name: getattr(given, name) for name in functions if name in getattr(given, "_fields", ())}
     rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items()
                              if name.startswith("rule/")})

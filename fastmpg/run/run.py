@@ -62,9 +62,9 @@ class Run(NamedTuple):
             start(feedback, key)
         numbers = asked.compiled(rule)
         recorder = record.recorder(game, trace, index, state, desk, tau, threads)
-        return cls(numbers, state, feedback, recorder, key, steps, asked.feedback.spreads or game.work_size > PARALLEL_WORK
-                   if threads is None else threads > 1, desk, run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)),
-                   publish_state.bind(state))
+        threaded = (asked.feedback.spreads or game.work_size > PARALLEL_WORK) if threads is None else threads > 1
+        return cls(numbers, state, feedback, recorder, key, steps, threaded, desk,
+                   run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""

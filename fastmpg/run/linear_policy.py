@@ -15,8 +15,6 @@ from ..models.sampler import row
 from ..rules._features import dot
 from ..rules.rule import contract_of
 
-__all__ = ["linear_policy"]
-
 
 def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]:
     """Every player's policy of :class:`fastmpg.rules.LinearQAscent` with features that are a function.
@@ -34,7 +32,7 @@ def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]
     Returns
     -------
     list of N ndarrays (n, A_i)
-        P(uniform + eta <phi_i(s, .), total_i>), P onto (1 - xi) simplex + xi uniform; actions that are not there have 0.
+        P(uniform + eta <phi_i(s, .), total_i>), P onto (1 - xi) simplex + xi uniform; 0 for actions that are not there.
 
     Raises
     ------
@@ -58,7 +56,7 @@ def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]
     ...     out[action] = 1.0
     >>> game = fm.SimulatorGame(reset, step, (2, 2), 1, 0.5, observe=lambda state: 0)
     >>> rule = fm.rules.LinearQAscent(features=features, dimension=2)
-    >>> fm.metrics.linear_policy(rule, game, [[1.0, 3.0], [0.0, 0.0]], [7])[0].round(2)
+    >>> fm.linear_policy(rule, game, [[1.0, 3.0], [0.0, 0.0]], [7])[0].round(2)
     array([[0.4, 0.6]])
     """
     checked = contract_of(rule).checked(rule)
@@ -70,8 +68,9 @@ def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]
         raise ValueError(f"game must be a simulator, found {game!r}")
     sums = _check.array(total, "total")
     if sums.shape != (game.num_players, checked.dimension):
-        raise ValueError(f"total must have the shape (N, d) = {(game.num_players, checked.dimension)}, found {sums.shape}")
-    if not isinstance(states, list | tuple | range | np.ndarray):
+        raise ValueError(f"total must have the shape (N, d) = {(game.num_players, checked.dimension)}, found "
+                         f"{sums.shape}")
+    if not isinstance(states, list | tuple | range | np.ndarray) or np.ndim(states) == 0:
         raise TypeError(f"states must be a sequence of whole numbers, found {_check.shown(states)}")
     places = [_check.integer(each, "states") for each in states]
     fill, phi = getattr(checked.features, "py_func", checked.features), np.zeros(checked.dimension)
