@@ -42,6 +42,26 @@ class Learners:
         self.simulation()
 
 
+class LinearRounds:
+    """A round of linear Q-ascent: samples, regression and step."""
+
+    params = [["dense", "count"], ["1 thread", "2 threads"]]
+    param_names = ["form", "threads"]
+    rounds, repeat = 2, (5, 20, 5.0)
+    timeout = 300
+
+    def setup(self, form, threads):
+        if (form == "count" and threads[0] == "2") or int(threads[0]) > numba.config.NUMBA_NUM_THREADS:
+            raise NotImplementedError
+        game = fm.games.routing(4, form=form)
+        rule = fm.rules.LinearQAscent(1e-3, 50_000 if form == "dense" else 5000)
+        numba.set_num_threads(int(threads[0]))
+        self.simulation = workloads.Simulation(game, rule, 1)
+
+    def time_round(self, form, threads):
+        self.simulation()
+
+
 class Players:
     """How a stage grows with the players, by counts."""
 

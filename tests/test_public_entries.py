@@ -146,8 +146,8 @@ CALLS = {
 }
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic", "Rollouts",
-            "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin", "HorizonEvaluation",
-            "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
+            "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin",
+            "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
             "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity", "theory.CycleDefect", "theory.Ergodicity",
             "theory.StepSizeConditions", "solvers.LogitDynamics"}
 # Called by the package itself, with what it has checked.

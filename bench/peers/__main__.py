@@ -1,5 +1,5 @@
 """Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]
-[simulate] [counts]``.
+[simulate] [linear] [counts]``.
 
 BLAS gets one thread: on these shapes NumPy is no faster with two, and their waiting would slow whatever is timed next.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 import fastmpg as fm
 from bench import workloads
-from bench.peers import numba_two_timescale, numpy_chains, numpy_natural
+from bench.peers import numba_linear_rollouts, numba_two_timescale, numpy_chains, numpy_natural
 from fastmpg.kernels.vector import dot
 from fastmpg.models.game import contract
 
@@ -165,6 +165,37 @@ def simulate(seconds):
         print(f"{players:>6} players  {middle:6.2f} [{low:.2f}, {high:.2f}]")
 
 
+def linear(seconds):
+    """A round of linear Q-ascent, regression and step included, against the samples of plain numba alone."""
+    import resource
+
+    count, exploration = 100_000, 0.05
+    print(f"linear Q-ascent, {count} samples a player and round: ns a step of a sample of all players")
+    for players, actions, states, discount in ((2, 2, 2, 0.5), (2, 3, 10, 0.9), (4, 4, 20, 0.9), (2, 4, 100, 0.95)):
+        game = fm.games.random_markov(states, (actions,) * players, discount, rng=1)
+        tables = (np.ascontiguousarray(game.rewards.reshape(players, states, -1)),
+                  np.ascontiguousarray(game.transitions.reshape(states, -1, states)), game.initial,
+                  fm.uniform_policy(game), np.array(game.num_actions), game.offset, discount, exploration)
+        rule = fm.rules.LinearQAscent(1e-6, count, exploration=exploration)
+        runs = {"plain numba": partial(numba_linear_rollouts.sample, *tables, 0, count, 0)}
+        for threads in range(1, min(2, numba.config.NUMBA_NUM_THREADS) + 1):
+            fm.set_threads(threads)  # a run has as many shares as there were threads when it was made
+            runs[f"{threads} thread{'s' * (threads > 1)}"] = workloads.Simulation(game, rule, 1)
+        found = interleave({name: _timed(run) for name, run in runs.items()}, seconds)
+        found = {name: value / (1 if name == "plain numba" else players) for name, value in found.items()}
+        steps = count * (1 + 2 * discount / (1 - discount))
+        for name, value in found.items():
+            low, middle, high = np.percentile(value, [25, 50, 75]) / steps * 1e9
+            more = "" if name == "plain numba" else f"   plain/ours {ratio(found['plain numba'], value)}"
+            print(f"{(players, actions, states)!s:>12}, discount {discount:.2f}  {name:>11} {middle:6.1f} [{low:.1f}, "
+                  f"{high:.1f}]{more}")
+    game, grown = fm.games.random_markov(10, (3, 3), 0.9, rng=1), []
+    for size in (10_000, 1_000_000, 4_000_000):
+        fm.learn(game, fm.rules.LinearQAscent(1e-6, size), 1, rng=0, record=fm.Record(metrics=("policy",)))
+        grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(f"MiB at most, rounds of 10^4, 10^6 and 4 10^6 samples a player: {', '.join(f'{x:.1f}' for x in grown)}")
+
+
 def counts(seconds):
     """Routing by counts, one natural-gradient iteration with all NE-gaps: how it grows with players and links."""
     from fastmpg._check import gib
@@ -209,7 +240,8 @@ def _timed(function):
 
 
 if __name__ == "__main__":
-    parts = {"iteration": iteration, "read": read, "static": static, "simulate": simulate, "counts": counts}
+    parts = {"iteration": iteration, "read": read, "static": static, "simulate": simulate, "linear": linear,
+             "counts": counts}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="per comparison")

@@ -70,7 +70,7 @@ def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]
     if sums.shape != (game.num_players, checked.dimension):
         raise ValueError(f"total must have the shape (N, d) = {(game.num_players, checked.dimension)}, found "
                          f"{sums.shape}")
-    if not isinstance(states, list | tuple | range | np.ndarray) or np.ndim(states) == 0:
+    if not isinstance(states, list | tuple | range | np.ndarray) or getattr(states, "ndim", 1) == 0:
         raise TypeError(f"states must be a sequence of whole numbers, found {_check.shown(states)}")
     places = [_check.integer(each, "states") for each in states]
     fill, phi = getattr(checked.features, "py_func", checked.features), np.zeros(checked.dimension)
