@@ -187,7 +187,7 @@ def columns(features, states, num_actions, d):
 
 def test_features_by_a_function_list_no_state():
     """Weights of the first round are those of the same features in a table; the policy is a function of their sum."""
-    game, rule = simulator(), RULE(0.05, 300, features, 6)
+    game, rule = simulator(), RULE(0.05, 60, features, 6)
     table = rule._replace(features=columns(features, 3, ACTIONS, 6), dimension=None)
     record = fm.Record(metrics=("policy",))
     one, other = (fm.learn(game, each, 1, rng=3, record=record) for each in (rule, table))
@@ -195,9 +195,9 @@ def test_features_by_a_function_list_no_state():
     assert_array_equal(one.state.weights, one.state.total)
     rows = fm.linear_policy(rule, game, one.state.total, range(3))
     assert_allclose(np.concatenate(rows, axis=1), other.policy, rtol=0, atol=1e-12)
-    many = fm.learn(game, rule, 12, rng=3, record=record)
+    many = fm.learn(game, rule, 6, rng=3, record=record)
     assert not np.array_equal(many.state.total, many.state.weights)
-    before = fm.learn(game, rule, 11, rng=3, record=record)
+    before = fm.learn(game, rule, 5, rng=3, record=record)
     seen = np.concatenate(fm.linear_policy(rule, game, before.state.total, range(3)), axis=1)
     assert_allclose(many.policy, seen, rtol=0, atol=1e-12)  # of the round before, at the states that it sampled
 
