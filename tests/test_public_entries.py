@@ -145,11 +145,12 @@ CALLS = {
                       "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic", "Rollouts",
-            "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin",
-            "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
-            "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity", "theory.CycleDefect", "theory.Ergodicity",
-            "theory.StepSizeConditions", "solvers.LogitDynamics"}
+OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
+            "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
+            "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
+            "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
+            "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
+            "theory.Ergodicity", "theory.StepSizeConditions", "solvers.LogitDynamics"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

@@ -19,12 +19,13 @@ def spanning(*ranges, actions=ACTIONS, discount=0.5, initial=(0.25, 0.75)):
     """A Markov game whose payoffs span exactly these ranges, one per player, or one that all share."""
     shape = (len(initial), *actions)
     rewards = np.array([np.linspace(lo, hi, math.prod(shape)).reshape(shape) for lo, hi in ranges])
-    moves = np.full((*shape, len(initial)), 1 / len(initial))
+    moves = np.zeros((*shape, len(initial)))
+    moves[..., -1] = 1.0  # the first state is seen at the start alone: M is its a-priori bound 1/((1 - gamma) rho(0))
     build = fm.MarkovGame if len(ranges) > 1 else fm.MarkovGame.identical_interest
     return build(rewards if len(ranges) > 1 else rewards[0], moves, discount, initial)
 
 
-UNIT = spanning((0.0, 1.0))  # n = 2, max A = 3, 1 - gamma = 1/2, M <= 1/(1/2 * 1/4) = 8, D = W = 1
+UNIT = spanning((0.0, 1.0))  # n = 2, max A = 3, 1 - gamma = 1/2, M = 1/(1/2 * 1/4) = 8, D = W = 1
 ZHANG = fm.games.zhang_3x2()  # payoffs in [-1, 0.2], one state: W = D = 1.2, M = 1
 
 BY_HAND = [(UNIT, *case) for case in [

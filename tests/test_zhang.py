@@ -67,7 +67,8 @@ def test_gradient_domination(name):
         return
     found = fm.evaluate(game, stack[0])
     slope = own(game, slopes(game, theta[0], value(game)))
-    spread = 1.0 if game.num_states == 1 else 1 / ((1 - game.discount) * game.initial.min())
+    every = np.array([fm.evaluate(game, each).visit for each in pure(game)])
+    spread = (every.max(axis=0) / every.min(axis=0)).max()
     for i, (q, p, g) in enumerate(zip(*(fm.split(game, each) for each in (found.q_bar, stack[0], slope)))):
         c = p[np.arange(game.num_states), q.argmax(axis=1)].min()
         norm = np.sqrt(q.shape[1]) / c * np.linalg.norm(g)

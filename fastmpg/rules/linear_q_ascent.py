@@ -144,8 +144,8 @@ class LinearQAscent(NamedTuple):
     estimate is the average of its iterates with weights proportional to k (Lacoste-Julien, Schmidt and Bach 2012). With
     a constant step b <= 1/4 that average is consistent for least squares whatever the features' covariance (Bach and
     Moulines 2013): E (<phi, w> - R)^2 exceeds its least value by eps_stat = O(d / K), which `fastmpg reproduce
-    ding-linear` measures. Without features an estimate is, up to its weights, the mean of the returns of a state and action; where a
-    round has none, the last one stands.
+    ding-linear` measures. Without features an estimate is, up to its weights, the mean of the returns of a state and
+    action; where a round has none, the last one stands.
 
     The remembered choice of xi in the paper, min{(d^2 N A eps_stat / ((1 - gamma)^2 W^2))^(1/3), 1/2}, was not read and
     is not built in.

@@ -34,7 +34,13 @@ class QAscent(NamedTuple):
 
     Notes
     -----
-    Ding et al. (2022), "independent policy gradient ascent with Q".
+    Ding et al. (2022), "independent policy gradient ascent with Q", Algorithm 1. It is projected gradient ascent whose
+    quadratic penalty is weighed by the visitation, which then cancels:
+
+        pi_i'(. | s) = argmax_p  <p, d(s) Qbar_i(s, .)/(1-gamma)> - d(s)/(2 (1-gamma) eta) ||p - pi_i(. | s)||^2
+
+    so that states that are hardly visited are learned as fast as others. For identical interest
+    :func:`fastmpg.theory.q_ascent_step` is the step with a proved regret, :func:`fastmpg.theory.q_ascent_bound`.
     """
 
     eta: float = 0.1

@@ -3,8 +3,9 @@ r"""Provable steps and bounds, to lay a run against its theorem: Zhang et al. (2
 [S] are static, potential or not. Every provable step comes with all smaller ones. n players, A = max_i A_i, gamma the
 discount:
 
-    M    >= max_s 1/d(s) over a run (for log-barriers, over all policies), d the visitation [Z eq. 5]; by default 1 for
-            one state, otherwise max_s 1/((1-gamma) rho(s)), rho the initial law
+    M    >= max_s 1/d(s) over a run (for log-barriers, over all policies), d the visitation [Z eq. 5]; by default the
+            supremum over all policies (:func:`mismatch_supremum`) where the game is small and that is finite, otherwise
+            max_s 1/((1-gamma) rho(s)), rho the initial law
     c    =  the run's least :func:`fastmpg.metrics.c` [Z eq. 7, 11]; no default: it can be exponentially small
     D    >= max phi - min phi of the stage potential [Z Definition 2]; by default, for identical interest only,
             max r - min r; without a natural_gradient_step, (1-gamma)(max Phi - min Phi) of the total potential serves
@@ -38,9 +39,11 @@ from .log_barrier import (
     log_barrier_natural_step,
     log_barrier_weight,
 )
+from .mismatch import MismatchSupremum, mismatch_supremum
 from .occupancy import occupancy_factor
 from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit
 from .potential import CycleDefect, four_cycle_defect
+from .q_ascent import IterationsRow, iterations_table, q_ascent_bound, q_ascent_step
 from .softmax import (
     gradient_play_bound,
     gradient_play_step,
@@ -54,6 +57,8 @@ __all__ = [
     "CycleDefect",
     "DampingLimit",
     "Ergodicity",
+    "IterationsRow",
+    "MismatchSupremum",
     "Stationarity",
     "StepSizeConditions",
     "damping_limit",
@@ -65,6 +70,7 @@ __all__ = [
     "gradient_domination_by_ratio",
     "gradient_play_bound",
     "gradient_play_step",
+    "iterations_table",
     "log_barrier_gradient_iterations",
     "log_barrier_gradient_step",
     "log_barrier_natural_bound",
@@ -75,11 +81,14 @@ __all__ = [
     "mge_f_reward_limit",
     "mge_i_factor",
     "mge_i_reward_limit",
+    "mismatch_supremum",
     "natural_gradient_bound",
     "natural_gradient_step",
     "occupancy_factor",
     "performance_difference",
     "perturbed_potential",
+    "q_ascent_bound",
+    "q_ascent_step",
     "q_estimate_range",
     "stationarity",
     "step_size_conditions",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 
 from .. import _check
 from .._check import Float, real
 from ..models.game import Game, check_discounted, check_game
+from .mismatch import MismatchSupremum, is_small, mismatch_supremum
+
+_found: weakref.WeakKeyDictionary[Game, MismatchSupremum] = weakref.WeakKeyDictionary()
 
 
 def payoff_range_of(game: Game) -> Float:
@@ -31,14 +35,27 @@ def sizes(game: Game) -> tuple[int, int, float, float]:
     return game.num_players, int(game.action_counts().max()), 1.0 - game.discount, width
 
 
+def exact_mismatch(game: Game) -> MismatchSupremum | None:
+    """What policies can visit where that takes a moment, found once a game; else None."""
+    if not is_small(game):
+        return None
+    if game not in _found:
+        _found[game] = mismatch_supremum(game)
+    return _found[game]
+
+
 def mismatch_or_bound(game: Game, given: float | None) -> float:
-    """M as given, or its a-priori bound."""
+    """M as given; else exact where the game is small, or its a-priori bound."""
     check_game(game)
     if given is not None:
         # up to rounding
         return real(given, "mismatch (at least num_states, as d sums to 1)", game.num_states * (1.0 - 1e-9))
     if game.num_states == 1:
         return 1.0
+    check_discounted(game)
+    found = exact_mismatch(game)
+    if found is not None and math.isfinite(found.mismatch):
+        return found.mismatch
     if not (game.initial > 0.0).all():
         s = int(np.argmin(game.initial > 0.0))
         raise ValueError(f"the initial law must be positive in every state, found {game.initial[s]} in state {s}; or "

@@ -19,6 +19,7 @@ sums to 0 over a row, so that its positive part, all that mass_i(s) max_a Abar_i
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from ..metrics.mismatch import mismatch
 from ..metrics.origin import centred
 from ..models.game import Game, check_game
 from ..policy import check_policies, check_policy, split
-from ._constants import mismatch_or_bound, payoff_range_of
+from ._constants import exact_mismatch, mismatch_or_bound, payoff_range_of
 
 
 def _masses(game: Game, table: Float, q_bar: Float, tie: Float | None) -> Float:
@@ -84,6 +85,12 @@ def gradient_domination(game: Game, policy: Any) -> Float:
     return _lemma(game, policy, lambda table: np.asarray(mismatch(game, table))[..., None])
 
 
+def ratio_or_bound(game: Game) -> float:
+    """D_inf, exact where the game is small, or its a-priori bound."""
+    found = exact_mismatch(game)
+    return found.pair_ratio if found is not None and math.isfinite(found.pair_ratio) else mismatch_or_bound(game, None)
+
+
 def gradient_domination_by_ratio(game: Game, policy: Any, *, ratio: float | None = None) -> Float:
     """Bound on every player's NE-gap by the norm of its gradient: sqrt(S A_i) D_inf / c_i ||grad_i V_i||_2.
 
@@ -93,8 +100,8 @@ def gradient_domination_by_ratio(game: Game, policy: Any, *, ratio: float | None
         Any: no potential is needed.
     policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
     ratio : float, optional
-        D_inf >= 1, or a bound on d'(s)/d(s) for the policies in question and their best responses; by default 1 for one
-        state, otherwise max_s 1/((1-gamma) rho(s)).
+        D_inf >= 1, or a bound on d'(s)/d(s) for the policies in question and their best responses; by default that of
+        :func:`mismatch_supremum` where the game is small, otherwise max_s 1/((1-gamma) rho(s)).
 
     Returns
     -------
@@ -111,7 +118,7 @@ def gradient_domination_by_ratio(game: Game, policy: Any, *, ratio: float | None
     Zhang et al. (2022), Remark 4, eq. (18).
     """
     check_game(game)
-    most = mismatch_or_bound(game, None) if ratio is None else real(ratio, "ratio (at least 1)", 1.0)
+    most = ratio_or_bound(game) if ratio is None else real(ratio, "ratio (at least 1)", 1.0)
     return _lemma(game, policy, lambda table: np.sqrt(game.num_states) * most)
 
 
