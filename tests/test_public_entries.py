@@ -149,7 +149,7 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState", "solvers.RoundRobin",
             "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay", "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI",
             "solvers.MceIrl", "theory.DampingLimit", "theory.Stationarity", "theory.CycleDefect", "theory.Ergodicity",
-            "theory.StepSizeConditions", "solvers.LogitDynamics"}
+            "theory.StepSizeConditions", "solvers.LogitDynamics", "theory.EntropyProof"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .fisher import natural_gradient as natural_gradient
     from .grad_norm import grad_norm as grad_norm
     from .grad_norm import gradient as gradient
+    from .linear_policy import linear_policy as linear_policy
     from .log_barrier import log_barrier as log_barrier
     from .log_barrier import log_barrier_objective as log_barrier_objective
     from .mismatch import mismatch as mismatch
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .perturbed_gradient import perturbed_gradient as perturbed_gradient
     from .q_error import q_error as q_error
     from .qre_gap import qre_gap as qre_gap
+    from .regularised_gradient import regularised_gradient as regularised_gradient
     from .smoothed import smoothed_q as smoothed_q
 
 _found = public_functions(__name__, __path__)
