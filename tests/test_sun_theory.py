@@ -185,6 +185,9 @@ def test_the_sequences_of_the_proof_along_runs(game, eta, tau):
     assert np.all(found.distance[1:] <= keep * found.distance[:-1] + found.pull + 1e-11)
     moved = found.distance.max(axis=1)
     assert np.all(found.pull.max(axis=1) <= 2 * eta * can.sum() * moved[:-1] + 1e-14)
+    sharp = 0.5 * eta * (game.num_players - 1)  # and what is derived beyond the proof
+    assert np.all(found.pull.max(axis=1) <= sharp * moved[:-1] + 1e-14)
+    assert np.all(found.gap_bound <= found.gap_bound[0] * (keep + sharp) ** np.arange(61) * (1 + 1e-10))
     assert np.all(trace["qre_gap"].max(axis=1) <= found.gap_bound + 1e-14)
     assert_allclose(found.gap_bound, 2 * tau * moved)
 

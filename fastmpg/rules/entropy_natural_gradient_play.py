@@ -8,9 +8,10 @@ response equilibria at tau. At eta tau = 1 - gamma the exponent of the old polic
 itself. Sun et al. (2024), eq. (2) and section IV-C, whose Markov form writes tau for our tau / (1 - gamma).
 
 **Where the printed paper needs care.** The Markov form of section IV-C has for Qbar^tau the marginalised advantage of
-Zhang et al. (2022), which holds no entropy. Values in states to come then count no entropy either, and the fixed points,
-pi_i ~ exp(Abar_i / tau), are quantal response equilibria only where nobody's actions change what entropy is to come, as
-in one state or without a future. With Qbar^tau the step is the natural gradient of the regularised value, as in eq. (1).
+Zhang et al. (2022), which holds no entropy. Values of states to come then count no entropy either, and the fixed
+points, pi_i ~ exp(Abar_i / tau), are quantal response equilibria only where nobody's actions change what entropy is to
+come, as in one state or without a future. With Qbar^tau the step is the natural gradient of the regularised value, as
+in eq. (1).
 """
 
 from __future__ import annotations

@@ -145,8 +145,9 @@ class EntropyProof(NamedTuple):
 def entropy_natural_proof(game: Game, policies: Any, *, tau: float, eta: float) -> EntropyProof:
     """The sequences with which Theorem 3.3 is proved, along a run: at any temperature, whether the theorem covers it.
 
-        xi_i^0 = ||exp(rbar_i^0/tau)||_1 pi_i^0,   xi_i^(k+1) = (xi_i^k)^(1 - eta tau) exp(eta rbar_i^k)        (5)
-        log xi_i^(k+1) - rbar_i^(k+1)/tau = (1 - eta tau)(log xi_i^k - rbar_i^k/tau) + (rbar_i^k - rbar_i^(k+1))/tau  (6)
+        xi_i^0 = ||exp(rbar_i^0/tau)||_1 pi_i^0,   xi_i^(k+1) = (xi_i^k)^(1 - eta tau) exp(eta rbar_i^k)            (5)
+        log xi_i^(k+1) - rbar_i^(k+1)/tau = (1 - eta tau)(log xi_i^k - rbar_i^k/tau) + (rbar_i^k - rbar_i^(k+1))/tau
+                                                                                                                    (6)
         QRE-gap_k <= 2 tau max_i ||log xi_i^k - rbar_i^k/tau||_inf,   at k = 0: 2 tau max_i ||log pi_i^0 - log pi_i^0*||
 
     Sun et al. (2024), eq. (5), (6) and the proof of Theorem 3.3.
@@ -178,6 +179,18 @@ def entropy_natural_proof(game: Game, policies: Any, *, tau: float, eta: float) 
     >>> found = fm.theory.entropy_natural_proof(game, run.trace["policy"], tau=2.0, eta=0.1)
     >>> bool((run.trace["qre_gap"].max(axis=1) <= found.gap_bound).all())
     True
+
+    Notes
+    -----
+    The proof bounds pull_i^k by 2 eta W sum A_j times max_j distance_j^k. It loses most of that in ||pi_j' - pi_j||_1
+    <= 2 A_j ||l||_inf, l = log xi_j' - log xi_j, where ' is after a step. Along p_t ~ pi_j exp(t l), from pi_j at t = 0
+    to pi_j' at 1, dp_t/dt = p_t (l - E_t l), and a mean absolute deviation is at most half the range: ||pi_j' -
+    pi_j||_1 <= ||l||_inf = eta tau distance_j. And payoffs of width W, counted from their middle, are at most W/2. So
+
+        pull_i^k <= eta (n - 1) (W/2) max_j distance_j^k
+
+    and Theorem 3.3 holds with |1 - eta tau| + eta (n - 1) W/2 for its factor: for tau > (n - 1) W/2, whatever the
+    number of actions. This is derived here; the paper does not say it.
     """
     _static(game)
     table = check_policies(game, policies, "policies")
