@@ -132,7 +132,7 @@ CALLS = {
        for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
     "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
     "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
-    "metrics.mismatch": {},
+    "metrics.mismatch": {}, "theory.entropy_natural_proof": {"policies": np.stack([POLICY] * 2)},
     "evaluate_horizon": {"policy": [POLICY] * 2},
     "best_response_horizon": {"policy": [POLICY] * 2},
     "ne_gap_horizon": {"policy": [POLICY] * 2},

@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .fisher import natural_gradient as natural_gradient
     from .grad_norm import grad_norm as grad_norm
     from .grad_norm import gradient as gradient
-    from .linear_policy import linear_policy as linear_policy
     from .log_barrier import log_barrier as log_barrier
     from .log_barrier import log_barrier_objective as log_barrier_objective
     from .mismatch import mismatch as mismatch

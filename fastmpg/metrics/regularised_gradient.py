@@ -42,7 +42,7 @@ def regularised_gradient(game: Game, policy: Any, tau: float) -> Float:
     >>> game, tau = fm.games.zhang_3x2(), 0.1
     >>> policy = [[[0.6, 0.3, 0.1]], [[0.5, 0.5]]]
     >>> fm.metrics.regularised_gradient(game, policy, tau).round(4)
-    array([[-0.1251,  0.1332, -0.0081,  0.0092, -0.0092]])
+    array([[-0.1303,  0.1311, -0.0008, -0.1402,  0.1402]])
 
     Notes
     -----

@@ -56,7 +56,7 @@ def _update(rule, state, feedback, k):
 
 
 @attach(update=_update)
-class _Numbers(NamedTuple):
+class _EntropyNumbers(NamedTuple):
     """The rule as kernels see it, whatever the advantage: that is the feedback's."""
 
     eta: float
@@ -121,9 +121,9 @@ class EntropyNaturalGradientPlay(NamedTuple):
         return EntropyNaturalGradientPlay(_check.real(self.eta, "eta", 0.0, open_low=True),
                                           _check.real(self.tau, "tau", 0.0), self.advantage)
 
-    def compiled(self) -> _Numbers:
+    def compiled(self) -> _EntropyNumbers:
         """The rule in numbers."""
-        return _Numbers(self.eta, self.tau)
+        return _EntropyNumbers(self.eta, self.tau)
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a step that overshoots for this game's discount, and a first policy that could not move."""
