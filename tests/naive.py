@@ -430,11 +430,11 @@ def natural_gradient_play(game, policies, eta, lam=0.0, clip=None):
     return result
 
 
-@compared_at(eta=(0.3,), tau=(0.0, 0.3, 2.0))
-def entropy_natural_gradient_play(game, policies, eta, tau):
-    """pi ~ pi^(1 - eta tau/(1-gamma)) exp(eta Qbar^tau/(1-gamma))   Sun (2)."""
+@compared_at(eta=(0.3,), tau=(0.0, 0.3, 2.0), advantage=("regularised", "printed"))
+def entropy_natural_gradient_play(game, policies, eta, tau, advantage="regularised"):
+    """pi ~ pi^(1 - eta tau/(1-gamma)) exp(eta Qbar^tau/(1-gamma))   Sun (2); printed (IV-C): Abar for Qbar^tau."""
     scale = eta / (1 - game.discount)
-    q = q_bar(game, policies, tau)
+    q = adv_bar(game, policies) if advantage == "printed" else q_bar(game, policies, tau)
     return [softmax((1 - scale * tau) * log(p) + scale * q[i]) for i, p in enumerate(policies)]
 
 

@@ -132,7 +132,7 @@ CALLS = {
        for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
     "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
     "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
-    "metrics.mismatch": {},
+    "metrics.mismatch": {}, "theory.entropy_natural_proof": {"policies": np.stack([POLICY] * 2)},
     "evaluate_horizon": {"policy": [POLICY] * 2},
     "best_response_horizon": {"policy": [POLICY] * 2},
     "ne_gap_horizon": {"policy": [POLICY] * 2},
@@ -150,7 +150,8 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
             "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
-            "theory.Ergodicity", "theory.StepSizeConditions", "solvers.LogitDynamics"}
+            "theory.Ergodicity", "theory.StepSizeConditions", "solvers.LogitDynamics",
+            "theory.EntropyProof"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

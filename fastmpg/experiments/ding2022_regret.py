@@ -123,7 +123,7 @@ def draw(runs: list[RegretCourse], times: Any) -> Any:
     return sheet
 
 
-@experiment("ding-regret", title="Nash regret of independent Q-ascent: no growth with the states", paper=PAPER + ", slides")
+@experiment("ding-regret", title="Nash regret of Q-ascent does not grow with the states", paper=PAPER + ", slides")
 def regret() -> Outcome:
     """Random cooperative games of 2 to 2000 states with d held near 1.5, at the step whose regret is proved."""
     times = np.unique(np.geomspace(1, T, 37).astype(int))
@@ -142,12 +142,12 @@ def regret() -> Outcome:
               Check("games whose regret falls late at least as fast as the bound, 1/√T", len(runs),
                     sum(each <= -0.5 for each in slopes), 0, STATEMENT)]
     return Outcome(
-        checks, (Figure("regret", "Measured regret far below the bound, and no larger with a thousand times the states.",
+        checks, (Figure("regret", "Measured regret far below the bound, and not larger with 1000 times the states.",
                         lambda: draw(runs, times)),),
         ("The slides give rates and no experiment; games, step and constant of the bound are ours, proved in "
          "fastmpg.theory.q_ascent_bound's module.",
-         f"d is exact for up to {LISTED} states, held at {AIM} by the share of moves that can be steered; for more it is "
-         f"between {min(run.least for run in runs if run.states > LISTED):.2f} (one state's own MDP) and "
+         f"d is exact for up to {LISTED} states, held at {AIM} by the share of moves that can be steered; for more it "
+         f"is between {min(run.least for run in runs if run.states > LISTED):.2f} (one state's own MDP) and "
          f"{max(run.most for run in runs if run.states > LISTED):.2f} (proved), and the bound takes the latter.",
          f"Bounds are {min(ratio):.0f} to {max(float((run.bound / run.regret).max()) for run in runs):.0f} times the "
          f"regret. Late slopes in log T: {min(slopes):.2f} to {max(slopes):.2f}; gaps end by falling to 0, where the "

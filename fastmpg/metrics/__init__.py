@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .perturbed_gradient import perturbed_gradient as perturbed_gradient
     from .q_error import q_error as q_error
     from .qre_gap import qre_gap as qre_gap
+    from .regularised_gradient import regularised_gradient as regularised_gradient
     from .smoothed import smoothed_q as smoothed_q
 
 _found = public_functions(__name__, __path__)

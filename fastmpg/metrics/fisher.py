@@ -55,7 +55,10 @@ def fisher_matrix(game: Game, policy: Any) -> list[Float]:
     _check.budget(24 * cells, f"Fisher matrices of {cells} entries", "ask for fewer policies")
     visit, blocks = evaluate(game, table).visit[..., None, None], []
     for part in split(game, table):
-        blocks.append(visit * (part[..., :, None] * (np.eye(part.shape[-1]) - part[..., None, :])))
+        cross = part[..., :, None] * part[..., None, :] * (1.0 - np.eye(part.shape[-1]))
+        # p (1 - p) as a sum over the others: rows sum to 0 but for rounding of their own size, so that the
+        # pseudo-inverse sees the rank that there is
+        blocks.append(visit * (np.eye(part.shape[-1]) * cross.sum(axis=-1, keepdims=True) - cross))
     return blocks
 
 

@@ -46,6 +46,10 @@ def _zero(rule: Any) -> float:
     return 0.0
 
 
+def _the_oracle_s(rule: Any) -> float:
+    return contract(type(rule)).temperature(rule)
+
+
 def _yes(rule: Any) -> bool:
     return True
 
@@ -74,7 +78,9 @@ class Contract:
         What it keeps: :class:`fastmpg.TableState` (default), :class:`fastmpg.SoftmaxState` or one of your own, see
         :class:`fastmpg.rules.state.StateContract`.
     temperature : float
-        Weight of the entropy in the oracle's values, and by default in a recorded QRE-gap. Default 0.
+        Weight of the entropy in the oracle's values. Default 0.
+    qre_temperature : float
+        That of a recorded QRE-gap, where the record has none of its own. Default ``temperature``.
     uses_value, uses_visitation : bool
         Whether ``update`` reads the oracle's ``value`` and ``visit``; where not, they need not be computed. Default
         True.
@@ -103,6 +109,7 @@ class Contract:
     feedback: FeedbackContract = ORACLE
     state: StateContract = TABLE
     temperature: Callable[[Any], float] = _zero
+    qre_temperature: Callable[[Any], float] = _the_oracle_s
     uses_value: Callable[[Any], bool] = _yes
     uses_visitation: Callable[[Any], bool] = _yes
     checked: Callable[[Any], Any] = _itself
@@ -144,7 +151,7 @@ def _compiling(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @functools.lru_cache(maxsize=1024)
 def _resolved(kind: Any) -> Contract:
     found = members(kind, Contract, "rule")
-    for name in ("temperature", "uses_value", "uses_visitation"):
+    for name in ("temperature", "qre_temperature", "uses_value", "uses_visitation"):
         if name in found:
             found[name] = operator.attrgetter(name)
     if "compiled" in found:

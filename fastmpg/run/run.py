@@ -61,7 +61,7 @@ class Run(NamedTuple):
         if asked.feedback.continues:
             start(feedback, key)
         numbers = asked.compiled(rule)
-        recorder = record.recorder(game, trace, index, state, desk, tau, threads)
+        recorder = record.recorder(game, trace, index, state, desk, float(asked.qre_temperature(rule)), threads)
         threaded = (asked.feedback.spreads or game.work_size > PARALLEL_WORK) if threads is None else threads > 1
         return cls(numbers, state, feedback, recorder, key, steps, threaded, desk,
                    run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))

@@ -22,7 +22,7 @@ Where the printed papers need care, the file of each theorem says so. Occupancy 
 their own symbols: see :mod:`.occupancy`. What a gradient says of a policy, [Z] Lemmas 1 and 2: :mod:`.stationary`.
 """
 
-from .entropy import entropy_natural_bound, entropy_natural_step
+from .entropy import EntropyProof, entropy_natural_bound, entropy_natural_proof, entropy_natural_step
 from .exploring import (
     DampingLimit,
     damping_limit,
@@ -56,6 +56,7 @@ from .two_timescale import Ergodicity, StepSizeConditions, ergodicity, step_size
 __all__ = [
     "CycleDefect",
     "DampingLimit",
+    "EntropyProof",
     "Ergodicity",
     "IterationsRow",
     "MismatchSupremum",
@@ -63,6 +64,7 @@ __all__ = [
     "StepSizeConditions",
     "damping_limit",
     "entropy_natural_bound",
+    "entropy_natural_proof",
     "entropy_natural_step",
     "ergodicity",
     "four_cycle_defect",
