@@ -41,6 +41,10 @@ def lane_sum(value):
     return int(value.sum())
 
 
+def lane_count(mask):
+    return int(np.count_nonzero(mask))
+
+
 def broadcast(value):
     return np.full(LANES, value)
 
