@@ -17,6 +17,7 @@ vectorising.
 """
 
 from ..machine import inlined, kernel
+from ..machine.vectors import LANES, broadcast, fma, load, store
 from .joint import suffix_weights
 from .vector import add, dot, scale
 
@@ -167,17 +168,89 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, tail, 
         chain[t] = y[t]
 
 
+@inlined
+def weighted_rows(rows, start, stride, weight):
+    """sum_u weight[u] rows[start + u stride:], a vector; four sums at a time.    weight (U,)"""
+    count, u = weight.size, 0
+    t0 = t1 = t2 = t3 = broadcast(0.0)
+    while u + 4 <= count:
+        at = start + u * stride
+        t0 = fma(load(rows, at), weight[u], t0)
+        t1 = fma(load(rows, at + stride), weight[u + 1], t1)
+        t2 = fma(load(rows, at + 2 * stride), weight[u + 2], t2)
+        t3 = fma(load(rows, at + 3 * stride), weight[u + 3], t3)
+        u += 4
+    while u < count:
+        t0 = fma(load(rows, start + u * stride), weight[u], t0)
+        u += 1
+    return (t0 + t1) + (t2 + t3)
+
+
+@inlined
+def reduce_narrow(x, width, row, n_actions, offset, first, last, weights, top, out, spare):
+    """As :func:`reduce_all`, rows of x a vector each; of the marginals ``width`` numbers.
+
+    x (size LANES,)   spare (LANES,)
+    """
+    size = weights.size - top
+    for i in range(first, last):
+        n, base = n_actions[i], offset[i]
+        size //= n
+        top -= size
+        others = weights[top:top + size]
+        for a in range(n):
+            found, at = weighted_rows(x, a * size * LANES, LANES, others), (base + a) * width
+            if at + LANES <= out.size:
+                store(out, at, found)  # what it writes beyond its row is overwritten: rows come in order
+            else:
+                store(spare, 0, found)
+                for t in range(width):
+                    out[at + t] = spare[t]
+        for e in range(0, size * LANES, LANES):
+            total = load(x, e) * row[base]
+            for a in range(1, n):
+                total = fma(load(x, a * size * LANES + e), row[base + a], total)
+            store(x, e, total)
+
+
+@inlined
+def contract_narrow(plane, width, row, n_actions, offset, cut, lead, tail, x, y, out, chain):
+    """As :func:`contract_transitions` for width <= LANES: rows are vectors, whose last lanes are the next row's numbers.
+
+    plane (J width + LANES,)   x ((L + 1) LANES,)   y (U LANES,)
+    """
+    spare = x[x.size - LANES:]
+    n_players = n_actions.size
+    lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
+    tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
+    lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
+    block = tail_weight.size
+    for l in range(lead_weight.size):
+        store(x, l * LANES, weighted_rows(plane, l * block * width, width, tail_weight))
+    for u in range(block):
+        store(y, u * LANES, weighted_rows(plane, u * width, block * width, lead_weight))
+    reduce_narrow(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out, spare)
+    reduce_narrow(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out, spare)
+    for t in range(width):
+        chain[t] = y[t]
+
+
 @kernel
-def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, reward,
-                    p_bar, chain):
+def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, final,
+                    reward, p_bar, chain):
     """Contract states low..high-1 with one share's scratch.
 
     rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)
-    p_bar (S, A_total, S)   chain (S, S)
+    p_bar (S, A_total, S)   chain (S, S)   final (J S + LANES,): transitions[S - 1] and room behind it, for S <= LANES
     """
     n_states = transitions.shape[0]
     for s in range(low, high):
         contract_rewards(rewards, s, policy[s], n_actions, offset, cut, lead, tail, x, y, others, reward[s])
+        if final.size > 0:
+            plane = transitions.reshape(-1)[s * transitions[s].size:] if s < n_states - 1 else final
+            contract_narrow(plane, n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
+                            p_bar[s].reshape(-1), chain[s])
+            continue
         contract_transitions(transitions[s].reshape(-1), n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
                              p_bar[s].reshape(-1), chain[s])
 

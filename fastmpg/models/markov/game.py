@@ -14,6 +14,7 @@ from ... import _check
 from ..._check import Float
 from ...kernels.joint import cut_players, own_action_first, scratch_sizes
 from ...machine import UNCOMPILED, fanned, lapack
+from ...machine.vectors import LANES, aligned
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
 from ..game import Game, masks_in, reward_table
 from ..sampler import alias
@@ -37,6 +38,12 @@ def named_row(row: int, actions: tuple[int, ...]) -> str:
     """Which state and joint action row s J + j is."""
     s, j = divmod(row, math.prod(actions))
     return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
+
+
+def _scratch(actions: tuple[int, ...], cut: int, n_states: int) -> tuple[int, ...]:
+    """Lengths of a share's scratch: rows of few states are kept as whole vectors, with one to spare behind x."""
+    lead, tail, x, y, others = scratch_sizes(actions, cut, max(n_states, LANES))
+    return lead, tail, x + LANES, y, others
 
 
 class MarkovGame(Game):
@@ -274,7 +281,9 @@ class MarkovGame(Game):
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
-        scratch = sum(scratch_sizes(actions, cut_players(actions, n_states), n_states))
+        scratch = sum(_scratch(actions, cut_players(actions, n_states), n_states))
+        if n_states <= LANES:
+            scratch += math.prod(actions) * n_states + LANES
         return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     @property
@@ -312,9 +321,13 @@ class MarkovGame(Game):
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
-        scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
+        plane, narrow = m.transitions[-1].ravel(), n_states <= LANES <= m.transitions[-1].size
+        scratch = [np.zeros((shares, n)) for n in _scratch(actions, m.cut, n_states)]
+        final = aligned(plane.size + LANES if narrow else 0)
+        if narrow:
+            final[:plane.size] = plane
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch)), shares)
+        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch, final)), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
                          scalars, contraction)
 
