@@ -206,51 +206,72 @@ def reduce_narrow(x, width, row, n_actions, offset, first, last, weights, top, o
                 store(spare, 0, found)
                 for t in range(width):
                     out[at + t] = spare[t]
-        for e in range(0, size * LANES, LANES):
-            total = load(x, e) * row[base]
-            for a in range(1, n):
-                total = fma(load(x, a * size * LANES + e), row[base + a], total)
-            store(x, e, total)
-
-
-@inlined
-def contract_narrow(plane, width, row, n_actions, offset, cut, lead, tail, x, y, out, chain):
-    """As :func:`contract_transitions` for width <= LANES: rows are vectors, whose last lanes are the next row's numbers.
-
-    plane (J width + LANES,)   x ((L + 1) LANES,)   y (U LANES,)
-    """
-    spare = x[x.size - LANES:]
-    n_players = n_actions.size
-    lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
-    tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
-    lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
-    block = tail_weight.size
-    for l in range(lead_weight.size):
-        store(x, l * LANES, weighted_rows(plane, l * block * width, width, tail_weight))
-    for u in range(block):
-        store(y, u * LANES, weighted_rows(plane, u * width, block * width, lead_weight))
-    reduce_narrow(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out, spare)
-    reduce_narrow(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out, spare)
-    for t in range(width):
-        chain[t] = y[t]
+        if i + 1 < last:
+            for e in range(size):
+                store(x, e * LANES, weighted_rows(x, e * LANES, size * LANES, row[base:base + n]))
 
 
 @kernel
-def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, final,
-                    reward, p_bar, chain):
+def contract_narrow(rows, paid, n_states, s, joint, row, n_actions, offset, cut, lead, tail, x, y, others, reward, out,
+                    chain):
+    """As :func:`contract_rewards` and :func:`contract_transitions` in state s, where rows of a vector hold all there is.
+
+    rows (S J LANES,): P(. | s, a), padded   paid: rewards, padded, of player i in state s from (i S + s) ``most`` LANES
+    on, a row for every joint action of the others, its own action last   x ((L + 1) LANES,)   y (U LANES,)
+    reward (A_total,)   out (A_total S,)   chain (S,)
+    """
+    n_players, spare = n_actions.size, x[x.size - LANES:]
+    most = paid.size // (n_players * n_states)
+    for i in range(n_players):
+        top = suffix_weights(row, n_actions, offset, 0, n_players, i, others)
+        n = n_actions[i]
+        store(spare, 0, weighted_rows(paid, (i * n_states + s) * most, LANES, others[top:top + joint // n]))
+        for a in range(n):
+            reward[offset[i] + a] = spare[a]
+    lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
+    tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
+    lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
+    block, plane = tail_weight.size, s * joint * LANES
+    for l in range(lead_weight.size):
+        even = odd = broadcast(0.0)
+        weight, u, at = broadcast(lead_weight[l]), 0, plane + l * block * LANES
+        while u + 2 <= block:
+            first, second, into = load(rows, at), load(rows, at + LANES), u * LANES
+            even, odd = fma(first, tail_weight[u], even), fma(second, tail_weight[u + 1], odd)
+            if l == 0:
+                store(y, into, first * weight)
+                store(y, into + LANES, second * weight)
+            else:
+                store(y, into, fma(first, weight, load(y, into)))
+                store(y, into + LANES, fma(second, weight, load(y, into + LANES)))
+            u, at = u + 2, at + 2 * LANES
+        if u < block:
+            first, into = load(rows, at), u * LANES
+            even = fma(first, tail_weight[u], even)
+            store(y, into, first * weight if l == 0 else fma(first, weight, load(y, into)))
+        store(x, l * LANES, even + odd)
+    total = weighted_rows(y, 0, LANES, tail_weight)
+    reduce_narrow(x, n_states, row, n_actions, offset, 0, cut, lead, lead_top, out, spare)
+    reduce_narrow(y, n_states, row, n_actions, offset, cut, n_players, tail, tail_top, out, spare)
+    store(spare, 0, total)
+    for t in range(n_states):
+        chain[t] = spare[t]
+
+
+@kernel
+def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, rows,
+                    paid, reward, p_bar, chain):
     """Contract states low..high-1 with one share's scratch.
 
     rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)
-    p_bar (S, A_total, S)   chain (S, S)   final (J S + LANES,): transitions[S - 1] and room behind it, for S <= LANES
+    p_bar (S, A_total, S)   chain (S, S)   rows, paid: of small games, see :func:`contract_narrow`; else empty
     """
     n_states = transitions.shape[0]
     for s in range(low, high):
-        contract_rewards(rewards, s, policy[s], n_actions, offset, cut, lead, tail, x, y, others, reward[s])
-        if final.size > 0:
-            plane = transitions.reshape(-1)[s * transitions[s].size:] if s < n_states - 1 else final
-            contract_narrow(plane, n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
-                            p_bar[s].reshape(-1), chain[s])
+        if rows.size > 0:
+            contract_narrow(rows, paid, n_states, s, transitions.shape[1], policy[s], n_actions, offset, cut, lead,
+                            tail, x, y, others, reward[s], p_bar[s].reshape(-1), chain[s])
             continue
+        contract_rewards(rewards, s, policy[s], n_actions, offset, cut, lead, tail, x, y, others, reward[s])
         contract_transitions(transitions[s].reshape(-1), n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
                              p_bar[s].reshape(-1), chain[s])
-

@@ -15,7 +15,8 @@ class DenseScratch(NamedTuple):
     """What a contraction reads and fills: the model (a :class:`DenseModel`), and
 
     reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
-    lead, tail, x, y, others: one row for every share of the states   final: see :func:`contract_states`
+    lead, tail, x, y, others: one row for every share of the states   rows, paid: see
+    :func:`contract_narrow`
     """
 
     model: Any
@@ -27,7 +28,8 @@ class DenseScratch(NamedTuple):
     x: Any
     y: Any
     others: Any
-    final: Any
+    rows: Any
+    paid: Any
 
 
 class DenseWork(NamedTuple):
@@ -52,7 +54,7 @@ def contract_share(frame, share, policy):
     n_states = frame.reward.shape[0]
     contract_states(m.rewards, m.transitions, array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset,
                     m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
-                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.final, frame.reward, frame.p_bar,
+                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.rows, frame.paid, frame.reward, frame.p_bar,
                     frame.chain)
 
 

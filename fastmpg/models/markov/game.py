@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ...kernels.joint import cut_players, own_action_first, scratch_sizes
+from ...kernels.joint import cut_players, own_action_first, own_action_last, scratch_sizes
 from ...machine import UNCOMPILED, fanned, lapack
 from ...machine.vectors import LANES, aligned
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
@@ -38,6 +38,16 @@ def named_row(row: int, actions: tuple[int, ...]) -> str:
     """Which state and joint action row s J + j is."""
     s, j = divmod(row, math.prod(actions))
     return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
+
+
+NARROW = 2**17  # numbers of padded tables
+
+
+def _narrow(n_states: int, actions: tuple[int, ...], planes: int) -> bool:
+    """Whether a workspace keeps its tables as rows of a vector: few states, few actions, and rewards of everybody's."""
+    own = len(actions) if planes == len(actions) > 1 else 0
+    entries = math.prod(actions) * n_states * LANES
+    return bool(own and n_states <= LANES and max(actions) <= LANES and entries <= NARROW)
 
 
 def _scratch(actions: tuple[int, ...], cut: int, n_states: int) -> tuple[int, ...]:
@@ -282,8 +292,8 @@ class MarkovGame(Game):
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
         scratch = sum(_scratch(actions, cut_players(actions, n_states), n_states))
-        if n_states <= LANES:
-            scratch += math.prod(actions) * n_states + LANES
+        if _narrow(n_states, actions, len(actions)):
+            scratch += math.prod(actions) * n_states * LANES * (1 + len(actions))
         return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     @property
@@ -321,13 +331,13 @@ class MarkovGame(Game):
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
-        plane, narrow = m.transitions[-1].ravel(), n_states <= LANES <= m.transitions[-1].size
         scratch = [np.zeros((shares, n)) for n in _scratch(actions, m.cut, n_states)]
-        final = aligned(plane.size + LANES if narrow else 0)
-        if narrow:
-            final[:plane.size] = plane
+        rows, paid = aligned(0), aligned(0)
+        if _narrow(n_states, actions, m.rewards.shape[0]):
+            rows, paid = aligned(m.transitions.size // n_states * LANES), own_action_last(m.rewards, actions)
+            rows.reshape(-1, LANES)[:, :n_states] = m.transitions.reshape(-1, n_states)
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch, final)), shares)
+        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch, rows, paid)), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
                          scalars, contraction)
 
