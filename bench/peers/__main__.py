@@ -26,8 +26,8 @@ from fastmpg.models.game import contract
 
 def machine():
     """The processor, the width of its vectors as compiled code uses them, and the threads, in a line."""
-    from numba.core import codegen, config
     from llvmlite import binding
+    from numba.core import codegen, config
 
     features = config.CPU_FEATURES if config.CPU_FEATURES is not None else codegen.get_host_cpu_features()
     on = {each[1:] for each in features.split(",") if each.startswith("+")}

@@ -214,7 +214,7 @@ def reduce_narrow(x, width, row, n_actions, offset, first, last, weights, top, o
 @kernel
 def contract_narrow(rows, paid, n_states, s, joint, row, n_actions, offset, cut, lead, tail, x, y, others, reward, out,
                     chain):
-    """As :func:`contract_rewards` and :func:`contract_transitions` in state s, where rows of a vector hold all there is.
+    """As :func:`contract_rewards` and :func:`contract_transitions` in state s: rows are vectors.
 
     rows (S J LANES,): P(. | s, a), padded   paid: rewards, padded, of player i in state s from (i S + s) ``most`` LANES
     on, a row for every joint action of the others, its own action last   x ((L + 1) LANES,)   y (U LANES,)

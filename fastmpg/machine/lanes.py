@@ -37,10 +37,6 @@ def any_lane(mask):
     return bool(np.any(mask))
 
 
-def lane_sum(value):
-    return int(value.sum())
-
-
 def lane_count(mask):
     return int(np.count_nonzero(mask))
 

@@ -22,8 +22,8 @@ from numba.extending import intrinsic, models, register_model
 from .options import LANES, UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
-           "constants", "fma", "gather", "lane_count", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves",
-           "whole"]
+           "constants", "fma", "gather", "lane_count", "load", "load_halves", "number", "select", "store",
+           "store_halves", "whole"]
 
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
 
@@ -181,19 +181,6 @@ def any_lane(typingctx: Any, mask: Any) -> Any:
         return builder.icmp_unsigned("!=", packed, ir.Constant(ir.IntType(LANES), 0))
 
     return types.boolean(MASK), codegen
-
-
-@intrinsic
-def lane_sum(typingctx: Any, value: Any) -> Any:
-    """The sum of a vector of integers."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total = builder.extract_element(args[0], ir.Constant(INDEX, 0))
-        for r in range(1, LANES):
-            total = builder.add(total, builder.extract_element(args[0], ir.Constant(INDEX, r)))
-        return total
-
-    return types.int64(value), codegen
 
 
 @intrinsic

@@ -48,12 +48,14 @@ def _contract(kind: Any) -> SamplerContract:
 
 def private(sampler: Any) -> Any:
     """The sampler for one run."""
-    return _contract(type(sampler)).alone(sampler)
+    kind: Any = type(sampler)
+    return _contract(kind).alone(sampler)
 
 
 def listed(sampler: Any) -> bool:
     """Whether the sampler lists joint actions, see ``leap``."""
-    return _contract(type(sampler)).leap is not None
+    kind: Any = type(sampler)
+    return _contract(kind).leap is not None
 
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"

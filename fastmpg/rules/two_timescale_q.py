@@ -83,17 +83,16 @@ def _act(state, s, offset, uniforms, at, actions):
 def slow_step(rule, tables, s, n):
     """The step size of the policy at the n-th visit of row s; beyond the table, LANES visits' at a time.
 
-    What a row's next visits take is computed by the vector that makes the same numbers one by one: tables.ahead
-    (S LANES,) holds those of the visits from tables.begun[s] on.
+    What a row's next visits take is computed by the vector that makes the same numbers one by one.
     """
     if n < rule.beta.size or rule.beta_exponent == 0.0:
         return step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(n))
-    lane = n % LANES
-    if tables.begun[s] != n - lane:
-        tables.begun[s] = n - lane
-        store(tables.ahead, s * LANES, power(load(tables.count, 0) + (float(n - lane) + rule.beta_shift),
-                                             -rule.beta_exponent))
-    return tables.ahead[s * LANES + lane]
+    steps, lane = tables.steps, n % LANES
+    if steps.begun[s] != n - lane:
+        steps.begun[s] = n - lane
+        store(steps.ahead, s * LANES, power(load(steps.count, 0) + (float(n - lane) + rule.beta_shift),
+                                            -rule.beta_exponent))
+    return steps.ahead[s * LANES + lane]
 
 
 @precise
@@ -186,6 +185,23 @@ def _publish(state):
                 c += 1
 
 
+@attach(transient=True)
+class SlowSteps(NamedTuple):
+    """Step sizes of rows that were visited often; no part of a run's state, as they follow from the visits.
+
+    ahead (S LANES,): of the visits begun[s] .. begun[s] + LANES - 1   begun (S,)   count (LANES,): 0, 1, ..
+    """
+
+    ahead: Any
+    begun: Any
+    count: Any
+
+    @classmethod
+    def start(cls, rows: int) -> SlowSteps:
+        """Nothing is known."""
+        return cls(aligned(rows * LANES), np.full(rows, -1), np.arange(LANES, dtype=np.float64))
+
+
 class Tables(NamedTuple):
     """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
 
@@ -193,10 +209,8 @@ class Tables(NamedTuple):
     stride: 0 where that is the same in all states
     depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know
     them, or empty
-    scratch: two vectors an action   ahead, begun, count: of :func:`slow_step`
+    scratch: two vectors an action   steps: of :func:`slow_step`
     """
-
-    _transient = ("ahead", "begun", "count")
 
     numbers: Any
     n_actions: Any
@@ -208,9 +222,7 @@ class Tables(NamedTuple):
     width: int
     span: int
     stride: int
-    ahead: Any
-    begun: Any
-    count: Any
+    steps: Any
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> Tables:
@@ -236,8 +248,7 @@ class Tables(NamedTuple):
             rows[:, 3 * depth, i] = (one * np.log(np.where(one > 0, one, 1.0))).sum(axis=1)
         return cls(numbers, n_actions, last, aligned(2 * depth * LANES), (0,) * depth if depth <= 4 else (),
                    (0,) * (width // HALF) if width <= LANES else (), depth, width, span,
-                   0 if can is None else up(n), aligned(policy.shape[0] * LANES),
-                   np.full(policy.shape[0], -1), np.arange(LANES, dtype=np.float64))
+                   0 if can is None else up(n), SlowSteps.start(policy.shape[0]))
 
 
 class NoRun(NamedTuple):
@@ -257,12 +268,8 @@ class NoRun(NamedTuple):
 class NoTables(NamedTuple):
     """The tables of :class:`NoRun`: none."""
 
-    _transient = Tables._transient
-
     numbers: Any
-    ahead: Any
-    begun: Any
-    count: Any
+    steps: Any
 
 
 @attach(act=_act, publish=_publish)
@@ -293,7 +300,7 @@ class QState(NamedTuple):
     def start(cls, game: Game, policy: Float) -> QState:
         """No visits yet, q = 0; -inf at actions that a player does not have."""
         none = np.zeros(0, np.bool_)
-        tables = NoTables(none, np.zeros(LANES), np.zeros(1, np.int64), np.zeros(LANES))
+        tables = NoTables(none, SlowSteps.start(1))
         nobody = NoRun(tables, np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
         q = np.zeros_like(policy) if game.available is None else np.where(game.available, 0.0, -np.inf)

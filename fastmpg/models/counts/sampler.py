@@ -14,9 +14,8 @@ import numpy as np
 from ...kernels.alias import draw
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR
 from ...machine import attach, inlined
-from ...machine.vectors import LANES, aligned, broadcast, gather, lane_count, lane_sum, load, select, store
+from ...machine.vectors import LANES, aligned, broadcast, gather, lane_count, load, select, store
 from ..sampler import alias, begin_by_law, row_is_state
-
 
 FEW = 4  # actions, and local states, up to which loops over them are unrolled
 ROOM = 2**16  # entries of flat tables: what a cache holds beside the learners' own
@@ -44,7 +43,7 @@ def _step(sampler, state, actions, rewards, uniforms, at):
     for i in range(0, n, LANES):  # lanes without a player hold -1
         chosen = load(actions, i)
         for a in range(n_actions):
-            sampler.tally[a] += lane_sum(select(chosen == a, broadcast(1), broadcast(0)))
+            sampler.tally[a] += lane_count(chosen == a)
     kind, index = sampler.payoff_kind, 0
     if kind in (VECTOR, SHARED) or sampler.kind == TABLE:
         index = _index(sampler, n_actions)

@@ -12,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ...kernels.joint import cut_players, own_action_first, own_action_last, scratch_sizes
+from ...kernels.joint import cut_players, own_action_first
 from ...machine import UNCOMPILED, fanned, lapack
-from ...machine.vectors import LANES, aligned
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
 from ..game import Game, masks_in, reward_table
 from ..sampler import alias
 from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .dense import DenseModel, DenseScratch, DenseWork, contract_share
+from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_of, scratch_sizes_of
 from .moves import mask_from, rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, joint_rewards
 from .sparse import Layout, SparseModel
@@ -38,22 +37,6 @@ def named_row(row: int, actions: tuple[int, ...]) -> str:
     """Which state and joint action row s J + j is."""
     s, j = divmod(row, math.prod(actions))
     return f"in state {s} at joint action {tuple(int(a) for a in np.unravel_index(j, actions))}"
-
-
-NARROW = 2**17  # numbers of padded tables
-
-
-def _narrow(n_states: int, actions: tuple[int, ...], planes: int) -> bool:
-    """Whether a workspace keeps its tables as rows of a vector: few states, few actions, and rewards of everybody's."""
-    own = len(actions) if planes == len(actions) > 1 else 0
-    entries = math.prod(actions) * n_states * LANES
-    return bool(own and n_states <= LANES and max(actions) <= LANES and entries <= NARROW)
-
-
-def _scratch(actions: tuple[int, ...], cut: int, n_states: int) -> tuple[int, ...]:
-    """Lengths of a share's scratch: rows of few states are kept as whole vectors, with one to spare behind x."""
-    lead, tail, x, y, others = scratch_sizes(actions, cut, max(n_states, LANES))
-    return lead, tail, x + LANES, y, others
 
 
 class MarkovGame(Game):
@@ -291,9 +274,7 @@ class MarkovGame(Game):
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
-        scratch = sum(_scratch(actions, cut_players(actions, n_states), n_states))
-        if _narrow(n_states, actions, len(actions)):
-            scratch += math.prod(actions) * n_states * LANES * (1 + len(actions))
+        scratch = sum(scratch_sizes_of(n_states, actions))
         return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     @property
@@ -331,13 +312,10 @@ class MarkovGame(Game):
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
-        scratch = [np.zeros((shares, n)) for n in _scratch(actions, m.cut, n_states)]
-        rows, paid = aligned(0), aligned(0)
-        if _narrow(n_states, actions, m.rewards.shape[0]):
-            rows, paid = aligned(m.transitions.size // n_states * LANES), own_action_last(m.rewards, actions)
-            rows.reshape(-1, LANES)[:, :n_states] = m.transitions.reshape(-1, n_states)
+        scratch = scratch_of(m, shares)
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch, rows, paid)), shares)
+        frame = DenseScratch(self.held, reward, p_bar, chain, *scratch)
+        contraction = fanned(contract_share.bind(frame), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
                          scalars, contraction)
 
