@@ -161,7 +161,7 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, tail, 
     n_players = n_actions.size
     lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
     tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
-    sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y)
+    sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y[:(tail.size - tail_top) * width])
     reduce_all(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out)
     reduce_all(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out)
     for t in range(width):
