@@ -37,6 +37,7 @@ class Run(NamedTuple):
     steps: int
     threaded: bool
     desk: Any
+    frame: Any
     chunk: Any
     publication: Any
 
@@ -63,8 +64,9 @@ class Run(NamedTuple):
         numbers = asked.compiled(rule)
         recorder = record.recorder(game, trace, index, state, desk, float(asked.qre_temperature(rule)), threads)
         threaded = (asked.feedback.spreads or game.work_size > PARALLEL_WORK) if threads is None else threads > 1
-        return cls(numbers, state, feedback, recorder, key, steps, threaded, desk,
-                   run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key)), publish_state.bind(state))
+        frame = machine.Held(RunFrame(numbers, state, feedback, recorder, key))
+        return cls(numbers, state, feedback, recorder, key, steps, threaded, desk, frame, run_chunk.bind(frame),
+                   publish_state.bind(state))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
@@ -86,8 +88,7 @@ class Pair(NamedTuple):
     @classmethod
     def of(cls, one: Run, other: Run) -> Pair:
         """The pair of two runs."""
-        frames = [RunFrame(each.rule, each.state, each.feedback, each.recorder, each.key) for each in (one, other)]
-        return cls(one, other, run_pair.bind(PairFrame(*frames)))
+        return cls(one, other, run_pair.bind(PairFrame(one.frame, other.frame)))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """As that of a run."""
