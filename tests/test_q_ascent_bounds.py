@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 import fastmpg as fm
 from fastmpg import theory
+from fastmpg.experiments.ding2022_regret import bounded, family, steered
 from fastmpg.theory import _constants
 from fastmpg.theory.mismatch import is_small
 
@@ -184,6 +185,16 @@ def test_the_step_is_the_gradient_s_with_a_penalty_weighed_by_the_visitation(rng
         assert_allclose(after[s, first:last], best.x, atol=1e-6)
 
 
+@pytest.mark.parametrize("states, beta", [(5, 0.15), (20, 0.15), (40, 0.1), (20, 0.3)])
+def test_what_the_experiment_says_of_d_without_solving_every_mdp(states, beta):
+    """From below one state's MDP, from above (1-gamma)/(1-gamma C): both hold, and the first is that state's own."""
+    game = family(states, beta, 1)
+    found = theory.mismatch_supremum(game)
+    assert steered(game) == pytest.approx(found.largest[0] * states, rel=1e-9)
+    assert steered(game) <= found.ratio * (1 + 1e-9) and found.ratio <= bounded(game)
+    assert bounded(game) <= 0.5 / (1 - 0.5 * (1 + 3 * beta)) + 1e-12
+
+
 # ---------------------------------------------------------------------------------------------------------- the slides
 def test_the_slides_comparison():
     game = fm.games.random_markov(3, (2, 3), 0.8, rng=1, identical_interest=True)
@@ -203,9 +214,11 @@ def test_the_slides_comparison():
     (lambda: theory.q_ascent_bound(fm.games.zhang_3x2(), steps=5, ratio=0.5), "ratio"),
     (lambda: theory.iterations_table(fm.games.zhang_3x2(), 0.0), "epsilon"),
     (lambda: theory.iterations_table(fm.games.zhang_3x2(), 0.1, c=2.0), "c must"),
-    (lambda: theory.mismatch_supremum(fm.games.routing(2, form="simulator")), "simulator")])
+    (lambda: theory.mismatch_supremum(fm.games.routing(2, form="simulator")), "simulator"),
+    (lambda: theory.mismatch_supremum(family(2049, 0.15, 0)), "4 joint actions in 2049 states, 16793604"),
+    (lambda: theory.iterations_table(family(2049, 0.15, 0), 0.1), "ratio=... or mismatch=")])
 def test_refusals(call, message):
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError, MemoryError), match=message):
         call()
 
 

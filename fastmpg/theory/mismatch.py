@@ -14,6 +14,7 @@ from ..models.game import Game, check_discounted, check_game
 ROUNDS = 1000  # policy iteration needs a handful
 TIE = 1e-13  # by which an action must beat the present one: values lie in [0, 1]
 BLOCK = 2**22  # entries of the chains that are solved at once
+LIMIT = 2**24  # J S^2 up to which it is found at all: 2000 states at J = 4 are some twenty minutes
 SMALL = 2**20  # J S^2 up to which the theorems take it by themselves: at most a second
 FEW = 128  # states up to which they do
 
@@ -92,7 +93,8 @@ def mismatch_supremum(game: Game) -> MismatchSupremum:
     Parameters
     ----------
     game : Game
-        Any, in a form whose joint actions can be listed; discount below 1.
+        Any, in a form whose joint actions can be listed, J of them; discount below 1, and J S^2 at most 2^24 where
+        S > 1 and discount > 0. Actions that are not available are not taken.
 
     Returns
     -------
@@ -103,7 +105,8 @@ def mismatch_supremum(game: Game) -> MismatchSupremum:
     ValueError
         If the discount is 1.
     MemoryError
-        If the table of joint actions would not fit, with its size.
+        If J S^2 is above that or the table of joint actions would not fit, with the size. CSR transitions count in
+        full, as the chains that are solved are dense.
 
     Notes
     -----
@@ -124,8 +127,11 @@ def mismatch_supremum(game: Game) -> MismatchSupremum:
         most = least = initial.copy()
         error = 0.0
     else:
-        listed: Any = game.to_dense() if not getattr(game, "is_sparse", False) else game
         joint = math.prod(game.num_actions)
+        if game.exact and joint * states**2 > LIMIT:
+            raise MemoryError(f"mismatch_supremum takes J S^2 up to {LIMIT}, found {joint} joint actions in {states} "
+                              f"states, {joint * states**2}; pass theorems an upper bound, ratio=... or mismatch=...")
+        listed: Any = game.to_dense() if not getattr(game, "is_sparse", False) else game
         moves = listed.transitions
         moves = moves.reshape(-1, states) if isinstance(moves, np.ndarray) else moves.astype(np.float64)
         barred = None if game.available is None else ~possible(game.available, game.num_actions).reshape(states, joint)

@@ -31,8 +31,13 @@ width of Q; N players, A = max A_i; V = V(rho).
 
        (1/T) sum_t max_i gap_i(pi^t) <= W sqrt(64 d N A/(7 T))/(1-gamma)^2
 
-**Markov potential games.** [D]'s slides give rates alone: Nash regret of order d^2 sqrt(A N/T) up to powers of 1-gamma
-and the potential's range. The constants of the paper were not read, and are not here.
+**Rates of [D]'s slides**, up to constants, powers of 1-gamma and the potential's range: Nash regret of order
+
+    Markov potential games    min(d, S)^2 sqrt(A N/T)       with linear Q  d^2 sqrt(A N/T)     + (d^2 U A N e)^(1/3)
+    identical interest        sqrt(d_c) sqrt(A N/T)         with linear Q  sqrt(d) sqrt(A N/T) + (d^2 U A N e)^(1/3)
+
+where d_c is the least d of any rho (5 has that of the game's rho), U bounds the weights and e is the critic's
+statistical error. The constants of the paper were not read, and are not here.
 """
 
 from __future__ import annotations
