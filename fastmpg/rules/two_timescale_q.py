@@ -170,6 +170,16 @@ def _publish(state):
                 c += 1
 
 
+@kernel
+def _decided(state, s, i, low, high):
+    """Player i's action of largest probability in row s, the first of several."""
+    t, best = state.tables, 0
+    for a in range(1, high - low):
+        if t.numbers[s * t.span + a * t.width + i] > t.numbers[s * t.span + best * t.width + i]:
+            best = a
+    return best
+
+
 class Tables(NamedTuple):
     """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
 
@@ -238,7 +248,7 @@ class NoTables(NamedTuple):
     numbers: Any
 
 
-@attach(act=_act, publish=_publish)
+@attach(act=_act, publish=_publish, decided=_decided)
 class QState(NamedTuple):
     """What the players keep.
 
