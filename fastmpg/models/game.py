@@ -82,7 +82,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
+BUILT = {"_offset", "_uniform", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -238,6 +238,28 @@ class Game(ABC):
 
     _counts: Any = None
     _everything: Any = None  # of feedbacks, where nothing is missing
+
+    def rewards_against_uniform(self) -> Float:
+        """(S, A_total), read-only: what every action of every player is worth at once, the others' drawn evenly; -inf
+        where it cannot be taken.
+
+        Raises
+        ------
+        ValueError
+            If rewards are not known, as those of simulators.
+        """
+        if not self.exact:
+            raise ValueError(f"the rewards of {self!r}, a simulator, are not known: give initial as an array (S, A_total)")
+        if self._uniform is None:
+            work = self.workspace()
+            even = np.repeat(1.0 / self.action_counts(), self.num_actions, axis=1)
+            contract(self.model, work, even if self.available is None else np.where(self.available, even, 0.0))
+            table = work.reward.copy()
+            table.flags.writeable = False
+            object.__setattr__(self, "_uniform", table)
+        return self._uniform  # type: ignore[no-any-return]
+
+    _uniform: Any = None
 
     @property
     def work_size(self) -> int:

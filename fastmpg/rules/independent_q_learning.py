@@ -15,37 +15,147 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..feedback.transition import Transition
-from ..machine import attach, precise
-from ..models.game import Game, contract
-from ..policy import uniform_policy
-from ._greedy import act_greedily, best_value, blank, epsilon_at, exploration, explored, settle, settle_all
+from ..machine import attach, kernel, precise
+from ..machine.vectors import LANES, aligned
+from ..models.game import Game
+from . import _exploring
+from ._exploring import draw_boltzmann, plan_ahead
+from ._greedy import blank, count_available, draw_row, nth_available, settle_all
 from ._schedule import numbers, rate, step_size
+from .state import first_largest
 
 INITIAL = ("zeros", "uniform_opponents")
+FEW = 4  # players up to which the compiler knows how many there are
+
+
+@kernel
+def _explore(state, s, i, low, high, u):
+    """Any action that there is, by the uniform number u."""
+    n = high - low
+    if state.masked:
+        n = count_available(state.q[s, low:high])
+    a = min(int(u * n), n - 1)
+    return nth_available(state.q[s, low:high], a) if state.masked else a
+
+
+@kernel
+def _among_equals(state, s, low, high, u):
+    """An action by the policy, where several are greedy or the state was never visited."""
+    return draw_row(state.policy[s, low:high], u)
+
+
+@precise
+def _act(state, s, offset, uniforms, at, actions):
+    """actions[i] (N,): with probability epsilon any available one, else the greedy one, by number uniforms[at + i].
+
+    A number below epsilon, divided by it, is uniform again, as is what a number above it has left. Or all by
+    Boltzmann's law, where epsilon is a temperature.
+    """
+    epsilon = state.epsilon[0]
+    for i in range(len(state.players) if len(state.players) > 0 else offset.size - 1):
+        u, a = uniforms[at + i], state.greedy[s, i]
+        if state.hot:
+            a = draw_boltzmann(state.q, s, offset[i], offset[i + 1], epsilon, u)
+        elif u < epsilon:
+            a = _explore(state, s, i, offset[i], offset[i + 1], u / epsilon)
+        elif a < 0:
+            a = _among_equals(state, s, offset[i], offset[i + 1], (u - epsilon) / (1.0 - epsilon))
+        actions[i] = a
+
+
+@kernel
+def _settle(state, s, i, low, high, k):
+    """Find the largest q (S, A_total) of a row anew: greedy, top, second (S, N); ``policy`` follows when it is asked
+    for, but for ties, which it is drawn by. ``first`` (S, N): the first of the largest.
+    """
+    q = state.q
+    top = q[s, low]
+    for c in range(low + 1, high):
+        top = q[s, c] if q[s, c] > top else top
+    second, ties, best = -np.inf, 0, low
+    for c in range(high - 1, low - 1, -1):
+        equal = q[s, c] == top
+        ties += equal
+        best = c if equal else best
+        below = -np.inf if equal else q[s, c]
+        second = below if below > second else second
+    state.top[s, i], state.second[s, i] = top, second
+    state.greedy[s, i] = best - low if ties == 1 else -1
+    if state.first[s, i] != best - low:
+        state.first[s, i] = best - low
+        state.moved[0] = k + 1
+    state.stale[s, i] = ties == 1
+    if ties > 1:
+        share = 1.0 / ties
+        for c in range(low, high):
+            state.policy[s, c] = share if q[s, c] == top else 0.0
 
 
 @precise
 def _update(rule, state, feedback, k):
-    """One step of all players; state.q (S, A_total), player i in columns offset[i]:offset[i + 1]."""
+    """One step of all players; state.q (S, A_total), player i in columns offset[i]:offset[i + 1].
+
+    The greedy action stands as long as no other value reaches its own, or it falls no lower than a bound on the others:
+    the row is searched only where that is not known.
+    """
     s, t = feedback.state[0], feedback.state[1]
     state.visits[s] += 1
-    for i in range(feedback.offset.size - 1):
+    for i in range(len(state.players) if len(state.players) > 0 else feedback.offset.size - 1):
         low, high = feedback.offset[i], feedback.offset[i + 1]
         a = feedback.actions[i]
         c = low + a
-        state.counts[s, c] += 1
-        alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(state.counts[s, c]))
-        aim = feedback.rewards[i] + feedback.discount * best_value(state, t, i, low, high)
+        count = state.counts[s, c] + 1
+        state.counts[s, c] = count
+        alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(count))
+        aim = feedback.rewards[i] + feedback.discount * state.top[t, i]
         before = state.q[s, c]
         after = before + alpha * (aim - before)
         state.q[s, c] = after
-        g = state.greedy[s, i]
-        if g < 0 or (after < before if a == g else after >= state.q[s, low + g]):
-            settle(state, s, i, low, high)
-    state.epsilon[0] = epsilon_at(rule, k + 1)
+        g, top, second = state.greedy[s, i], state.top[s, i], state.second[s, i]
+        own = a == g
+        if after > second if own else (g >= 0 and after < top):
+            state.top[s, i] = after if own else top
+            state.second[s, i] = second if own or after < second else after
+        else:
+            _settle(state, s, i, low, high, k)
+    lane = (k + 1) % LANES
+    if lane == 0 or k == 0:
+        plan_ahead(rule.exploration, k + 1 - lane, state.ahead)
+    state.epsilon[0] = state.ahead[lane]
 
 
-@attach(act=act_greedily)
+@precise
+def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
+    """A step of two runs: their memory is waited for at the same time."""
+    _update(rule, state, feedback, k)
+    _update(other_rule, other, other_feedback, k)
+
+
+@kernel
+def _publish(state):
+    """policy (S, A_total) <- greedy in the rows that changed.    offset (N + 1,)"""
+    for s in range(state.policy.shape[0]):
+        for i in range(state.offset.size - 1):
+            if state.stale[s, i]:
+                for c in range(state.offset[i], state.offset[i + 1]):
+                    state.policy[s, c] = 0.0
+                state.policy[s, state.offset[i] + state.greedy[s, i]] = 1.0
+                state.stale[s, i] = False
+
+
+@precise
+def _decided(state, s, i, low, high):
+    """The action of largest q, the first of several; before the first visit, of the policy."""
+    return state.first[s, i] if state.first[s, i] >= 0 else first_largest(state, s, i, low, high)
+
+
+@precise
+def _moved(state):
+    """Updates made when a player's greedy action changed last."""
+    return state.moved[0]
+
+
+@attach(act=_act, publish=_publish, decided=_decided, moved_at=_moved)
 class LearnerState(NamedTuple):
     """What epsilon-greedy learners keep.
 
@@ -57,8 +167,18 @@ class LearnerState(NamedTuple):
         -inf where an action is not available.
     counts, visits : (S, A_total), (S,)
         How often each player took each action, and how often each state was seen.
-    greedy, epsilon, masked
-        See :mod:`fastmpg.rules._greedy`.
+    greedy, first : (S, N)
+        The action of largest q, -1 where there is none yet, or several; and the first of these.
+    top, second : (S, N)
+        The largest q of a player in a state, and a bound on the others.
+    moved : (1,)
+        Updates made when one of ``first`` changed last.
+    stale : (S, N) of bool
+        Which rows of ``policy`` are not written out yet.
+    epsilon, ahead : (1,), (LANES,)
+        The probability of exploring in the next step, or the temperature; and those of the steps around it.
+    masked, hot, offset, players
+        Whether some action is not available, whether epsilon is a temperature, and the players' columns.
     """
 
     policy: Any
@@ -66,29 +186,45 @@ class LearnerState(NamedTuple):
     counts: Any
     visits: Any
     greedy: Any
+    first: Any
+    top: Any
+    second: Any
+    moved: Any
+    stale: Any
     epsilon: Any
+    ahead: Any
     masked: bool
+    hot: bool
+    offset: Any
+    players: Any
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> LearnerState:
         """Nothing learned yet, q = 0."""
-        q = blank(game, policy)
+        q, one, n = blank(game, policy), (policy.shape[0], game.num_players), game.num_players
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(policy.shape[0], np.int64),
-                   np.full((policy.shape[0], game.num_players), -1), np.ones(1), bool(np.isinf(q).any()))
+                   np.full(one, -1), _first(game, policy), np.zeros(one), np.full(one, np.inf), np.zeros(1, np.int64),
+                   np.zeros(one, np.bool_), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False, game.offset.copy(),
+                   (0,) * n if n <= FEW else ())
 
 
-@attach(update=_update)
+def _first(game: Game, policy: Float) -> Any:
+    """(S, N): the first of every player's most probable actions."""
+    parts = np.split(policy, game.offset[1:-1], axis=1)
+    return np.stack([part.argmax(axis=1) for part in parts], axis=1)
+
+
+@attach(update=_update, update_pair=_update_pair)
 class _QLearning(NamedTuple):
-    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; epsilon, decay."""
+    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; exploration: a Schedule."""
 
     alpha: Any
     exponent: float
     shift: float
-    epsilon: float
-    decay: float
+    exploration: Any
 
 
-@attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",),
+@attach(feedback=Transition, state=LearnerState, update=_update, update_pair=_update_pair, tables=("initial",),
         examples=({}, {"alpha": (0.6, 1.0), "exploration": ("exponential", 0.01), "initial": "uniform_opponents"}))
 class IndependentQLearning(NamedTuple):
     """Every player learns the values of its own actions from its own rewards, and takes the others for part of the
@@ -134,31 +270,41 @@ class IndependentQLearning(NamedTuple):
             first = _check.array(first, "initial")
         elif first not in INITIAL:
             raise ValueError(f'initial must be "zeros", "uniform_opponents" or an array (S, A_total), found {first!r}')
-        return IndependentQLearning(rate(self.alpha, "alpha"), exploration(self.exploration), first)
+        return IndependentQLearning(rate(self.alpha, "alpha"), _exploring.checked(self.exploration), first)
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a first table that does not fit the game."""
         if not isinstance(self.initial, str):
             _check.shape(np.asarray(self.initial), "initial", policy.shape, "(S, A_total)")
-        elif self.initial == "uniform_opponents" and not (game.exact and game.discount < 1.0):
-            raise ValueError('initial="uniform_opponents" needs a game with exact rewards and a discount below 1, '
-                             f"found {game!r}; give initial as an array (S, A_total)")
+        elif self.initial == "uniform_opponents" and not game.discount < 1.0:
+            raise ValueError(f'initial="uniform_opponents" needs a discount below 1, found {game!r}; give initial as an '
+                             "array (S, A_total)")
+        elif self.initial == "uniform_opponents":
+            game.rewards_against_uniform()
 
-    def opening(self, game: Game, state: Any) -> None:
+    def opening(self, game: Game, state: Any) -> Any:
         """Write the first q and probability of exploring."""
-        state.epsilon[0] = explored(self.exploration)[0]
+        plan = _exploring.schedule(self.exploration)
+        state = state._replace(hot=plan.hot)
+        state.epsilon[0] = _exploring.first_of(plan)
         if isinstance(self.initial, str) and self.initial == "zeros":
-            return
+            return state
         first = self.initial
         if isinstance(first, str):
-            work = game.workspace()
-            contract(game.model, work, uniform_policy(game))
-            first = work.reward / (1.0 - game.discount)
+            first = game.rewards_against_uniform() / (1.0 - game.discount)
         state.q[...] = np.where(np.isinf(state.q), state.q, first)
         if game.terminal is not None:
             state.q[game.terminal] = np.where(np.isinf(state.q[game.terminal]), -np.inf, 0.0)
         settle_all(state, game, range(game.num_states))
+        state.top[...] = np.maximum.reduceat(state.q, game.offset[:-1], axis=1)
+        state.first[...] = _first(game, state.policy)
+        return state
+
+    @staticmethod
+    def pairs(game: Game, one: _QLearning, other: _QLearning) -> bool:
+        """Whether two runs are moved on together: always, their numbers do not meet."""
+        return True
 
     def compiled(self) -> _QLearning:
         """The rule as kernels see it."""
-        return _QLearning(*numbers(self.alpha), *explored(self.exploration))
+        return _QLearning(*numbers(self.alpha), _exploring.schedule(self.exploration))

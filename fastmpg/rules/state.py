@@ -61,6 +61,9 @@ class StateContract:
         The action of largest probability of player i, who has columns low..high-1, in row ``s``, ties to the lowest
         index: of states that know it, or keep their tables in another order (see :class:`fastmpg.Unchanged`). By default
         ``policy`` is searched.
+    moved_at : kernel (state) -> int
+        Updates made when what ``decided`` says changed last in any row, of states that note it. By default
+        :class:`fastmpg.Unchanged` compares.
     check : method ()
         Raises what compiled code could only note down; asked after every chunk of a run. By default nothing.
     fields : tuple of str
@@ -71,6 +74,7 @@ class StateContract:
     act: Any = None
     publish: Any = None
     decided: Any = None
+    moved_at: Any = None
     check: Callable[[Any], None] = _nothing
     fields: tuple[str, ...] = dataclasses.field(default=(), init=False)
 

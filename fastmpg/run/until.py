@@ -32,7 +32,7 @@ def _goes_on(watch, state, feedback, k):
 # reached(watch, row): whether the run ends at step k, of which the row before the recorder's next one tells;
 # stands(watch, state, feedback, k): whether it ends after update k. Either leaves the updates made in watch.ended[0].
 reached, stands = method("reached", default=_not_yet), method("stands", default=_goes_on)
-decided = method("decided", default=first_largest)
+decided, moved_at = method("decided", default=first_largest), method("moved_at")
 
 
 class Endless(NamedTuple):
@@ -76,6 +76,23 @@ def _table_stands(watch, state, feedback, k):
         watch.ended[0] = k + 1
         return True
     return False
+
+
+@inlined
+def _noted_stands(watch, state, feedback, k):
+    """A state that notes itself when something changed."""
+    if k + 1 - moved_at(state) >= watch.stages:
+        watch.ended[0] = k + 1
+        return True
+    return False
+
+
+@attach(stands=_noted_stands)
+class NotesWatched(NamedTuple):
+    """A state that notes when decisions change.    ended (1,), stages: as in :class:`RowsWatched`"""
+
+    ended: Any
+    stages: int
 
 
 @attach(stands=_row_stands)
@@ -162,6 +179,8 @@ class Unchanged(NamedTuple):
     def watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Any,
               cursor: Any) -> Any:
         """What compiled code watches of a run."""
+        if asked.state.moved_at is not None:
+            return NotesWatched(np.full(1, -1), self.stages)
         seen = np.empty((game.num_states, game.num_players), np.int64)
         look = RowsWatched if isinstance(feedback, Transition) and (
             asked.state.publish is None or asked.state.decided is not None) else TableWatched

@@ -21,7 +21,7 @@ from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseScratch, DenseWork, contract_share
 from .moves import mask_from, rewards_of, rows_of
-from .sampler import DenseSampler, SparseSampler, joint_rewards
+from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards
 from .sparse import Layout, SparseModel
 
 INSTEAD = ("give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no "
@@ -361,6 +361,8 @@ class MarkovGame(Game):
         m = self._model
         if self.is_sparse:
             index = self.transitions.indices.astype(np.int64)
+            if index.size == m.pointer.size - 1 and (np.diff(m.pointer) == 1).all():
+                return SureSampler.create(self, index)
             chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
             return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
         rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states

@@ -14,6 +14,9 @@ from ...machine.vectors import LANES, aligned, broadcast, gather, load, store
 from ..sampler import SMALLER, begin_by_law, row_is_state
 
 
+FEW = 4  # players up to which the compiler knows how many there are
+
+
 @inlined
 def _joint(sampler, state, actions, rewards):
     """Fill the rewards; return s J + j.    actions, rewards (N,) and the lanes behind them"""
@@ -87,6 +90,63 @@ class SparseSampler(NamedTuple):
     other: Any
     initial: Any
     n_actions: Any
+
+
+@inlined
+def _sure_step(sampler, state, actions, rewards, uniforms, at):
+    """The only next state of the row, and its rewards (N,), from tables without states where stride is 0."""
+    j, n = state * sampler.stride, sampler.n_actions.size
+    joint = actions[0]
+    for i in range(1, len(sampler.players) if len(sampler.players) > 0 else n):
+        joint = joint * sampler.n_actions[i] + actions[i]
+    j += joint
+    if sampler.shared:
+        reward = gather(sampler.gains, j)
+        for i in range(n):
+            rewards[i] = reward
+    else:
+        for i in range(0, n, LANES):
+            store(rewards, i, load(sampler.gains, j * n + i))
+    return gather(sampler.moves, j)
+
+
+@precise
+def _sure_leap(sampler, at, u):
+    """As :func:`_dense_leap` where every row has one next state."""
+    return gather(sampler.index, at)
+
+
+@attach(begin=begin_by_law, step=_sure_step, row=row_is_state, leap=_sure_leap, draws=0)
+class SureSampler(NamedTuple):
+    """Sparse rows with a single next state: rewards and index (S J,) as in SparseSampler.
+
+    gains, moves: the same, or of one state alone, (J N,) and (J,), where all states have the same; stride: J, or 0
+    players: a tuple as long as there are players, where these are few, or empty
+    """
+
+    rewards: Any
+    shared: bool
+    index: Any
+    gains: Any
+    moves: Any
+    stride: int
+    initial: Any
+    n_actions: Any
+    players: Any
+
+    @classmethod
+    def create(cls, game: Any, index: Any) -> SureSampler:
+        """The sampler of a game whose row s J + j leads to state index[s J + j]."""
+        rewards, shared = joint_rewards(game)
+        joint, n = index.size // game.num_states, game.num_players
+        rest = game.model.initial, game.model.n_actions, (0,) * n if n <= FEW else ()
+        planes, table = game.model.rewards, index.reshape(-1, joint)
+        if (table == table[0]).all() and (planes == planes[:, :1]).all():
+            width = joint * planes.shape[0]
+            gains, moves = aligned(width + LANES), table[0].copy()
+            gains[:width] = rewards[:width]
+            return cls(rewards, shared, index, gains, moves, 0, *rest)
+        return cls(rewards, shared, index, rewards, index, joint, *rest)
 
 
 def joint_rewards(game: Any) -> tuple[Float, bool]:
