@@ -16,10 +16,11 @@ from .. import _check
 from .._check import Float
 from ..feedback.transition import Transition
 from ..machine import attach, kernel, precise
-from ..machine.vectors import LANES, aligned
+from ..machine.flat import lane_bits, lane_max, ones, peek, poke, trailing_zeros
+from ..machine.vectors import LANES, aligned, broadcast, load, select
 from ..models.game import Game
 from . import _exploring
-from ._exploring import draw_boltzmann, plan_ahead
+from ._exploring import AHEAD, draw_boltzmann, plan_ahead
 from ._greedy import blank, count_available, draw_row, nth_available, settle_all
 from ._schedule import numbers, rate, step_size
 from .state import first_largest
@@ -29,13 +30,11 @@ FEW = 4  # players up to which the compiler knows how many there are
 
 
 @kernel
-def _explore(state, s, i, low, high, u):
-    """Any action that there is, by the uniform number u."""
-    n = high - low
-    if state.masked:
-        n = count_available(state.q[s, low:high])
-    a = min(int(u * n), n - 1)
-    return nth_available(state.q[s, low:high], a) if state.masked else a
+def _nth(state, s, i, low, high, u):
+    """Any action that there is, where some are missing, by the uniform number u."""
+    q = state.q[s, low:high]
+    n = count_available(q)
+    return nth_available(q, min(int(u * n), n - 1))
 
 
 @kernel
@@ -45,83 +44,125 @@ def _among_equals(state, s, low, high, u):
 
 
 @precise
+def _choose(state, s, i, at, offset, u, epsilon):
+    """Player i's action; ``at``: where greedy (S, N) has the one of largest q."""
+    low, high, a = offset[i], offset[i + 1], peek(state.greedy, at)
+    if state.hot:
+        return draw_boltzmann(state.q, s, low, high, epsilon, u)
+    if u < epsilon:
+        part = u / epsilon
+        return _nth(state, s, i, low, high, part) if state.masked else min(int(part * (high - low)), high - low - 1)
+    return a if a >= 0 else _among_equals(state, s, low, high, (u - epsilon) / (1.0 - epsilon))
+
+
+@precise
 def _act(state, s, offset, uniforms, at, actions):
     """actions[i] (N,): with probability epsilon any available one, else the greedy one, by number uniforms[at + i].
 
     A number below epsilon, divided by it, is uniform again, as is what a number above it has left. Or all by
     Boltzmann's law, where epsilon is a temperature.
     """
-    epsilon = state.epsilon[0]
-    for i in range(len(state.players) if len(state.players) > 0 else offset.size - 1):
-        u, a = uniforms[at + i], state.greedy[s, i]
-        if state.hot:
-            a = draw_boltzmann(state.q, s, offset[i], offset[i + 1], epsilon, u)
-        elif u < epsilon:
-            a = _explore(state, s, i, offset[i], offset[i + 1], u / epsilon)
-        elif a < 0:
-            a = _among_equals(state, s, offset[i], offset[i + 1], (u - epsilon) / (1.0 - epsilon))
-        actions[i] = a
+    epsilon = peek(state.epsilon, 0)
+    if len(state.players) == 2:
+        one = _choose(state, s, 0, 2 * s, offset, peek(uniforms, at), epsilon)
+        other = _choose(state, s, 1, 2 * s + 1, offset, peek(uniforms, at + 1), epsilon)
+        poke(actions, 0, one)
+        poke(actions, 1, other)
+    else:
+        n = offset.size - 1
+        for i in range(n):
+            poke(actions, i, _choose(state, s, i, s * n + i, offset, peek(uniforms, at + i), epsilon))
+
+
+@precise
+def _settle(state, s, i, low, high, at, now, k):
+    """Find the largest q (S, A_total) of a row anew: greedy, top, second (S, N); ``policy`` follows when it is asked
+    for, but for ties, which it is drawn by. ``first`` (S, N): the first of the largest.
+
+    at, now: as of :func:`_learn`
+    """
+    n, steps, nothing = high - low, load(AHEAD, 0), broadcast(-np.inf)
+    best = nothing
+    for v in range(0, n, LANES):
+        q = select(steps < float(n - v), load(state.q, at + low + v), nothing)
+        best = select(q > best, q, best)
+    top = lane_max(best)
+    below, first, ties = nothing, 0, 0
+    for v in range((n - 1) // LANES * LANES, -1, -LANES):
+        q = select(steps < float(n - v), load(state.q, at + low + v), nothing)
+        equal = lane_bits(q == top)
+        q = select(q == top, nothing, q)
+        below = select(q > below, q, below)
+        ties += ones(equal)
+        first = v + trailing_zeros(equal) if equal != 0 else first
+    poke(state.top, now, top)
+    poke(state.second, now, lane_max(below))
+    poke(state.greedy, now, first if ties == 1 else -1)
+    if peek(state.first, now) != first:
+        poke(state.first, now, first)
+        poke(state.moved, 0, k + 1)
+    poke(state.stale, now, 1)
+    if ties > 1:
+        _share(state, s, low, high, top, 1.0 / ties)
+        poke(state.stale, now, 0)
 
 
 @kernel
-def _settle(state, s, i, low, high, k):
-    """Find the largest q (S, A_total) of a row anew: greedy, top, second (S, N); ``policy`` follows when it is asked
-    for, but for ties, which it is drawn by. ``first`` (S, N): the first of the largest.
+def _share(state, s, low, high, top, share):
+    """All actions of largest q alike."""
+    for c in range(low, high):
+        state.policy[s, c] = share if state.q[s, c] == top else 0.0
+
+
+@precise
+def _learn(rule, state, feedback, i, low, at, now, after):
+    """Player i's step; whether its greedy action is still known: it is as long as no other value reaches its own, and it
+    falls no lower than a bound on the others.
+
+    at: where the state's row of q (S, A_total) begins   now, after: where greedy, top, second (S, N) have the player in
+    the state and in the next one
     """
-    q = state.q
-    top = q[s, low]
-    for c in range(low + 1, high):
-        top = q[s, c] if q[s, c] > top else top
-    second, ties, best = -np.inf, 0, low
-    for c in range(high - 1, low - 1, -1):
-        equal = q[s, c] == top
-        ties += equal
-        best = c if equal else best
-        below = -np.inf if equal else q[s, c]
-        second = below if below > second else second
-    state.top[s, i], state.second[s, i] = top, second
-    state.greedy[s, i] = best - low if ties == 1 else -1
-    if state.first[s, i] != best - low:
-        state.first[s, i] = best - low
-        state.moved[0] = k + 1
-    state.stale[s, i] = ties == 1
-    if ties > 1:
-        share = 1.0 / ties
-        for c in range(low, high):
-            state.policy[s, c] = share if q[s, c] == top else 0.0
+    a = peek(feedback.actions, i)
+    c = at + low + a
+    count = peek(state.counts, c) + 1
+    poke(state.counts, c, count)
+    alpha = rule.constant if rule.constant > 0.0 else step_size(rule.alpha, rule.exponent, rule.shift, float(count))
+    aim = peek(feedback.rewards, i) + feedback.discount * peek(state.top, after)
+    before = peek(state.q, c)
+    value = before + alpha * (aim - before)
+    poke(state.q, c, value)
+    g, top, second = peek(state.greedy, now), peek(state.top, now), peek(state.second, now)
+    own = a == g
+    poke(state.top, now, value if own else top)
+    poke(state.second, now, value if (not own) & (value > second) else second)
+    return (own & (value > second)) | ((not own) & (g >= 0) & (value < top))
 
 
 @precise
 def _update(rule, state, feedback, k):
-    """One step of all players; state.q (S, A_total), player i in columns offset[i]:offset[i + 1].
-
-    The greedy action stands as long as no other value reaches its own, or it falls no lower than a bound on the others:
-    the row is searched only where that is not known.
-    """
-    s, t = feedback.state[0], feedback.state[1]
-    state.visits[s] += 1
-    for i in range(len(state.players) if len(state.players) > 0 else feedback.offset.size - 1):
-        low, high = feedback.offset[i], feedback.offset[i + 1]
-        a = feedback.actions[i]
-        c = low + a
-        count = state.counts[s, c] + 1
-        state.counts[s, c] = count
-        alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(count))
-        aim = feedback.rewards[i] + feedback.discount * state.top[t, i]
-        before = state.q[s, c]
-        after = before + alpha * (aim - before)
-        state.q[s, c] = after
-        g, top, second = state.greedy[s, i], state.top[s, i], state.second[s, i]
-        own = a == g
-        if after > second if own else (g >= 0 and after < top):
-            state.top[s, i] = after if own else top
-            state.second[s, i] = second if own or after < second else after
-        else:
-            _settle(state, s, i, low, high, k)
+    """One step of all players; state.q (S, A_total), player i in columns offset[i]:offset[i + 1]."""
+    s, t, offset = peek(feedback.state, 0), peek(feedback.state, 1), feedback.offset
+    n = len(state.players) if len(state.players) > 0 else offset.size - 1
+    at = s * offset[n]
+    poke(state.visits, s, peek(state.visits, s) + 1)
+    # the row is searched only where its largest value is not known. A next state that is this one is seen by a player
+    # as it was before the step
+    if n == 2:
+        low = offset[1]
+        one = _learn(rule, state, feedback, 0, 0, at, 2 * s, 2 * t)
+        other = _learn(rule, state, feedback, 1, low, at, 2 * s + 1, 2 * t + 1)
+        if not (one and other):
+            for i in range(2):
+                if not (one if i == 0 else other):
+                    _settle(state, s, i, offset[i], offset[i + 1], at, s * n + i, k)
+    else:
+        for i in range(n):
+            if not _learn(rule, state, feedback, i, offset[i], at, s * n + i, t * n + i):
+                _settle(state, s, i, offset[i], offset[i + 1], at, s * n + i, k)
     lane = (k + 1) % LANES
     if lane == 0 or k == 0:
         plan_ahead(rule.exploration, k + 1 - lane, state.ahead)
-    state.epsilon[0] = state.ahead[lane]
+    poke(state.epsilon, 0, peek(state.ahead, lane))
 
 
 @precise
@@ -140,7 +181,7 @@ def _publish(state):
                 for c in range(state.offset[i], state.offset[i + 1]):
                     state.policy[s, c] = 0.0
                 state.policy[s, state.offset[i] + state.greedy[s, i]] = 1.0
-                state.stale[s, i] = False
+                state.stale[s, i] = 0
 
 
 @precise
@@ -173,7 +214,7 @@ class LearnerState(NamedTuple):
         The largest q of a player in a state, and a bound on the others.
     moved : (1,)
         Updates made when one of ``first`` changed last.
-    stale : (S, N) of bool
+    stale : (S, N), 0 or 1
         Which rows of ``policy`` are not written out yet.
     epsilon, ahead : (1,), (LANES,)
         The probability of exploring in the next step, or the temperature; and those of the steps around it.
@@ -201,10 +242,12 @@ class LearnerState(NamedTuple):
     @classmethod
     def start(cls, game: Game, policy: Float) -> LearnerState:
         """Nothing learned yet, q = 0."""
-        q, one, n = blank(game, policy), (policy.shape[0], game.num_players), game.num_players
+        one, n = (policy.shape[0], game.num_players), game.num_players
+        q = aligned(policy.size + LANES)[:policy.size].reshape(policy.shape)  # vectors of a last row may reach past it
+        q[...] = blank(game, policy)
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(policy.shape[0], np.int64),
                    np.full(one, -1), _first(game, policy), np.zeros(one), np.full(one, np.inf), np.zeros(1, np.int64),
-                   np.zeros(one, np.bool_), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False, game.offset.copy(),
+                   np.zeros(one, np.int64), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False, game.offset.copy(),
                    (0,) * n if n <= FEW else ())
 
 
@@ -216,8 +259,11 @@ def _first(game: Game, policy: Float) -> Any:
 
 @attach(update=_update, update_pair=_update_pair)
 class _QLearning(NamedTuple):
-    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; exploration: a Schedule."""
+    """The rule as kernels see it. constant: the step size, or 0 where it changes: alpha, by visit, with exponent and
+    shift. exploration: a Schedule.
+    """
 
+    constant: float
     alpha: Any
     exponent: float
     shift: float
@@ -307,4 +353,5 @@ class IndependentQLearning(NamedTuple):
 
     def compiled(self) -> _QLearning:
         """The rule as kernels see it."""
-        return _QLearning(*numbers(self.alpha), _exploring.schedule(self.exploration))
+        return _QLearning(self.alpha if isinstance(self.alpha, float) else 0.0, *numbers(self.alpha),
+                          _exploring.schedule(self.exploration))

@@ -48,11 +48,13 @@ def run_chunk(run, first, last, steps):
     """Steps first..last-1 of a run of ``steps`` updates, or fewer if it ends. Step ``steps`` itself only observes and
     records.
     """
+    next_row = due(run.recorder)
     for k in range(first, last):
         observe(run.feedback, run.state, run.key, k)
-        if due(run.recorder, k):
+        if k == next_row:
             publish(run.state)
             write(run.recorder, k)
+            next_row = due(run.recorder)
             if reached(run.until, k):
                 break
         if k < steps:
@@ -66,14 +68,16 @@ def run_chunk(run, first, last, steps):
 def run_pair(pair, first, last, steps):
     """The same for two runs at once, of rules that can move two (``update_pair``), until one of them ends."""
     one, other = pair.one, pair.other
+    next_row = due(one.recorder)
     for k in range(first, last):
         observe(one.feedback, one.state, one.key, k)
         observe(other.feedback, other.state, other.key, k)
-        if due(one.recorder, k):
+        if k == next_row:
             publish(one.state)
             write(one.recorder, k)
             publish(other.state)
             write(other.recorder, k)
+            next_row = due(one.recorder)
             first_ends = reached(one.until, k)
             if reached(other.until, k) or first_ends:
                 break
