@@ -82,7 +82,7 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_uniform", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
+BUILT = {"_offset", "_uniform", "_index", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -238,6 +238,18 @@ class Game(ABC):
 
     _counts: Any = None
     _everything: Any = None  # of feedbacks, where nothing is missing
+
+    def move(self, state: int, actions: Any) -> tuple[int, Float]:
+        """Where a joint action leads for sure, and the rewards (N,).
+
+        Raises
+        ------
+        ValueError
+            If it leads to several states.
+        TypeError
+            If this kind of game lists no moves.
+        """
+        raise TypeError(f"{self!r} lists no moves: ask of a MarkovGame")
 
     def rewards_against_uniform(self) -> Float:
         """(S, A_total), read-only: what every action of every player is worth at once, the others' drawn evenly; -inf

@@ -39,6 +39,7 @@ from .log_barrier import (
     log_barrier_natural_step,
     log_barrier_weight,
 )
+from .logit_market import LogitMarket, logit_market
 from .mismatch import MismatchSupremum, mismatch_supremum
 from .occupancy import occupancy_factor
 from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit
@@ -59,6 +60,7 @@ __all__ = [
     "EntropyProof",
     "Ergodicity",
     "IterationsRow",
+    "LogitMarket",
     "MismatchSupremum",
     "Stationarity",
     "StepSizeConditions",
@@ -79,6 +81,7 @@ __all__ = [
     "log_barrier_natural_iterations",
     "log_barrier_natural_step",
     "log_barrier_weight",
+    "logit_market",
     "mge_f_factors",
     "mge_f_reward_limit",
     "mge_i_factor",

@@ -357,10 +357,31 @@ class MarkovGame(Game):
         several = rewards.shape[0] == rewards.ndim - 2 > 1
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
+    def move(self, state: int, actions: Any) -> tuple[int, Float]:
+        m, joint = self._model, tuple(int(a) for a in actions)
+        rewards = np.array([plane[(state, *joint)] for plane in self.rewards])
+        row = state * math.prod(self.num_actions) + int(np.ravel_multi_index(joint, self.num_actions))
+        if self.is_sparse:
+            low, high = int(m.pointer[row]), int(m.pointer[row + 1])
+            chances, where = m.probability[low:high], self._sampler_index()[low:high]
+        else:
+            chances, where = m.transitions.reshape(-1, self.num_states)[row], np.arange(self.num_states)
+        if np.count_nonzero(chances) != 1:
+            raise ValueError(f"moves must be sure, found {np.count_nonzero(chances)} next states {self._where(row)}")
+        return int(where[np.argmax(chances)]), np.broadcast_to(rewards, (self.num_players,)).copy()
+
+    def _sampler_index(self) -> NDArray[np.int64]:
+        """(nnz,): next states of sparse rows, kept."""
+        if self._index is None:
+            object.__setattr__(self, "_index", self.transitions.indices.astype(np.int64))
+        return self._index  # type: ignore[no-any-return]
+
+    _index: Any = None
+
     def _build_sampler(self) -> Any:
         m = self._model
         if self.is_sparse:
-            index = self.transitions.indices.astype(np.int64)
+            index = self._sampler_index()
             if index.size == m.pointer.size - 1 and (np.diff(m.pointer) == 1).all():
                 return SureSampler.create(self, index)
             chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
