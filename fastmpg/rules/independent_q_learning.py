@@ -21,7 +21,7 @@ from ..machine.vectors import LANES, aligned, broadcast, load, select
 from ..models.game import Game
 from . import _exploring
 from ._exploring import AHEAD, draw_boltzmann, plan_ahead
-from ._greedy import blank, count_available, draw_row, nth_available, settle_all
+from ._greedy import blank, count_available, draw_row, nth_available
 from ._schedule import numbers, rate, step_size
 from .state import first_largest
 
@@ -243,12 +243,24 @@ class LearnerState(NamedTuple):
     def start(cls, game: Game, policy: Float) -> LearnerState:
         """Nothing learned yet, q = 0."""
         one, n = (policy.shape[0], game.num_players), game.num_players
+        _check.budget(32 * policy.size + 48 * policy.shape[0] * n, f"the tables of learners of {game!r}",
+                      "a game of fewer states or actions would fit")
         q = aligned(policy.size + LANES)[:policy.size].reshape(policy.shape)  # vectors of a last row may reach past it
         q[...] = blank(game, policy)
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(policy.shape[0], np.int64),
                    np.full(one, -1), _first(game, policy), np.zeros(one), np.full(one, np.inf), np.zeros(1, np.int64),
                    np.zeros(one, np.int64), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False, game.offset.copy(),
                    (0,) * n if n <= FEW else ())
+
+
+def _settle_all(state: LearnerState, game: Game) -> None:
+    """Make the policy greedy in every state."""
+    state.top[...] = np.maximum.reduceat(state.q, game.offset[:-1], axis=1)
+    equal = state.q == np.repeat(state.top, game.num_actions, axis=1)
+    ties = np.add.reduceat(equal.astype(np.int64), game.offset[:-1], axis=1)
+    state.policy[...] = np.where(equal, np.repeat(1.0 / ties, game.num_actions, axis=1), 0.0)
+    state.first[...] = _first(game, state.policy)
+    state.greedy[...] = np.where(ties == 1, state.first, -1)
 
 
 def _first(game: Game, policy: Float) -> Any:
@@ -341,9 +353,7 @@ class IndependentQLearning(NamedTuple):
         state.q[...] = np.where(np.isinf(state.q), state.q, first)
         if game.terminal is not None:
             state.q[game.terminal] = np.where(np.isinf(state.q[game.terminal]), -np.inf, 0.0)
-        settle_all(state, game, range(game.num_states))
-        state.top[...] = np.maximum.reduceat(state.q, game.offset[:-1], axis=1)
-        state.first[...] = _first(game, state.policy)
+        _settle_all(state, game)
         return state
 
     @staticmethod
