@@ -37,7 +37,8 @@ class Result:
     steps : int, or ndarray of int
         Updates made; of an ensemble with ``until``, one number a run.
     state : object
-        The rule's last state, such as ``state.theta``.
+        The rule's last state, such as ``state.theta``; of rules that follow one trajectory also ``state.place`` (),
+        the state of the game that the run ended in.
     rule, game : str
         What ran on what.
     trajectory : Trajectory or None

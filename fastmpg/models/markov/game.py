@@ -359,7 +359,9 @@ class MarkovGame(Game):
 
     def move(self, state: int, actions: Any) -> tuple[int, Float]:
         m, joint = self._model, tuple(int(a) for a in actions)
-        rewards = np.array([plane[(state, *joint)] for plane in self.rewards])
+        if self._planes is None:
+            object.__setattr__(self, "_planes", self.rewards)
+        rewards = self._planes[(slice(None), state, *joint)]
         row = state * math.prod(self.num_actions) + int(np.ravel_multi_index(joint, self.num_actions))
         if self.is_sparse:
             low, high = int(m.pointer[row]), int(m.pointer[row + 1])
@@ -377,6 +379,7 @@ class MarkovGame(Game):
         return self._index  # type: ignore[no-any-return]
 
     _index: Any = None
+    _planes: Any = None
 
     def _build_sampler(self) -> Any:
         m = self._model
