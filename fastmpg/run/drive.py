@@ -73,7 +73,7 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
     names = [name for name in leaves(job.runs[0].state) if "." not in name]
     state = {name: shaped([getattr(run.state, name) for run in job.runs]) for name in names}
     if job.asked.feedback.continues:
-        state["place"] = shaped([np.int64(run.feedback.place[0]) for run in job.runs])
+        state["place"] = np.array([run.feedback.place[0] for run in job.runs]).reshape(lead)
     trace = {name: value[:rows] if name == "step" else value[:, :rows].reshape(*lead, rows, *value.shape[2:])
              for name, value in job.trace.items()}
     trajectory = None
