@@ -1,7 +1,7 @@
 """Q-learning in a pricing game as one writes it with numba at first, and the same in plain Python.
 
-np.random, one table a player, ``argmax`` and ``max`` over its rows, an exponential a stage: what a typical replication of
-Calvano et al. (2020) has. ``python`` is the same text, interpreted.
+np.random, one table a player, ``argmax`` and ``max`` over its rows, an exponential a stage: what a typical replication
+of Calvano et al. (2020) has. ``python`` is the same text, interpreted.
 """
 
 import math

@@ -2,8 +2,8 @@
 prices learn to keep them above the competitive ones.
 
 Two firms under logit demand, 15 prices, one stage of memory, discount .95; epsilon = exp(-beta t), first q against
-opponents who play uniformly; a session ends when greedy prices have stood for 100 000 stages in every state. The paper's
-own grid of learning rates, a file for every point that is finished, so that it can be stopped and taken up again:
+opponents who play uniformly; a session ends when greedy prices have stood for 100 000 stages in every state. The
+paper's own grid of learning rates, a file for every point that is finished, so that it can be stopped and taken up:
 
     python -m fastmpg.experiments.calvano2020 FOLDER --points 100 --sessions 1000
 """
@@ -183,17 +183,17 @@ def calvano2020() -> Outcome:
     best = [best_on_cycle(game, done.result.policy[r], int(done.result.state.place[r])) for r in some]
     lengths = ", ".join(f"{n}: {np.mean(done.length == n):.1%}" for n in sorted(set(done.length.tolist())))
     notes = (
-        f"{SESSIONS} sessions at alpha = {ALPHA}, beta = {BETA:g}: profit gain {mean:.4f} (s.e. {error:.4f}); a rerun in "
-        f"plain numba, {SESSIONS} sessions of its own: {GAIN} (s.e. {GAIN_ERROR}). Stages until they settle: mean "
+        f"{SESSIONS} sessions at alpha = {ALPHA}, beta = {BETA:g}: profit gain {mean:.4f} (s.e. {error:.4f}); a rerun "
+        f"in plain numba, {SESSIONS} sessions of its own: {GAIN} (s.e. {GAIN_ERROR}). Stages until they settle: mean "
         f"{done.steps.mean() / 1e6:.3f} million, s.d. {done.steps.std(ddof=1) / 1e6:.2f} million.",
         f"Cycles by length: {lengths}.",
-        f"Over the grid of {len(ALPHAS)} x {len(BETAS)}, {FEW} sessions each: {inside:.0%} of the points between .7 and "
-        f".9; least {gains.min():.2f}, largest {gains.max():.2f}. The paper's grid: see the docstring of this module.",
+        f"Over the grid of {len(ALPHAS)} x {len(BETAS)}, {FEW} sessions each: {inside:.0%} of the points between .7 "
+        f"and .9; least {gains.min():.2f}, largest {gains.max():.2f}. The paper's grid: see this module.",
         f"A deviation to the best reply at once: it loses in {reply.unprofitable:.0%} of the sessions, and prices are "
         f"the old ones {AFTER} stages later in {reply.back:.0%} (cycles of length 1).",
         f"Of the first {len(some)} sessions, {np.mean([b.best_on_path.min() == 1.0 for b in best]):.0%} are Nash "
-        f"equilibria on the path; where not, a firm loses at most {max(b.on_path.max() for b in best):.2%}; off the path "
-        f"{np.mean([b.off_path.mean() for b in best]):.2%} on average.",
+        f"equilibria on the path; where not, a firm loses at most {max(b.on_path.max() for b in best):.2%}; off the "
+        f"path {np.mean([b.off_path.mean() for b in best]):.2%} on average.",
         "Profit gain by number of firms (sessions): "
         + ", ".join(f"{n}: {gain.mean():.2f} ({gain.size})" for n, gain in firms.items()) + ".")
     return Outcome(checks, (

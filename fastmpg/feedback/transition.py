@@ -137,8 +137,8 @@ class Transition(NamedTuple):
         ends = np.zeros(0, np.bool_) if game.terminal is None else game.terminal
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
                    game.discount, one.copy(), one.copy(), ends, aligned(LANES * span + up(draws)),
-                   np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws, each, sampler, np.zeros(0, np.int64),
-                   np.zeros((0, 0), np.int64), one.copy())
+                   np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws, each, sampler,
+                   np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

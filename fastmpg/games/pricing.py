@@ -96,8 +96,9 @@ class _Market(SimulatorGame):
 
     def _build_sampler(self) -> Any:
         s = self._plain_sampler  # type: ignore[attr-defined]
-        kind = MarketSampler if s.until.size == 1 else NoisyMarketSampler
-        return kind(*s[:-1], (0,) * s.num_players if s.num_players <= FEW else ())
+        kind: Any = MarketSampler if s.until.size == 1 else NoisyMarketSampler
+        players = (0,) * s.num_players if s.num_players <= FEW else ()
+        return kind(*s._replace(players=players))
 
     def check(self) -> None:
         """Nothing can go wrong in a step."""

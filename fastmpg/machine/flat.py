@@ -1,5 +1,5 @@
-"""Entries of contiguous arrays by their flat index, whatever their axes: no shape is read and no index wraps around. And
-what the lanes of a vector come to.
+"""Entries of contiguous arrays by their flat index, whatever their axes: no shape is read and no index wraps around.
+And what the lanes of a vector come to.
 
 For what every stage of a small game does many times: with ``array[s, i]`` the compiler multiplies by a length that it
 does not know, and asks whether s and i are negative.

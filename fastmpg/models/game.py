@@ -82,7 +82,8 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
+BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_held", "_magnitudes", "_centred",
+         "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -261,7 +262,8 @@ class Game(ABC):
             If rewards are not known, as those of simulators.
         """
         if not self.exact:
-            raise ValueError(f"the rewards of {self!r}, a simulator, are not known: give initial as an array (S, A_total)")
+            raise ValueError(f"the rewards of {self!r}, a simulator, are not known: give initial as an array "
+                             "(S, A_total)")
         if self._uniform is None:
             work = self.workspace()
             even = np.repeat(1.0 / self.action_counts(), self.num_actions, axis=1)

@@ -116,8 +116,8 @@ def _share(state, s, low, high, top, share):
 
 @precise
 def _learn(rule, state, feedback, i, low, at, now, after):
-    """Player i's step; whether its greedy action is still known: it is as long as no other value reaches its own, and it
-    falls no lower than a bound on the others.
+    """Player i's step; whether its greedy action is still known: it is as long as no other value reaches its own, and
+    it falls no lower than a bound on the others.
 
     at: where the state's row of q (S, A_total) begins   now, after: where greedy, top, second (S, N) have the player in
     the state and in the next one
@@ -249,8 +249,8 @@ class LearnerState(NamedTuple):
         q[...] = blank(game, policy)
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(policy.shape[0], np.int64),
                    np.full(one, -1), _first(game, policy), np.zeros(one), np.full(one, np.inf), np.zeros(1, np.int64),
-                   np.zeros(one, np.int64), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False, game.offset.copy(),
-                   (0,) * n if n <= FEW else ())
+                   np.zeros(one, np.int64), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False,
+                   game.offset.copy(), (0,) * n if n <= FEW else ())
 
 
 def _settle_all(state: LearnerState, game: Game) -> None:
@@ -293,20 +293,23 @@ class IndependentQLearning(NamedTuple):
     alpha : float, or tuple of float
         Step size in (0, 1]; or at the n-th visit (n + c)^-p from (exponent p, offset c), or from a table of at least
         three whose last one stays.
-    exploration : float, or ("exponential", float)
-        Probability epsilon with which a player takes any of its actions alike; ("exponential", beta): exp(-beta k) at
-        step k.
+    exploration : float, or tuple
+        Probability epsilon with which a player takes any of its actions alike. By step k: ("exponential", beta):
+        exp(-beta k), that of Calvano et al. (2020); ("power", p) or ("power", p, c): (k + c)^-p, at most 1, c = 1 if
+        not given; ("table", probabilities): one a step, the last one stays. Or ("boltzmann", T), ("boltzmann", T,
+        beta): all actions by exp(q / T_k), T_k = T exp(-beta k).
     initial : "zeros", "uniform_opponents", or array_like (S, A_total)
         The first q. "uniform_opponents": r_i(s, a_i) / (1 - gamma) with the others' actions drawn evenly (Calvano et
-        al. 2020), of games with exact values. Values of terminal states are 0 whatever is given.
+        al. 2020), of games whose rewards are known. Values of terminal states are 0 whatever is given.
 
     Notes
     -----
     Watkins (1989). Players see the state, their own action and their own reward. A step into a terminal state
     (:attr:`fastmpg.Game.terminal`) ends an episode, and the next one begins at once.
 
-    The policy is the greedy one, without exploration. A state that was never visited keeps the policy that the run was
-    started with, unless ``initial`` says something else.
+    The policy is the greedy one, without exploration; several best actions share it evenly, and are played so. (For
+    :class:`fastmpg.Unchanged` and :func:`fastmpg.metrics.cycle` the first of them counts.) A state that was never
+    visited keeps the policy that the run was started with, unless ``initial`` says something else.
 
     Examples
     --------
@@ -335,8 +338,8 @@ class IndependentQLearning(NamedTuple):
         if not isinstance(self.initial, str):
             _check.shape(np.asarray(self.initial), "initial", policy.shape, "(S, A_total)")
         elif self.initial == "uniform_opponents" and not game.discount < 1.0:
-            raise ValueError(f'initial="uniform_opponents" needs a discount below 1, found {game!r}; give initial as an '
-                             "array (S, A_total)")
+            raise ValueError(f'initial="uniform_opponents" needs a discount below 1, found {game!r}; give initial as '
+                             "an array (S, A_total)")
         elif self.initial == "uniform_opponents":
             game.rewards_against_uniform()
 

@@ -59,8 +59,8 @@ class StateContract:
         nothing.
     decided : kernel (state, s, i, low, high) -> action
         The action of largest probability of player i, who has columns low..high-1, in row ``s``, ties to the lowest
-        index: of states that know it, or keep their tables in another order (see :class:`fastmpg.Unchanged`). By default
-        ``policy`` is searched.
+        index: of states that know it, or keep their tables in another order (see :class:`fastmpg.Unchanged`). By
+        default ``policy`` is searched.
     moved_at : kernel (state) -> int
         Updates made when what ``decided`` says changed last in any row, of states that note it. By default
         :class:`fastmpg.Unchanged` compares.

@@ -33,8 +33,8 @@ class Job:
         sampled = self.asked.feedback.sampled
         record.check(game, type(rules[0]), sampled, self.asked.feedback.continues)
         if until is not None and record.trajectory and not single:
-            raise ValueError("runs that end separately (until=) have trajectories of different lengths, which an ensemble "
-                             "does not keep: leave trajectory out of record, or use fastmpg.learn for each run")
+            raise ValueError("runs that end separately (until=) have trajectories of different lengths, which an "
+                             "ensemble does not keep: leave trajectory out of record, or use fastmpg.learn for each")
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder, fresh) if record.trajectory else None

@@ -75,7 +75,8 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     record = _streamed(record, checkpoint)
     until = condition(until, record)
     start = _initial(game, rule, policy, rng)
-    job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True, until=until)
+    job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True,
+              until=until)
     keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, record, None, until), game)
     status = _drive(job, keeper, callback, progress, type(rule).__name__)
     return _finish(job, None, _label(rule), status, throw)

@@ -24,8 +24,8 @@ update_pair = method("update_pair")
 
 
 class RunFrame(NamedTuple):
-    """What the loop needs of a run: rule, state, feedback and recorder, the key (2,) of its randomness, and what may end
-    it (see :mod:`.until`).
+    """What the loop needs of a run: rule, state, feedback and recorder, the key (2,) of its randomness, and what may
+    end it (see :mod:`.until`).
     """
 
     rule: Any

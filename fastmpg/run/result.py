@@ -91,8 +91,8 @@ class Result:
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
         arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
-        meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message, "steps": np.asarray(self.steps).tolist(),
-                "rule": self.rule, "game": self.game, "trajectory": None}
+        meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message,
+                "steps": np.asarray(self.steps).tolist(), "rule": self.rule, "game": self.game, "trajectory": None}
         if self.trajectory is not None:
             meta["trajectory"] = self.trajectory.folder and os.fspath(self.trajectory.folder)
             if self.trajectory.folder is None:

@@ -9,7 +9,6 @@ import numpy as np
 from ..kernels.simplex import check_missing, check_policy_rows
 from ..machine import call_each, inlined, unit
 
-
 NEVER = np.iinfo(np.int64).max
 
 

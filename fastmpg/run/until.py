@@ -154,8 +154,8 @@ class Unchanged(NamedTuple):
     Notes
     -----
     The greedy policy is, in every state, a player's action of largest probability, ties to the lowest index: for
-    learners of values, whose policy is the greedy one, that of largest value. It is looked at after every update, so that
-    the run ends at the very stage, whatever the chunks.
+    learners of values, whose policy is the greedy one, that of largest value. It is looked at after every update, so
+    that the run ends at the very stage, whatever the chunks.
 
     Examples
     --------
@@ -236,8 +236,8 @@ class Below(NamedTuple):
             With what is.
         """
         if self.metric not in record.metrics:
-            raise ValueError(f"until waits for {self.metric!r}, which is not recorded: add it to the metrics of record, "
-                             f"found {', '.join(record.metrics) or 'none'}")
+            raise ValueError(f"until waits for {self.metric!r}, which is not recorded: add it to the metrics of "
+                             f"record, found {', '.join(record.metrics) or 'none'}")
 
     def watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Float,
               cursor: Any) -> Any:

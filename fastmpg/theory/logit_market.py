@@ -2,9 +2,9 @@
 
     q_i = exp((a_i - p_i) / mu) / (sum_j exp((a_j - p_j) / mu) + exp(a_0 / mu))          profit_i = (p_i - c_i) q_i
 
-Bertrand-Nash: dprofit_i / dp_i = 0 for all i, that is 1 = (p_i - c_i) (1 - q_i) / mu.    Monopoly: the sum of profits is
-largest, that is 1 = (p_i - c_i) / mu - sum_j (p_j - c_j) q_j / mu. Where a_0 is random, expectations of both sides times
-q_i are equal.
+Bertrand-Nash: dprofit_i / dp_i = 0 for all i, that is 1 = (p_i - c_i) (1 - q_i) / mu.    Monopoly: the sum of profits
+is largest, that is 1 = (p_i - c_i) / mu - sum_j (p_j - c_j) q_j / mu. Where a_0 is random, expectations of both sides
+times q_i are equal.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseScratch, DenseWork, contract_share
 from .moves import mask_from, rewards_of, rows_of
-from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards
+from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards, sure_move
 from .sparse import Layout, SparseModel
 
 INSTEAD = ("give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no "
@@ -358,27 +358,16 @@ class MarkovGame(Game):
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
     def move(self, state: int, actions: Any) -> tuple[int, Float]:
-        m, joint = self._model, tuple(int(a) for a in actions)
         if self._planes is None:
             object.__setattr__(self, "_planes", self.rewards)
-        rewards = self._planes[(slice(None), state, *joint)]
-        row = state * math.prod(self.num_actions) + int(np.ravel_multi_index(joint, self.num_actions))
-        if self.is_sparse:
-            low, high = int(m.pointer[row]), int(m.pointer[row + 1])
-            chances, where = m.probability[low:high], self._sampler_index()[low:high]
-        else:
-            chances, where = m.transitions.reshape(-1, self.num_states)[row], np.arange(self.num_states)
-        if np.count_nonzero(chances) != 1:
-            raise ValueError(f"moves must be sure, found {np.count_nonzero(chances)} next states {self._where(row)}")
-        return int(where[np.argmax(chances)]), np.broadcast_to(rewards, (self.num_players,)).copy()
+        return sure_move(self, self._planes, state, actions)
 
-    def _sampler_index(self) -> NDArray[np.int64]:
-        """(nnz,): next states of sparse rows, kept."""
+    def _sampler_index(self) -> NDArray[np.int64]:  # (nnz,): next states of sparse rows
         if self._index is None:
             object.__setattr__(self, "_index", self.transitions.indices.astype(np.int64))
         return self._index  # type: ignore[no-any-return]
 
-    _index: Any = None
+    _index: Any = None  # made on request
     _planes: Any = None
 
     def _build_sampler(self) -> Any:

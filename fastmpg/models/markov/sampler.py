@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from ...machine import attach, inlined, precise
 from ...machine.flat import peek, poke
 from ...machine.vectors import LANES, aligned, broadcast, gather, load, store
 from ..sampler import SMALLER, begin_by_law, row_is_state
-
 
 FEW = 4  # players up to which the compiler knows how many there are
 
@@ -165,3 +165,25 @@ def joint_rewards(game: Any) -> tuple[Float, bool]:
     table = aligned(planes.size + LANES)  # the last vector that is loaded may reach past the end
     table[:planes.size].reshape(-1, planes.shape[0])[:] = np.moveaxis(game.rewards, 0, -1).reshape(-1, planes.shape[0])
     return table, False
+
+
+def sure_move(game: Any, rewards: Float, state: int, actions: Any) -> tuple[int, Float]:
+    """Where a joint action (N,) leads for sure, and the rewards (N,).    rewards (N or 1, S, A_0, ...)
+
+    Raises
+    ------
+    ValueError
+        If it leads to several states.
+    """
+    m, joint = game.model, tuple(int(a) for a in actions)
+    row = state * math.prod(game.num_actions) + int(np.ravel_multi_index(joint, game.num_actions))
+    if game.is_sparse:
+        low, high = int(m.pointer[row]), int(m.pointer[row + 1])
+        chances, where = m.probability[low:high], game._sampler_index()[low:high]
+    else:
+        chances, where = m.transitions.reshape(-1, game.num_states)[row], np.arange(game.num_states)
+    if np.count_nonzero(chances) != 1:
+        raise ValueError(f"moves must be sure, found {np.count_nonzero(chances)} next states {game._where(row)}")
+    at: Any = (slice(None), state, *joint)
+    found = np.broadcast_to(rewards[at], (game.num_players,)).copy()
+    return int(where[np.argmax(chances)]), found
