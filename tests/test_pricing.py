@@ -58,10 +58,10 @@ def test_the_game_remembers_the_last_prices():
     market = fm.theory.logit_market(2, 3, quality=[2.0, 2.2])
     assert game.num_states == 81 and game.num_actions == (3, 3)
     state = 3 * 0 + 1  # firm 0 lowest, firm 1 middle: the older prices
-    after, reward = game.move(state, (2, 1))
+    after, reward = game._move(state, (2, 1))
     assert after == 9 * state + 3 * 2 + 1
     assert_array_equal(reward, market.mean_profits[:, 2, 1])
-    assert game.move(after, (0, 0))[0] == 9 * (3 * 2 + 1)
+    assert game._move(after, (0, 0))[0] == 9 * (3 * 2 + 1)
 
 
 @pytest.mark.parametrize("firms, prices, memory", [(1, 4, 1), (2, 15, 1), (2, 4, 2), (3, 4, 1), (5, 2, 1)])
@@ -79,7 +79,7 @@ def test_tables_and_simulator_are_one_game(firms, prices, memory):
     assert_array_equal(one.trajectory.actions, other.trajectory.actions)
     for state in (0, table.num_states - 1):
         for joint in ([0] * firms, [prices - 1] * firms):
-            (a, x), (b, y) = table.move(state, joint), simulated.move(state, joint)
+            (a, x), (b, y) = table._move(state, joint), simulated._move(state, joint)
             assert a == b
             assert_allclose(x, y, rtol=1e-15)
 

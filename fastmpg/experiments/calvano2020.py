@@ -24,12 +24,12 @@ from .._check import Float
 from ..games.pricing import pricing
 from ..metrics.cycle import best_on_cycle, cycle, deviation
 from ..models.game import Game
+from ..models.logit_market import logit_market
 from ..rules.independent_q_learning import IndependentQLearning
 from ..run.ensemble import ensemble
 from ..run.record import Record
 from ..run.result import Result
 from ..run.until import Unchanged
-from ..theory.logit_market import logit_market
 from .experiment import PRINTED, RECOMPUTED, STATEMENT, Check, Figure, Outcome, experiment
 
 PAPER = "Calvano, Calzolari, Denicolo and Pastorello (2020)"

@@ -13,11 +13,11 @@ from .._check import Float
 from ..machine import attach, inlined
 from ..machine.flat import peek, poke
 from ..models.game import Game
+from ..models.logit_market import LogitMarket, logit_market
 from ..models.markov.game import MarkovGame
 from ..models.markov.sampler import FEW
 from ..models.sampler import row_is_state
 from ..models.simulator import MOST_ROWS, SimulatorGame
-from ..theory.logit_market import LogitMarket, logit_market
 
 __all__ = ["pricing"]
 
@@ -46,7 +46,7 @@ def _step(sampler, state, actions, rewards, uniforms, at):
     return j if sampler.states == sampler.joint else state % (sampler.states // sampler.joint) * sampler.joint + j
 
 
-@attach(begin=_begin, step=_step, row=row_is_state, draws=0)
+@attach(begin=_begin, step=_step, row=row_is_state, step_draws=0)
 class MarketSampler(NamedTuple):
     """gains (K J N,)   until (K,): cumulative chances   joint: J   states: J^memory
 
@@ -116,7 +116,7 @@ class _Market(SimulatorGame):
         row = np.concatenate([table[..., i].mean(axis=rest) for i, rest in enumerate(others)])
         return np.broadcast_to(row, (self.num_states, row.size))
 
-    def move(self, state: int, actions: Any) -> tuple[int, Float]:
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
         """The next state, and the expected rewards (N,)."""
         s = self._plain_sampler  # type: ignore[attr-defined]
         j = int(np.ravel_multi_index(tuple(actions), self.num_actions))

@@ -133,7 +133,7 @@ def cycle(game: Game, policy: Any, state: int) -> Cycle:
     while now not in when:
         when[now] = len(path)
         path.append(now)
-        now, reward = game.move(now, greedy[now])
+        now, reward = game._move(now, greedy[now])
         rewards.append(reward)
     first = when[now]
     states = np.array(path[first:], np.int64)
@@ -214,7 +214,7 @@ def deviation(game: Game, policy: Any, state: int, player: int = 0, *, action: i
         can = np.ones(game.num_actions[i], bool)
         if game.available is not None:
             can = game.available[now, game.offset[i]:game.offset[i + 1]]
-        gains = [game.move(now, [*first[:i], a, *first[i + 1:]])[1][i] if can[a] else -np.inf for a in range(can.size)]
+        gains = [game._move(now, [*first[:i], a, *first[i + 1:]])[1][i] if can[a] else -np.inf for a in range(can.size)]
         first[i] = int(np.argmax(gains))
     else:
         first[i] = _check.integer(action, "action", low=0, high=game.num_actions[i] - 1)
@@ -231,6 +231,6 @@ def _played(game: Game, greedy: NDArray[np.int64], now: int, first: NDArray[np.i
     for stage in range(count):
         states.append(now)
         actions.append(first if stage == 0 else greedy[now])
-        now, reward = game.move(now, actions[-1])
+        now, reward = game._move(now, actions[-1])
         rewards.append(reward)
     return np.array(states, np.int64), np.stack(actions), np.stack(rewards)

@@ -240,7 +240,7 @@ class Game(ABC):
     _counts: Any = None
     _everything: Any = None  # of feedbacks, where nothing is missing
 
-    def move(self, state: int, actions: Any) -> tuple[int, Float]:
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
         """Where a joint action leads for sure, and the rewards (N,).
 
         Raises

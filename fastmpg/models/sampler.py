@@ -7,7 +7,7 @@
     leap(sampler, at, u)                               optional, of games whose joint actions are listed: the next
                                                        states of the rows at = s J + j, vectors, by the numbers u
 
-    draws                                              optional: how many numbers a step takes, where a start takes more
+    step_draws                                         optional: how many numbers a step takes, where a start takes more
 
 and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by
 all runs.
@@ -38,7 +38,7 @@ class SamplerContract:
     step: Any
     row: Any
     leap: Any = None
-    draws: int | None = None
+    step_draws: int | None = None
     alone: Callable[[Any], Any] = lambda sampler: sampler
     create: Any = None
 
@@ -50,7 +50,7 @@ def private(sampler: Any) -> Any:
 
 def step_draws(game: Any, sampler: Any) -> int:
     """How many uniform numbers a step of the environment takes."""
-    own = SamplerContract(**members(type(sampler), SamplerContract, "sampler")).draws
+    own = SamplerContract(**members(type(sampler), SamplerContract, "sampler")).step_draws
     return int(game.draws if own is None else own)
 
 

@@ -47,7 +47,7 @@ def checked(given: Any) -> Any:
         if isinstance(given, str):
             raise ValueError(f"{FORMS}, found {_check.shown(given)}")
         return _check.real(given, "exploration", 0.0, 1.0)
-    word, rest = (given[0] if given else None), list(given[1:])
+    word, rest = (given[0] if given and isinstance(given[0], str) else None), list(given[1:])
     if word == "exponential" and len(rest) == 1:
         return "exponential", _check.real(rest[0], "beta of exploration", 0.0)
     if word == "power" and len(rest) in (1, 2):

@@ -69,7 +69,7 @@ class Run(NamedTuple):
         watch: Any = Endless(np.full(1, -1))
         if until is not None:
             table = trace[until.metric][index] if "metric" in until._fields else None
-            watch = until.watch(game, asked, state, feedback, record, table, recorder.cursor)
+            watch = until._watch(game, asked, state, feedback, record, table, recorder.cursor)
         return cls(numbers, state, feedback, recorder, key, steps, threaded, desk,
                    run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key, watch)), publish_state.bind(state),
                    watch)

@@ -176,7 +176,7 @@ class Unchanged(NamedTuple):
     def check(self, record: Record) -> None:
         """It can be asked of every rule."""
 
-    def watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Any,
+    def _watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Any,
               cursor: Any) -> Any:
         """What compiled code watches of a run."""
         if asked.state.moved_at is not None:
@@ -239,7 +239,7 @@ class Below(NamedTuple):
             raise ValueError(f"until waits for {self.metric!r}, which is not recorded: add it to the metrics of "
                              f"record, found {', '.join(record.metrics) or 'none'}")
 
-    def watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Float,
+    def _watch(self, game: Game, asked: Contract, state: Any, feedback: Any, record: Record, table: Float,
               cursor: Any) -> Any:
         """What compiled code watches of a run."""
         return TraceWatched(np.full(1, -1), table.reshape(table.shape[0], -1), cursor, self.level)

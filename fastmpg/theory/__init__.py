@@ -22,6 +22,7 @@ Where the printed papers need care, the file of each theorem says so. Occupancy 
 their own symbols: see :mod:`.occupancy`. What a gradient says of a policy, [Z] Lemmas 1 and 2: :mod:`.stationary`.
 """
 
+from ..models.logit_market import LogitMarket, logit_market
 from .entropy import EntropyProof, entropy_natural_bound, entropy_natural_proof, entropy_natural_step
 from .exploring import (
     DampingLimit,
@@ -39,7 +40,6 @@ from .log_barrier import (
     log_barrier_natural_step,
     log_barrier_weight,
 )
-from .logit_market import LogitMarket, logit_market
 from .mismatch import MismatchSupremum, mismatch_supremum
 from .occupancy import occupancy_factor
 from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit

@@ -357,7 +357,7 @@ class MarkovGame(Game):
         several = rewards.shape[0] == rewards.ndim - 2 > 1
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
-    def move(self, state: int, actions: Any) -> tuple[int, Float]:
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
         if self._planes is None:
             object.__setattr__(self, "_planes", self.rewards)
         return sure_move(self, self._planes, state, actions)

@@ -123,7 +123,7 @@ def _sure_leap(sampler, at, u):
     return gather(sampler.index, at)
 
 
-@attach(begin=begin_by_law, step=_sure_step, row=row_is_state, leap=_sure_leap, draws=0)
+@attach(begin=begin_by_law, step=_sure_step, row=row_is_state, leap=_sure_leap, step_draws=0)
 class SureSampler(NamedTuple):
     """Sparse rows with a single next state: rewards and index (S J,) as in SparseSampler.
 

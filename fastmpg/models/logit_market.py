@@ -19,6 +19,7 @@ from .._check import Float
 from .._same import comparable
 
 MOST = 1e-9  # of a first-order condition, where q_i is of order 1
+FAR = 100.0  # of costs and qualities, in units of mu: beyond it one firm has all customers, up to rounding
 
 
 @comparable
@@ -72,6 +73,14 @@ def _per_firm(given: ArrayLike, name: str, count: int) -> Float:
     return np.array(np.broadcast_to(row, (count,)))
 
 
+def _near(value: Float, name: str, mu: float) -> Float:
+    """Refuse what lies too far from 0."""
+    if not np.abs(value).max() <= FAR * mu:
+        raise ValueError(f"{name} must lie within {FAR:g} mu = {FAR * mu:g} of 0, found "
+                         f"{float(np.abs(value).max()):g}; measure money in other units, or from another origin")
+    return value
+
+
 def _shares(price: Float, quality: Float, outside: Float, mu: float) -> Float:
     """q (K, N) at prices (N,)."""
     height = (quality - price) / mu
@@ -85,7 +94,8 @@ def _solved(conditions: Any, start: Float, what: str) -> Float:
 
     found = root(conditions, start, tol=1e-14)
     if not np.abs(conditions(found.x)).max() < MOST:
-        raise ArithmeticError(f"no {what} prices were found from {start.tolist()}: {found.message}")
+        raise ValueError(f"no {what} prices were found for these cost, quality, outside and mu, from {start.tolist()}: "
+                         "firms may differ too much in units of mu")
     return np.asarray(found.x)
 
 
@@ -130,10 +140,11 @@ def logit_market(num_firms: int = 2, num_prices: int = 15, *, cost: ArrayLike = 
     """
     n, m = _check.integer(num_firms, "num_firms", low=1), _check.integer(num_prices, "num_prices", low=2)
     scale, margin = _check.real(mu, "mu", 0.0, open_low=True), _check.real(xi, "xi", 0.0)
-    own, worth = _per_firm(cost, "cost", n), _per_firm(quality, "quality", n)
+    own, worth = (_near(_per_firm(each, name, n), name, scale) for each, name in ((cost, "cost"), (quality, "quality")))
     drawn = np.atleast_1d(_check.array(outside, "outside"))
     if drawn.ndim != 1 or drawn.size == 0:
         raise ValueError(f"outside must be one number, or a list of them, found shape {drawn.shape}")
+    _near(drawn, "outside", scale)
     law = np.full(drawn.size, 1.0 / drawn.size) if chances is None else _check.distribution(chances, "chances",
                                                                                            drawn.size)[0]
     _check.budget(16 * drawn.size * n * _check.power(m, n), f"the profits of {n} firms at {m} prices each",
@@ -153,7 +164,9 @@ def logit_market(num_firms: int = 2, num_prices: int = 15, *, cost: ArrayLike = 
     joint = _solved(cartel, competitive + scale, "monopoly")
     grid = np.linspace(competitive - margin * (joint - competitive), joint + margin * (joint - competitive), m, axis=1)
     each = np.stack(np.meshgrid(*grid, indexing="ij")).reshape(n, -1)
-    weight = np.exp((worth[:, None] - each) / scale)
-    profits = np.stack([(each - own[:, None]) * weight / (weight.sum(axis=0) + np.exp(a / scale)) for a in drawn])
+    height = (worth[:, None] - each) / scale
+    top = np.maximum(height.max(axis=0), drawn.max() / scale)
+    weight = np.exp(height - top)
+    profits = np.stack([(each - own[:, None]) * weight / (weight.sum(axis=0) + np.exp(a / scale - top)) for a in drawn])
     at = [law @ _shares(price, worth, drawn, scale) * (price - own) for price in (competitive, joint)]
     return LogitMarket(grid, profits.reshape(drawn.size, n, *[m] * n), law, competitive, at[0], joint, at[1])
