@@ -1,10 +1,15 @@
 """Sampled learning: two-timescale Q-learning on the routing game, alone and in ensembles."""
 
+import functools
+import time
+
 import numba
+import numpy as np
 
 import fastmpg as fm
 
 from . import workloads
+from .peers import numba_two_timescale
 
 
 class TwoTimescale:
@@ -23,6 +28,32 @@ class TwoTimescale:
 
     def time_stages(self, players, form, runs):
         self.simulation()
+
+
+class AgainstPlainNumba:
+    """How many times as long a straightforward numba version takes, in turns in one process: machines cancel out."""
+
+    params = [[4, 8], ["dense", "count"], ["single", "64 runs"]]
+    param_names = ["players", "form", "runs"]
+    timeout = 300
+    unit = "x"
+
+    def setup(self, players, form, runs):
+        game, table = fm.games.routing(players, form=form), fm.games.routing(players)
+        tables = (np.ascontiguousarray(table.rewards.reshape(players, 4, -1)),
+                  np.ascontiguousarray(table.transitions.reshape(4, -1, 4)), np.array(table.num_actions), table.offset)
+        self.many = None if runs == "single" else 64
+        self.ours = workloads.Simulation(game, 1e-6, 20_000, self.many)
+        self.plain = functools.partial(numba_two_timescale.run, *tables, table.discount, 1e-6, 0.6, 1.0, 1.0, 20_000, 0)
+        self.plain()
+
+    def track_ratio(self, players, form, runs):
+        ratios = []
+        for _ in range(7):
+            began = time.perf_counter()
+            self.plain()
+            ratios.append((time.perf_counter() - began) / self.ours() * (self.many or 1))
+        return float(np.median(ratios))
 
 
 class Learners:

@@ -312,7 +312,7 @@ def test_a_function_is_given_again_to_a_checkpoint(tmp_path):
     ({"features": [np.zeros((3, 2, 2)), np.zeros((3, 3, 1))]}, "one S and one d"), ({"features": "rbf"}, "features"),
     ({"features": features}, "dimension must be given"),
     ({"features": features, "dimension": 6}, "on simulators alone"),
-    ({"features": lambda state: state, "dimension": 6}, "features")], ids=str)
+    ({"features": lambda state: state, "dimension": 6}, "features")], ids=lambda given: "".join(given))
 def test_wrong_parameters_are_refused(wrong, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fm.learn(fm.games.random_markov(3, ACTIONS, 0.6, rng=1), RULE(**wrong), 1)

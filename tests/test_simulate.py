@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from simulating import EPS, TABLES, assert_same, check_ensemble, compiled_only, replay_tables, snapshots, twin_of
 
 import fastmpg as fm
+from fastmpg.models.counts import sampler as counting
+from fastmpg.models.counts.sampler import CountSampler, FlatSampler
 from fastmpg.policy import uniform_policy
 from fastmpg.run.job import Job
 from fastmpg.run.run import run_key
@@ -367,3 +370,27 @@ def test_rules_that_cannot_be(change, error, message, monkeypatch):
 def test_one_run_uncompiled_or_not(rng):
     """Short enough to pass as plain Python too."""
     replay_tables(fm.games.random_markov(2, (2, 3), rng=rng), 20, rng, tau=0.2)
+
+
+COUNTED = [fm.games.routing(3, form="count"), fm.games.routing(9, 3, form="count"),
+           fm.games.routing(4, form="count", reward="team"), fm.games.safe_distancing(5),
+           fm.games.routing(4, form="count", transitions="averaged")]
+
+
+@compiled_only
+@pytest.mark.parametrize("game", COUNTED, ids=repr)
+def test_flat_tables_of_counts_give_the_same_bits(game, monkeypatch):
+    """Few counts lie in flat tables; without room for them a tally finds the same numbers for the same draws."""
+    def run(made):
+        record = fm.Record(metrics=TABLES, trajectory=True)
+        found = fm.learn(made, fm.rules.TwoTimescaleQ(0.1), 2000, rng=4, record=record)
+        return [found.trace[name] for name in TABLES] + [found.trajectory.states, found.trajectory.actions]
+
+    flat = game.sampler()
+    assert isinstance(flat, FlatSampler)
+    found = run(game)
+    monkeypatch.setattr(counting, "ROOM", 0)
+    other = pickle.loads(pickle.dumps(game))
+    assert isinstance(other.sampler(), CountSampler)
+    for ours, theirs in zip(found, run(other), strict=True):
+        assert_array_equal(ours, theirs)

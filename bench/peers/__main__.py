@@ -7,8 +7,10 @@ BLAS gets one thread: on these shapes NumPy is no faster with two, and their wai
 
 import argparse
 import os
+import platform
 import time
 from functools import partial
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -19,7 +21,21 @@ import fastmpg as fm
 from bench import workloads
 from bench.peers import numba_linear_rollouts, numba_q_learning, numba_two_timescale, numpy_chains, numpy_natural
 from fastmpg.kernels.vector import dot
+from fastmpg.machine import unit
 from fastmpg.models.game import contract
+
+
+def machine():
+    """The processor, the width of its vectors as compiled code uses them, and the threads, in a line."""
+    from llvmlite import binding
+    from numba.core import codegen, config
+
+    features = config.CPU_FEATURES if config.CPU_FEATURES is not None else codegen.get_host_cpu_features()
+    on = {each[1:] for each in features.split(",") if each.startswith("+")}
+    width = 512 if "avx512f" in on else 256 if "avx" in on else 128
+    name = config.CPU_NAME or binding.get_host_cpu_name()
+    return (f"{name} on {platform.machine()}, {width}-bit vectors{'' if 'fma' in on or width == 512 else ', no FMA'}, "
+            f"{numba.config.NUMBA_NUM_THREADS} threads; numba {numba.__version__}, numpy {np.__version__}")
 
 
 def interleave(functions, seconds):
@@ -90,26 +106,42 @@ def read(seconds):
         table, row = game.model.transitions.ravel(), workloads.policy(game)
         works = {f"{n} thread{'s' * (n > 1)}": game.workspace(n) for n in (1, 2) if n <= numba.config.NUMBA_NUM_THREADS}
         reps = max(1, 100_000 // game.work_size)
-        runs = {"read": partial(many_reads, table, reps)}
-        runs |= {name: partial(many_contractions, game.model, work, row, reps) for name, work in works.items()}
+        runs = {"read": partial(many_reads.bind(Read(table, np.zeros(1))), reps)}
+        runs |= {name: partial(many_contractions.bind(Pass(game.held, work, row)), reps)
+                 for name, work in works.items()}
         found = interleave(runs, seconds)
         line = "   ".join(f"{name} {microseconds(found[name], reps)} {ratio(found[name], found['read'])}"
                           for name in works)
         print(f"{size!s:>13}  read {microseconds(found['read'], reps)}   {line}")
 
 
-@fm.kernel
-def many_reads(table, reps):
-    total = 0.0
-    for _ in range(reps):
-        total += dot(table, table)
-    return total
+class Read(NamedTuple):
+    """A table, and where the sum of its squares goes."""
+
+    table: Any
+    out: Any
 
 
-@fm.kernel
-def many_contractions(model, work, row, reps):
+class Pass(NamedTuple):
+    """What a contraction takes."""
+
+    model: Any
+    work: Any
+    policy: Any
+
+
+@unit
+def many_reads(read, reps):
+    """``reps`` plain reads of a table."""
     for _ in range(reps):
-        contract(model, work, row)
+        read.out[0] += dot(read.table, read.table)
+
+
+@unit
+def many_contractions(each, reps):
+    """``reps`` contractions."""
+    for _ in range(reps):
+        contract(each.model, each.work, each.policy)
 
 
 def static(seconds):
@@ -146,8 +178,15 @@ def simulate(seconds):
         runs = {"plain numba": partial(plain, 0), "single": workloads.Simulation(game, tau, steps),
                 "single, by counts": workloads.Simulation(fm.games.routing(players, form="count"), tau, steps),
                 "64 runs": workloads.Simulation(game, tau, steps, 64)}
+        runs["64 runs, by counts"] = workloads.Simulation(fm.games.routing(players, form="count"), tau, steps, 64)
         if numba.config.NUMBA_NUM_THREADS > 1:
             runs["64 runs, 2 threads"] = workloads.Simulation(game, tau, steps, 64, 2)
+        try:
+            from bench.peers.jax_simulation import runner
+
+            runs["JAX, 64 runs"] = runner(*tables, game.num_actions, game.discount, tau, (0.6, 1.0), 64, steps)
+        except ImportError:
+            print("jax is not installed: it does not stand beside")
         found = interleave({name: _timed(run) for name, run in runs.items()}, seconds)
         found = {name: value / (64 if "64" in name else 1) for name, value in found.items()}
         for name, value in found.items():
@@ -286,6 +325,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=3.0, help="per comparison")
     parser.add_argument("--plot", metavar="FILE", help="draw what `counts` finds")
     options = parser.parse_args()
+    print(machine())
     for part in options.part or parts:
         outcome = parts[part](options.seconds)
         if part == "counts" and options.plot:

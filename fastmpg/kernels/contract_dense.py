@@ -17,6 +17,7 @@ vectorising.
 """
 
 from ..machine import inlined, kernel
+from ..machine.vectors import LANES, broadcast, fma, load, store
 from .joint import suffix_weights
 from .vector import add, dot, scale
 
@@ -160,24 +161,117 @@ def contract_transitions(plane, width, row, n_actions, offset, cut, lead, tail, 
     n_players = n_actions.size
     lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
     tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
-    sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y)
+    sum_both(plane, width, lead[lead_top:], tail[tail_top:], x, y[:(tail.size - tail_top) * width])
     reduce_all(x, width, row, n_actions, offset, 0, cut, lead, lead_top, out)
     reduce_all(y, width, row, n_actions, offset, cut, n_players, tail, tail_top, out)
     for t in range(width):
         chain[t] = y[t]
 
 
+@inlined
+def weighted_rows(rows, start, stride, weight):
+    """sum_u weight[u] rows[start + u stride:], a vector; four sums at a time.    weight (U,)"""
+    count, u = weight.size, 0
+    t0 = t1 = t2 = t3 = broadcast(0.0)
+    while u + 4 <= count:
+        at = start + u * stride
+        t0 = fma(load(rows, at), weight[u], t0)
+        t1 = fma(load(rows, at + stride), weight[u + 1], t1)
+        t2 = fma(load(rows, at + 2 * stride), weight[u + 2], t2)
+        t3 = fma(load(rows, at + 3 * stride), weight[u + 3], t3)
+        u += 4
+    while u < count:
+        t0 = fma(load(rows, start + u * stride), weight[u], t0)
+        u += 1
+    return (t0 + t1) + (t2 + t3)
+
+
+@inlined
+def reduce_narrow(x, width, row, n_actions, offset, first, last, weights, top, out, spare):
+    """As :func:`reduce_all`, rows of x a vector each; of the marginals ``width`` numbers.
+
+    x (size LANES,)   spare (LANES,)
+    """
+    size = weights.size - top
+    for i in range(first, last):
+        n, base = n_actions[i], offset[i]
+        size //= n
+        top -= size
+        others = weights[top:top + size]
+        for a in range(n):
+            found, at = weighted_rows(x, a * size * LANES, LANES, others), (base + a) * width
+            if at + LANES <= out.size:
+                store(out, at, found)  # what it writes beyond its row is overwritten: rows come in order
+            else:
+                store(spare, 0, found)
+                for t in range(width):
+                    out[at + t] = spare[t]
+        if i + 1 < last:
+            for e in range(size):
+                store(x, e * LANES, weighted_rows(x, e * LANES, size * LANES, row[base:base + n]))
+
+
 @kernel
-def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, reward,
-                    p_bar, chain):
+def contract_narrow(rows, paid, n_states, s, joint, row, n_actions, offset, cut, lead, tail, x, y, others, reward, out,
+                    chain):
+    """As :func:`contract_rewards` and :func:`contract_transitions` in state s: rows are vectors.
+
+    rows (S J LANES,): P(. | s, a), padded   paid: rewards, padded, of player i in state s from (i S + s) ``most`` LANES
+    on, a row for every joint action of the others, its own action last   x ((L + 1) LANES,)   y (U LANES,)
+    reward (A_total,)   out (A_total S,)   chain (S,)
+    """
+    n_players, spare = n_actions.size, x[x.size - LANES:]
+    most = paid.size // (n_players * n_states)
+    for i in range(n_players):
+        top = suffix_weights(row, n_actions, offset, 0, n_players, i, others)
+        n = n_actions[i]
+        store(spare, 0, weighted_rows(paid, (i * n_states + s) * most, LANES, others[top:top + joint // n]))
+        for a in range(n):
+            reward[offset[i] + a] = spare[a]
+    lead_top = suffix_weights(row, n_actions, offset, 0, cut, -1, lead)
+    tail_top = suffix_weights(row, n_actions, offset, cut, n_players, -1, tail)
+    lead_weight, tail_weight = lead[lead_top:], tail[tail_top:]
+    block, plane = tail_weight.size, s * joint * LANES
+    for l in range(lead_weight.size):
+        even = odd = broadcast(0.0)
+        weight, u, at = broadcast(lead_weight[l]), 0, plane + l * block * LANES
+        while u + 2 <= block:
+            first, second, into = load(rows, at), load(rows, at + LANES), u * LANES
+            even, odd = fma(first, tail_weight[u], even), fma(second, tail_weight[u + 1], odd)
+            if l == 0:
+                store(y, into, first * weight)
+                store(y, into + LANES, second * weight)
+            else:
+                store(y, into, fma(first, weight, load(y, into)))
+                store(y, into + LANES, fma(second, weight, load(y, into + LANES)))
+            u, at = u + 2, at + 2 * LANES
+        if u < block:
+            first, into = load(rows, at), u * LANES
+            even = fma(first, tail_weight[u], even)
+            store(y, into, first * weight if l == 0 else fma(first, weight, load(y, into)))
+        store(x, l * LANES, even + odd)
+    total = weighted_rows(y, 0, LANES, tail_weight)
+    reduce_narrow(x, n_states, row, n_actions, offset, 0, cut, lead, lead_top, out, spare)
+    reduce_narrow(y, n_states, row, n_actions, offset, cut, n_players, tail, tail_top, out, spare)
+    store(spare, 0, total)
+    for t in range(n_states):
+        chain[t] = spare[t]
+
+
+@kernel
+def contract_states(rewards, transitions, policy, n_actions, offset, cut, low, high, lead, tail, x, y, others, rows,
+                    paid, reward, p_bar, chain):
     """Contract states low..high-1 with one share's scratch.
 
     rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   policy, reward (S, A_total)
-    p_bar (S, A_total, S)   chain (S, S)
+    p_bar (S, A_total, S)   chain (S, S)   rows, paid: of small games, see :func:`contract_narrow`; else empty
     """
     n_states = transitions.shape[0]
     for s in range(low, high):
+        if rows.size > 0:
+            contract_narrow(rows, paid, n_states, s, transitions.shape[1], policy[s], n_actions, offset, cut, lead,
+                            tail, x, y, others, reward[s], p_bar[s].reshape(-1), chain[s])
+            continue
         contract_rewards(rewards, s, policy[s], n_actions, offset, cut, lead, tail, x, y, others, reward[s])
         contract_transitions(transitions[s].reshape(-1), n_states, policy[s], n_actions, offset, cut, lead, tail, x, y,
                              p_bar[s].reshape(-1), chain[s])
-

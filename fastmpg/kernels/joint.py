@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..machine import inlined
+from ..machine.vectors import LANES, aligned
 
 TILE = 4096  # numbers in y: 32 KiB stay in the nearer caches beside the rows that stream through
 
@@ -75,6 +76,19 @@ def own_action_first(planes, num_actions):
     for i in range(len(num_actions)):
         rotated = np.moveaxis(planes[i], i + 1, 1)
         out[i].reshape(rotated.shape)[...] = rotated
+    return out
+
+
+def own_action_last(planes, num_actions):
+    """(N, S, J) with the own action first as flat (N, S, most, LANES): a padded row for what the others do.
+
+    most: the largest number of joint actions of others
+    """
+    players, states, joint = planes.shape
+    out = aligned(players * states * joint // min(num_actions) * LANES)
+    for i, n in enumerate(num_actions):
+        own = np.moveaxis(planes[i].reshape(states, n, -1), 1, 2)
+        out.reshape(players, states, -1, LANES)[i, :, :joint // n, :n] = own
     return out
 
 

@@ -18,12 +18,24 @@ SHIFT, DROP, EXPONENT = np.uint64(32), np.uint64(12), np.uint64(0x3FF00000000000
 
 
 @precise
+def _rounds(c0, c1, c2, c3, k0, k1):
+    """Two rounds, and the key of the next. Written out: a loop of ten keeps its counter's words in memory."""
+    first, second = (c0 & WORD) * MULTIPLY[0], (c2 & WORD) * MULTIPLY[1]
+    c0, c1, c2, c3 = (second >> SHIFT) ^ (c1 ^ k0), second, (first >> SHIFT) ^ (c3 ^ k1), first
+    k0, k1 = k0 + WEYL[0], k1 + WEYL[1]
+    first, second = (c0 & WORD) * MULTIPLY[0], (c2 & WORD) * MULTIPLY[1]
+    c0, c1, c2, c3 = (second >> SHIFT) ^ (c1 ^ k0), second, (first >> SHIFT) ^ (c3 ^ k1), first
+    return c0, c1, c2, c3, k0 + WEYL[0], k1 + WEYL[1]
+
+
+@precise
 def philox(c0, c1, c2, c3, k0, k1):
     """Ten rounds on a counter and a key of 32-bit words, in uint64s or vectors of them; only low halves count."""
-    for _ in range(10):
-        first, second = (c0 & WORD) * MULTIPLY[0], (c2 & WORD) * MULTIPLY[1]
-        c0, c1, c2, c3 = (second >> SHIFT) ^ c1 ^ k0, second, (first >> SHIFT) ^ c3 ^ k1, first
-        k0, k1 = k0 + WEYL[0], k1 + WEYL[1]
+    c0, c1, c2, c3, k0, k1 = _rounds(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _rounds(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _rounds(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _rounds(c0, c1, c2, c3, k0, k1)
+    c0, c1, c2, c3, k0, k1 = _rounds(c0, c1, c2, c3, k0, k1)
     return c0, c1, c2, c3
 
 

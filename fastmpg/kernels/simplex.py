@@ -7,6 +7,7 @@ probability can underflow to 0 by rounding but never become NaN.
 import math
 
 from ..machine import inlined, kernel, precise
+from ..machine.vectors import LANES, load, store
 from .elementary import exp
 
 MISS = 1e-8  # by which a row may miss a sum of 1 or an entry 0: as much as is accepted of a given policy
@@ -24,7 +25,7 @@ def softmax_rows(theta, offset, policy):
 
     theta, policy (S, A_total)
     """
-    n_states, width = theta.shape
+    n_states = theta.shape[0]
     for s in range(n_states):
         for i in range(offset.size - 1):
             top = theta[s, offset[i]]
@@ -32,8 +33,12 @@ def softmax_rows(theta, offset, policy):
                 top = max(top, theta[s, c])
             for c in range(offset[i], offset[i + 1]):
                 theta[s, c] -= top
-        for c in range(width):  # over all players at once: rows of three or four actions would not fill a vector
-            policy[s, c] = exp(theta[s, c])
+    logarithms, weights = theta.reshape(-1), policy.reshape(-1)
+    for e in range(0, weights.size - LANES + 1, LANES):  # over all rows at once: three or four actions fill no vector
+        store(weights, e, exp(load(logarithms, e)))
+    for e in range(weights.size - weights.size % LANES, weights.size):
+        weights[e] = exp(logarithms[e])
+    for s in range(n_states):
         for i in range(offset.size - 1):
             total = 0.0
             for c in range(offset[i], offset[i + 1]):

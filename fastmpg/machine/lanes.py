@@ -37,8 +37,8 @@ def any_lane(mask):
     return bool(np.any(mask))
 
 
-def lane_sum(value):
-    return int(value.sum())
+def lane_count(mask):
+    return int(np.count_nonzero(mask))
 
 
 def broadcast(value):

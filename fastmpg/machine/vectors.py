@@ -22,8 +22,8 @@ from numba.extending import intrinsic, models, register_model
 from .options import LANES, UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
-           "constants", "fma", "gather", "lane_sum", "load", "load_halves", "number", "select", "store", "store_halves",
-           "whole"]
+           "constants", "fma", "gather", "lane_count", "load", "load_halves", "number", "select", "store",
+           "store_halves", "whole"]
 
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
 
@@ -184,16 +184,14 @@ def any_lane(typingctx: Any, mask: Any) -> Any:
 
 
 @intrinsic
-def lane_sum(typingctx: Any, value: Any) -> Any:
-    """The sum of a vector of integers."""
+def lane_count(typingctx: Any, mask: Any) -> Any:
+    """In how many lanes a comparison of vectors holds."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total = builder.extract_element(args[0], ir.Constant(INDEX, 0))
-        for r in range(1, LANES):
-            total = builder.add(total, builder.extract_element(args[0], ir.Constant(INDEX, r)))
-        return total
+        packed = builder.bitcast(args[0], ir.IntType(LANES))
+        return builder.zext(builder.ctpop(packed), ir.IntType(64))
 
-    return types.int64(value), codegen
+    return types.int64(MASK), codegen
 
 
 @intrinsic

@@ -18,6 +18,7 @@ actions, rewards: N entries, rounded up to whole vectors   uniforms[at + d]: dra
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -43,20 +44,28 @@ class SamplerContract:
     create: Any = None
 
 
+@functools.lru_cache(maxsize=1024)
+def _contract(kind: Any) -> SamplerContract:
+    return SamplerContract(**members(kind, SamplerContract, "sampler"))
+
+
 def private(sampler: Any) -> Any:
     """The sampler for one run."""
-    return SamplerContract(**members(type(sampler), SamplerContract, "sampler")).alone(sampler)
+    kind: Any = type(sampler)
+    return _contract(kind).alone(sampler)
 
 
 def step_draws(game: Any, sampler: Any) -> int:
     """How many uniform numbers a step of the environment takes."""
-    own = SamplerContract(**members(type(sampler), SamplerContract, "sampler")).step_draws
+    kind: Any = type(sampler)
+    own = _contract(kind).step_draws
     return int(game.draws if own is None else own)
 
 
 def listed(sampler: Any) -> bool:
     """Whether the sampler lists joint actions, see ``leap``."""
-    return SamplerContract(**members(type(sampler), SamplerContract, "sampler")).leap is not None
+    kind: Any = type(sampler)
+    return _contract(kind).leap is not None
 
 
 SMALLER = "simulate a sparse, count-based or simulator form of the game"

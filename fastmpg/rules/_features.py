@@ -53,7 +53,7 @@ def keep_nothing(features, rule, state, feedback, s, place, now):
     """A table shows the policy by itself."""
 
 
-@kernel
+@precise
 def move_rows(rule, state, feedback):
     """pi_i(. | s) <- P(pi_i(. | s) + eta q_i(s, .)) in every row, P onto (1 - xi) simplex + xi uniform.
 
@@ -69,14 +69,14 @@ def move_rows(rule, state, feedback):
                         state.policy[s, first:last])
 
 
-@inlined
+@precise
 def ascend_table(features, rule, state, feedback):
     """The step of :func:`move_rows`."""
     move_rows(rule, state, feedback)
 
 
 # ------------------------------------------------------------------------------------- one feature a row and action
-@kernel
+@precise
 def _settle(state, first, last):
     """Write out the multiple, and let every number of a player's w join the average.    columns first..last-1"""
     fit, width = state.fit, state.q.shape[1]
@@ -88,7 +88,7 @@ def _settle(state, first, last):
     fit.multiple[0], fit.multiple[1] = 1.0, 0.0
 
 
-@inlined
+@precise
 def _open_rows(features, state, feedback, i):
     """The first iterate is the player's part of q (S, A_total)."""
     fit, width = state.fit, state.q.shape[1]
@@ -120,7 +120,7 @@ def _learn_rows(features, rule, state, feedback, i, first, count):
             _settle(state, offset, feedback.offset[i + 1])
 
 
-@inlined
+@precise
 def _close_rows(features, rule, state, feedback, i):
     """The player's part of q (S, A_total) is the average."""
     _settle(state, feedback.offset[i], feedback.offset[i + 1])
@@ -165,14 +165,14 @@ def learn_one(rule, fit, phi, aim, k):
         fit.average[e] += k * w[e]
 
 
-@inlined
+@precise
 def _open_vector(features, state, feedback, i):
     """The first iterate (d,) is weights[i], (N, d)."""
     for e in range(state.fit.iterate.size):
         state.fit.iterate[e], state.fit.average[e] = state.weights[i, e], 0.0
 
 
-@inlined
+@precise
 def _close_vector(features, rule, state, feedback, i):
     """weights[i], (N, d), is the average (d,)."""
     for e in range(state.fit.average.size):
@@ -196,7 +196,7 @@ def _fill_q(features, state, feedback):
                 state.q[s, c] = dot(features.phi[s, c], state.weights[i])
 
 
-@inlined
+@precise
 def _ascend_vector(features, rule, state, feedback):
     """q from the weights, and the step of :func:`move_rows`."""
     _fill_q(features, state, feedback)

@@ -15,7 +15,7 @@ from .. import _check
 from .._check import Float
 from ..feedback._times import CHUNK
 from ..feedback.samples import Samples, collect, ready
-from ..machine import attach, inlined
+from ..machine import attach, precise
 from ..models.game import Game
 from ..policy import uniform_policy
 from ._features import (
@@ -35,7 +35,7 @@ from ._schedule import numbers, rate
 MOST = 2**31  # samples of an estimate
 
 
-@inlined
+@precise
 def _update(rule, state, feedback, k):
     """Everybody's estimate from samples of the same policy, in turns, and then everybody's step."""
     ready(feedback.source, rule, state, feedback)

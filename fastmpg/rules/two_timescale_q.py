@@ -27,7 +27,7 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..feedback.transition import Transition, up
-from ..kernels.elementary import SMALLEST, exp, plogp
+from ..kernels.elementary import SMALLEST, exp, plogp, power
 from ..machine import attach, kernel, precise
 from ..machine.vectors import (
     LANES,
@@ -80,17 +80,32 @@ def _act(state, s, offset, uniforms, at, actions):
 
 
 @precise
+def slow_step(rule, tables, s, n):
+    """The step size of the policy at the n-th visit of row s; beyond the table, LANES visits' at a time.
+
+    What a row's next visits take is computed by the vector that makes the same numbers one by one.
+    """
+    if n < rule.beta.size or rule.beta_exponent == 0.0:
+        return step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(n))
+    steps, lane = tables.steps, n % LANES
+    if steps.begun[s] != n - lane:
+        steps.begun[s] = n - lane
+        store(steps.ahead, s * LANES, power(load(steps.count, 0) + (float(n - lane) + rule.beta_shift),
+                                            -rule.beta_exponent))
+    return steps.ahead[s * LANES + lane]
+
+
+@precise
 def learn_from(rule, other_rule, state, other, feedback, other_feedback, shared):
     """One stage. Second halves of vectors belong to the same run's next players, or (shared) to another run."""
     t, o = state.tables, other.tables
     depth, width = len(t.depths) or t.depth, HALF * len(t.halves) or t.width
     s, next_s, s2, next_s2 = feedback.state[0], feedback.state[1], other_feedback.state[0], other_feedback.state[1]
     state.visits[s] += 1
-    beta = step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(state.visits[s]))
+    beta = slow_step(rule, t, s, state.visits[s])
     if shared:
         other.visits[s2] += other.moving
-        betas = broadcast_halves(beta, step_size(rule.beta, rule.beta_exponent, rule.beta_shift,
-                                                 float(other.visits[s2])))
+        betas = broadcast_halves(beta, slow_step(rule, o, s2, other.visits[s2]))
     else:
         betas = broadcast(beta)
     tau, inverse = broadcast_halves(rule.tau, other_rule.tau), broadcast_halves(rule.inverse, other_rule.inverse)
@@ -180,6 +195,23 @@ def _decided(state, s, i, low, high):
     return best
 
 
+@attach(transient=True)
+class SlowSteps(NamedTuple):
+    """Step sizes of rows that were visited often; no part of a run's state, as they follow from the visits.
+
+    ahead (S LANES,): of the visits begun[s] .. begun[s] + LANES - 1   begun (S,)   count (LANES,): 0, 1, ..
+    """
+
+    ahead: Any
+    begun: Any
+    count: Any
+
+    @classmethod
+    def start(cls, rows: int) -> SlowSteps:
+        """Nothing is known."""
+        return cls(aligned(rows * LANES), np.full(rows, -1), np.arange(LANES, dtype=np.float64))
+
+
 class Tables(NamedTuple):
     """numbers: rows of ``span`` numbers, a row for every state: policy, q, counts (depth, width), nu, value (width,)
 
@@ -187,7 +219,7 @@ class Tables(NamedTuple):
     stride: 0 where that is the same in all states
     depths, halves: tuples as long as depth and width / HALF, where these are small enough for the compiler to know
     them, or empty
-    scratch: two vectors an action
+    scratch: two vectors an action   steps: of :func:`slow_step`
     """
 
     numbers: Any
@@ -199,7 +231,8 @@ class Tables(NamedTuple):
     depth: int
     width: int
     span: int
-    stride: int = 0
+    stride: int
+    steps: Any
 
     @classmethod
     def start(cls, game: Game, policy: Float) -> Tables:
@@ -225,7 +258,7 @@ class Tables(NamedTuple):
             rows[:, 3 * depth, i] = (one * np.log(np.where(one > 0, one, 1.0))).sum(axis=1)
         return cls(numbers, n_actions, last, aligned(2 * depth * LANES), (0,) * depth if depth <= 4 else (),
                    (0,) * (width // HALF) if width <= LANES else (), depth, width, span,
-                   0 if can is None else up(n))
+                   0 if can is None else up(n), SlowSteps.start(policy.shape[0]))
 
 
 class NoRun(NamedTuple):
@@ -246,6 +279,7 @@ class NoTables(NamedTuple):
     """The tables of :class:`NoRun`: none."""
 
     numbers: Any
+    steps: Any
 
 
 @attach(act=_act, publish=_publish, decided=_decided)
@@ -276,7 +310,8 @@ class QState(NamedTuple):
     def start(cls, game: Game, policy: Float) -> QState:
         """No visits yet, q = 0; -inf at actions that a player does not have."""
         none = np.zeros(0, np.bool_)
-        nobody = NoRun(NoTables(none), np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
+        tables = NoTables(none, SlowSteps.start(1))
+        nobody = NoRun(tables, np.zeros(1, np.int64), np.zeros(2, np.int64), none, none, 0)
         counts = np.zeros(policy.shape, np.int64)
         q = np.zeros_like(policy) if game.available is None else np.where(game.available, 0.0, -np.inf)
         return cls(policy.copy(), q, np.zeros(policy.shape[0], np.int64), counts,

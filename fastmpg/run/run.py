@@ -118,11 +118,11 @@ class Pair(NamedTuple):
 
 
 def leaves(state: Any, prefix: str = "") -> dict[str, Any]:
-    """Every array in a state, by its path."""
+    """Every array in a state, by its path, but what is only kept to be found again faster."""
     found: dict[str, Any] = {}
     for name, value in state._asdict().items():
         if isinstance(value, np.ndarray):
             found[prefix + name] = value
-        elif hasattr(value, "_asdict"):
+        elif hasattr(value, "_asdict") and not getattr(value, "transient", False):
             found |= leaves(value, f"{prefix}{name}.")
     return found

@@ -22,7 +22,7 @@ from ..markov.game import MarkovGame, dense_bytes
 from ..terminal import ending_counts, terminal_of
 from .model import CountModel, CountScratch, CountWork, contract_share
 from .reach import received
-from .sampler import CountSampler
+from .sampler import CountSampler, FlatSampler
 from .vectors import INSTEAD, MOST_ACTIONS, _chooses, _indices, count_vectors
 
 
@@ -289,8 +289,8 @@ class CountGame(Game):
             return cls.identical_interest(*rest, num_players=n_players, num_actions=n_actions, **masks)
         return cls(*rest, **masks)
 
-    def _build_sampler(self) -> CountSampler:
-        return CountSampler.create(self)
+    def _build_sampler(self) -> FlatSampler | CountSampler:
+        return FlatSampler.create(CountSampler.create(self))
 
     @property
     def model(self) -> CountModel:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...kernels.contract_dense import contract_states
+from ...kernels.joint import cut_players, own_action_last, scratch_sizes
 from ...machine import array_at, attach, call, inlined, unit
+from ...machine.vectors import LANES, aligned
 from ..chain import CHAIN
 
 
@@ -15,7 +18,8 @@ class DenseScratch(NamedTuple):
     """What a contraction reads and fills: the model (a :class:`DenseModel`), and
 
     reward (S, A_total)   p_bar (S, A_total, S)   chain (S, S)
-    lead, tail, x, y, others: one row for every share of the states
+    lead, tail, x, y, others: one row for every share of the states   rows, paid: see
+    :func:`contract_narrow`
     """
 
     model: Any
@@ -27,6 +31,8 @@ class DenseScratch(NamedTuple):
     x: Any
     y: Any
     others: Any
+    rows: Any
+    paid: Any
 
 
 class DenseWork(NamedTuple):
@@ -51,8 +57,39 @@ def contract_share(frame, share, policy):
     n_states = frame.reward.shape[0]
     contract_states(m.rewards, m.transitions, array_at(policy, frame.reward.shape, np.float64), m.n_actions, m.offset,
                     m.cut, n_states * share // shares, n_states * (share + 1) // shares, frame.lead[share],
-                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.reward, frame.p_bar,
-                    frame.chain)
+                    frame.tail[share], frame.x[share], frame.y[share], frame.others[share], frame.rows, frame.paid,
+                    frame.reward, frame.p_bar, frame.chain)
+
+
+NARROW = 2**17  # numbers of padded tables
+
+
+def _narrow(n_states: int, actions: tuple[int, ...], planes: int) -> bool:
+    """Whether a workspace keeps tables as rows of a vector: few states, few actions, and everybody's own rewards."""
+    own = planes == len(actions) > 1
+    return bool(own and n_states <= LANES and max(actions) <= LANES and math.prod(actions) * n_states * LANES <= NARROW)
+
+
+def scratch_sizes_of(n_states: int, actions: tuple[int, ...], cut: int | None = None) -> tuple[int, ...]:
+    """Numbers in lead, tail, x, y and others of a share, and at most in the rows of vectors beside them.
+
+    x and y hold rows of whole vectors, with one to spare behind x.
+    """
+    at = cut_players(actions, n_states) if cut is None else cut
+    lead, tail, x, y, others = scratch_sizes(actions, at, -(-n_states // LANES) * LANES)
+    rows = math.prod(actions) * n_states * LANES if _narrow(n_states, actions, len(actions)) else 0
+    return lead, tail, x + LANES, y, others, rows * (1 + len(actions))
+
+
+def scratch_of(model: DenseModel, shares: int) -> list[Any]:
+    """lead, tail, x, y, others, rows and paid of :class:`DenseScratch`."""
+    actions, n_states = tuple(map(int, model.n_actions)), model.transitions.shape[0]
+    *sizes, _ = scratch_sizes_of(n_states, actions, model.cut)
+    rows, paid = aligned(0), aligned(0)
+    if _narrow(n_states, actions, model.rewards.shape[0]):
+        rows, paid = aligned(model.transitions.size // n_states * LANES), own_action_last(model.rewards, actions)
+        rows.reshape(-1, LANES)[:, :n_states] = model.transitions.reshape(-1, n_states)
+    return [*(aligned(shares * n).reshape(shares, n) for n in sizes), rows, paid]
 
 
 @inlined

@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ... import _check
 from ..._check import Float
-from ...kernels.joint import cut_players, own_action_first, scratch_sizes
+from ...kernels.joint import cut_players, own_action_first
 from ...machine import UNCOMPILED, fanned, lapack
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
 from ..game import Game, masks_in, reward_table
 from ..sampler import alias
 from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .dense import DenseModel, DenseScratch, DenseWork, contract_share
+from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_of, scratch_sizes_of
 from .moves import mask_from, rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards, sure_move
 from .sparse import Layout, SparseModel
@@ -274,7 +274,7 @@ class MarkovGame(Game):
 
     @staticmethod
     def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
-        scratch = sum(scratch_sizes(actions, cut_players(actions, n_states), n_states))
+        scratch = sum(scratch_sizes_of(n_states, actions))
         return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
 
     @property
@@ -312,9 +312,10 @@ class MarkovGame(Game):
         scalars = np.zeros(4, np.int32)
         reward = np.zeros((n_states, sum(actions)))
         shares = 1 if UNCOMPILED else min(threads, n_states)
-        scratch = [np.zeros((shares, n)) for n in scratch_sizes(actions, m.cut, n_states)]
+        scratch = scratch_of(m, shares)
         p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        contraction = fanned(contract_share.bind(DenseScratch(self.held, reward, p_bar, chain, *scratch)), shares)
+        frame = DenseScratch(self.held, reward, p_bar, chain, *scratch)
+        contraction = fanned(contract_share.bind(frame), shares)
         return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
                          scalars, contraction)
 
@@ -367,8 +368,7 @@ class MarkovGame(Game):
             object.__setattr__(self, "_index", self.transitions.indices.astype(np.int64))
         return self._index  # type: ignore[no-any-return]
 
-    _index: Any = None  # made on request
-    _planes: Any = None
+    _index, _planes = None, None  # made on request
 
     def _build_sampler(self) -> Any:
         m = self._model
