@@ -274,6 +274,7 @@ class Game(ABC):
         return self._uniform  # type: ignore[no-any-return]
 
     _uniform: Any = None
+    _planes: Any = None  # rewards as ``_move`` reads them
 
     @property
     def work_size(self) -> int:

@@ -84,12 +84,12 @@ def _settle(state, s, i, low, high, at, now, k):
     n, steps, nothing = high - low, load(AHEAD, 0), broadcast(-np.inf)
     best = nothing
     for v in range(0, n, LANES):
-        q = select(steps < float(n - v), load(state.q, at + low + v), nothing)
+        q = select(steps < float(n - v), load(state.rows.q, at + low + v), nothing)
         best = select(q > best, q, best)
     top = lane_max(best)
     below, first, ties = nothing, 0, 0
     for v in range((n - 1) // LANES * LANES, -1, -LANES):
-        q = select(steps < float(n - v), load(state.q, at + low + v), nothing)
+        q = select(steps < float(n - v), load(state.rows.q, at + low + v), nothing)
         equal = lane_bits(q == top)
         q = select(q == top, nothing, q)
         below = select(q > below, q, below)
@@ -174,13 +174,14 @@ def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
 
 @kernel
 def _publish(state):
-    """policy (S, A_total) <- greedy in the rows that changed.    offset (N + 1,)"""
+    """policy (S, A_total) <- greedy in the rows that changed."""
+    offset = state.rows.offset
     for s in range(state.policy.shape[0]):
-        for i in range(state.offset.size - 1):
+        for i in range(offset.size - 1):
             if state.stale[s, i]:
-                for c in range(state.offset[i], state.offset[i + 1]):
+                for c in range(offset[i], offset[i + 1]):
                     state.policy[s, c] = 0.0
-                state.policy[s, state.offset[i] + state.greedy[s, i]] = 1.0
+                state.policy[s, offset[i] + state.greedy[s, i]] = 1.0
                 state.stale[s, i] = 0
 
 
@@ -194,6 +195,14 @@ def _decided(state, s, i, low, high):
 def _moved(state):
     """Updates made when a player's greedy action changed last."""
     return state.moved[0]
+
+
+@attach(transient=True)
+class LearnerRows(NamedTuple):
+    """q of :class:`LearnerState` laid out flat, with a vector behind it; offset (N + 1,)."""
+
+    q: Any
+    offset: Any
 
 
 @attach(act=_act, publish=_publish, decided=_decided, moved_at=_moved)
@@ -218,8 +227,9 @@ class LearnerState(NamedTuple):
         Which rows of ``policy`` are not written out yet.
     epsilon, ahead : (1,), (LANES,)
         The probability of exploring in the next step, or the temperature; and those of the steps around it.
-    masked, hot, offset, players
-        Whether some action is not available, whether epsilon is a temperature, and the players' columns.
+    masked, hot, rows, players
+        Whether some action is not available, whether epsilon is a temperature, :class:`LearnerRows`, and a tuple as
+        long as there are players, where these are few.
     """
 
     policy: Any
@@ -236,7 +246,7 @@ class LearnerState(NamedTuple):
     ahead: Any
     masked: bool
     hot: bool
-    offset: Any
+    rows: Any
     players: Any
 
     @classmethod
@@ -245,12 +255,13 @@ class LearnerState(NamedTuple):
         one, n = (policy.shape[0], game.num_players), game.num_players
         _check.budget(32 * policy.size + 48 * policy.shape[0] * n, f"the tables of learners of {game!r}",
                       "a game of fewer states or actions would fit")
-        q = aligned(policy.size + LANES)[:policy.size].reshape(policy.shape)  # vectors of a last row may reach past it
+        flat = aligned(policy.size + LANES)  # vectors of a last row may reach past it
+        q = flat[:policy.size].reshape(policy.shape)
         q[...] = blank(game, policy)
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(policy.shape[0], np.int64),
                    np.full(one, -1), _first(game, policy), np.zeros(one), np.full(one, np.inf), np.zeros(1, np.int64),
                    np.zeros(one, np.int64), np.ones(1), aligned(LANES), bool(np.isinf(q).any()), False,
-                   game.offset.copy(), (0,) * n if n <= FEW else ())
+                   LearnerRows(flat, game.offset), (0,) * n if n <= FEW else ())
 
 
 def _settle_all(state: LearnerState, game: Game) -> None:

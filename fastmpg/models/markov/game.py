@@ -368,7 +368,7 @@ class MarkovGame(Game):
             object.__setattr__(self, "_index", self.transitions.indices.astype(np.int64))
         return self._index  # type: ignore[no-any-return]
 
-    _index, _planes = None, None  # made on request
+    _index: Any = None
 
     def _build_sampler(self) -> Any:
         m = self._model
