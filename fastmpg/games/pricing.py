@@ -109,6 +109,12 @@ class _Market(SimulatorGame):
         weight = np.diff(s.until, prepend=0.0)
         return np.tensordot(weight, s.gains.reshape(weight.size, s.joint, -1), 1)  # type: ignore[no-any-return]
 
+    def payoff_range(self) -> Float:
+        """Smallest and largest profit of every firm: (N, 2)."""
+        s = self._plain_sampler  # type: ignore[attr-defined]
+        each = s.gains.reshape(-1, s.num_players)
+        return np.stack([each.min(axis=0), each.max(axis=0)], axis=1)  # type: ignore[no-any-return]
+
     def rewards_against_uniform(self) -> Float:
         """(S, A_total): expected profit of every price, the others' drawn evenly; the same in all states."""
         table = self._mean_profits().reshape(*self.num_actions, -1)
