@@ -165,13 +165,6 @@ def _update(rule, state, feedback, k):
     poke(state.epsilon, 0, peek(state.ahead, lane))
 
 
-@precise
-def _update_pair(rule, other_rule, state, other, feedback, other_feedback, k):
-    """A step of two runs: their memory is waited for at the same time."""
-    _update(rule, state, feedback, k)
-    _update(other_rule, other, other_feedback, k)
-
-
 @kernel
 def _publish(state):
     """policy (S, A_total) <- greedy in the rows that changed."""
@@ -280,7 +273,7 @@ def _first(game: Game, policy: Float) -> Any:
     return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
 
-@attach(update=_update, update_pair=_update_pair)
+@attach(update=_update)
 class _QLearning(NamedTuple):
     """The rule as kernels see it. constant: the step size, or 0 where it changes: alpha, by visit, with exponent and
     shift. exploration: a Schedule.
@@ -293,7 +286,7 @@ class _QLearning(NamedTuple):
     exploration: Any
 
 
-@attach(feedback=Transition, state=LearnerState, update=_update, update_pair=_update_pair, tables=("initial",),
+@attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",),
         examples=({}, {"alpha": (0.6, 1.0), "exploration": ("exponential", 0.01), "initial": "uniform_opponents"}))
 class IndependentQLearning(NamedTuple):
     """Every player learns the values of its own actions from its own rewards, and takes the others for part of the
@@ -369,11 +362,6 @@ class IndependentQLearning(NamedTuple):
             state.q[game.terminal] = np.where(np.isinf(state.q[game.terminal]), -np.inf, 0.0)
         _settle_all(state, game)
         return state
-
-    @staticmethod
-    def pairs(game: Game, one: _QLearning, other: _QLearning) -> bool:
-        """Whether two runs are moved on together: always, their numbers do not meet."""
-        return True
 
     def compiled(self) -> _QLearning:
         """The rule as kernels see it."""
