@@ -25,7 +25,7 @@ from .._check import Float
 from ..feedback.bench import Question, ask
 from ..feedback.desk import evaluate_desk
 from ..kernels.elementary import exp
-from ..machine import Bound, kernel, unit
+from ..machine import Bound, inlined, kernel, unit
 from ..models.game import Game, check_game, deviate, improve, lookahead
 from .origin import centred
 from .rounding import larger
@@ -37,13 +37,21 @@ SHARE = 1e-2  # of the Bellman residual that an inexact round may leave
 TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
 
 
-@kernel
-def soft_maximum(row, tau, weights):
-    """tau log sum exp(row / tau), or the maximum at tau = 0; weights: the (soft) argmax, the lowest index at ties."""
+@inlined
+def largest_of(row):
+    """The first index of the largest entry."""
     top, where = row[0], 0
     for a in range(1, row.size):
         if row[a] > top:
             top, where = row[a], a
+    return where
+
+
+@kernel
+def soft_maximum(row, tau, weights):
+    """tau log sum exp(row / tau), or the maximum at tau = 0; weights: the (soft) argmax, the lowest index at ties."""
+    where = largest_of(row)
+    top = row[where]
     if tau == 0.0:
         for a in range(row.size):
             weights[a] = 0.0
@@ -99,19 +107,18 @@ def respond(model, desk, policy, i, tau, start):
             size = max(size, abs(best[s]))
         for s in range(n_states):
             row = q[s, low:high]
-            top = soft_maximum(row, tau, fresh)
-            worst = larger(worst, abs(top - best[s]))
             if tau == 0.0:
-                now = int(weights[s])
+                now, where = int(weights[s]), largest_of(row)
+                top = row[where]
                 if now < 0 or top > row[now] + TIE * (size + 1e-300):
-                    changed = True
+                    changed, weights[s] = True, where
                     for a in range(high - low):
-                        deviation[s, low + a] = fresh[a]
-                        if fresh[a] == 1.0:
-                            weights[s] = a
+                        deviation[s, low + a] = 1.0 if a == where else 0.0
             else:
+                top = soft_maximum(row, tau, fresh)
                 for a in range(high - low):
                     deviation[s, low + a] = fresh[a]
+            worst = larger(worst, abs(top - best[s]))
         if round_ > 0:
             if tau == 0.0 and not changed and exact:
                 return worst

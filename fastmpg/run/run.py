@@ -38,6 +38,7 @@ class Run(NamedTuple):
     steps: int
     threaded: bool
     desk: Any
+    frame: Any
     chunk: Any
     publication: Any
     until: Any
@@ -70,9 +71,9 @@ class Run(NamedTuple):
         if until is not None:
             table = trace[until.metric][index] if "metric" in until._fields else None
             watch = until._watch(game, asked, state, feedback, record, table, recorder.cursor)
-        return cls(numbers, state, feedback, recorder, key, steps, threaded, desk,
-                   run_chunk.bind(RunFrame(numbers, state, feedback, recorder, key, watch)), publish_state.bind(state),
-                   watch)
+        frame = machine.Held(RunFrame(numbers, state, feedback, recorder, key, watch))
+        return cls(numbers, state, feedback, recorder, key, steps, threaded, desk, frame, run_chunk.bind(frame),
+                   publish_state.bind(state), watch)
 
     @property
     def ended(self) -> int:
@@ -101,9 +102,7 @@ class Pair(NamedTuple):
     @classmethod
     def of(cls, one: Run, other: Run) -> Pair:
         """The pair of two runs."""
-        frames = [RunFrame(each.rule, each.state, each.feedback, each.recorder, each.key, each.until)
-                  for each in (one, other)]
-        return cls(one, other, run_pair.bind(PairFrame(*frames)))
+        return cls(one, other, run_pair.bind(PairFrame(one.frame, other.frame)))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """As that of a run; when one of the two ends, the other goes on by itself."""
