@@ -50,10 +50,12 @@ class Cycle(NamedTuple):
 class CycleResponse(NamedTuple):
     """How far greedy play is from best responses, by values (of the rest of the game, the others' play given).
 
+    Best among all deviations, of any number of stages: much more than one that deviates once could win.
+
     Attributes
     ----------
     on_path : ndarray (N,)
-        The largest loss over the states of the cycle, as a share of the best value there.
+        The largest loss over the states of the cycle, as a share of the player's largest best value in any state.
     off_path : ndarray (N,)
         The mean of that share over all other states, visited or not.
     best_on_path, best_off_path : ndarray (N,)
