@@ -40,8 +40,10 @@ from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
 from .run.resume import resume
 from .run.trajectory import Trajectory
+from .run.until import Below, Unchanged
 
 __all__ = [
+    "Below",
     "CountGame",
     "Critic",
     "Diverged",
@@ -66,6 +68,7 @@ __all__ = [
     "TableState",
     "Trajectory",
     "Transition",
+    "Unchanged",
     "best_response",
     "best_response_horizon",
     "count_vectors",

@@ -108,6 +108,7 @@ VALID = {
     "policies": [POLICY, POLICY], "gap": [[0.5]], "c": 0.5, "epsilon": 0.5, "lam": 0.5, "num_players": 2,
     "num_actions": (2, 2), "num_states": 2, "discount": 0.5, "parts": [[[0.5, 0.5]], [[1.0]]], "count": 1, "last": 5,
     "function": step, "horizon": 2, "solution": fm.solvers.mge_f(GAME, 2),
+    "state": 0, "stages": 2, "metric": "ne_gap", "level": 0.5,
     "alpha": (0.6, 1.0), "beta": (1.0, 1.0), "own": [[0.0, 1.0, 0.0]], "q": np.zeros((1, 5)), "times": [0.0, 1.0],
 }
 # What differs by callable, `self` for methods.
@@ -132,7 +133,9 @@ CALLS = {
        for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
     "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
     "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
-    "metrics.mismatch": {}, "theory.entropy_natural_proof": {"policies": np.stack([POLICY] * 2)},
+    "metrics.mismatch": {},
+    "theory.LogitMarket.profit_gain": {"self": fm.theory.logit_market(2, 3), "profit": [0.1, 0.2]},
+    "theory.entropy_natural_proof": {"policies": np.stack([POLICY] * 2)},
     "evaluate_horizon": {"policy": [POLICY] * 2},
     "best_response_horizon": {"policy": [POLICY] * 2},
     "ne_gap_horizon": {"policy": [POLICY] * 2},
@@ -151,7 +154,7 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
             "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
             "theory.Ergodicity", "theory.StepSizeConditions", "solvers.LogitDynamics",
-            "theory.EntropyProof"}
+            "theory.EntropyProof", "theory.LogitMarket"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

@@ -1,5 +1,6 @@
 """Ratios in one process, runs interleaved, medians and spread: ``python -m bench.peers [iteration] [static] [read]
-[simulate] [linear] [counts]``.
+[simulate] [linear] [counts]
+[pricing]``.
 
 BLAS gets one thread: on these shapes NumPy is no faster with two, and their waiting would slow whatever is timed next.
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 import fastmpg as fm
 from bench import workloads
-from bench.peers import numba_linear_rollouts, numba_two_timescale, numpy_chains, numpy_natural
+from bench.peers import numba_linear_rollouts, numba_q_learning, numba_two_timescale, numpy_chains, numpy_natural
 from fastmpg.kernels.vector import dot
 from fastmpg.machine import unit
 from fastmpg.models.game import contract
@@ -273,6 +274,44 @@ def draw_counts(grown, path):
     print(path)
 
 
+def pricing(seconds):
+    """Q-learners that set prices, whole sessions, against plain numba and plain Python: seconds a stage."""
+    game, market = fm.games.pricing(), fm.theory.logit_market()
+    rule = fm.rules.IndependentQLearning(0.15, ("exponential", 4e-6), "uniform_opponents")
+    first = np.stack(fm.split(game, np.array(game.rewards_against_uniform()))) / (1 - game.discount)
+    profit, stand, most = market.mean_profits.copy(), 100_000, 10**8
+    end, until = fm.Record(steps=[most], metrics=()), fm.Unchanged(stand)
+
+    def peer(function, last):
+        began = time.perf_counter()
+        stages, _ = function(profit, first.copy(), 0.15, 4e-6, 0.95, stand, last, 1)
+        return (time.perf_counter() - began) / stages
+
+    def single():
+        began = time.perf_counter()
+        stages = fm.learn(game, rule, most, rng=1, record=end, until=until).steps
+        return (time.perf_counter() - began) / stages
+
+    def many(threads):
+        began = time.perf_counter()
+        stages = fm.ensemble(game, rule, most, 64, rng=1, record=end, until=until, threads=threads).steps.sum()
+        return (time.perf_counter() - began) / stages
+
+    print("Q-learners that set prices, sessions until they settle: a stage of both firms")
+    runs = {"numba": partial(peer, numba_q_learning.run, most), "single": single, "64 sessions": partial(many, 1)}
+    if numba.config.NUMBA_NUM_THREADS > 1:
+        runs["64 sessions, two threads"] = partial(many, 2)
+    found = interleave(runs, seconds)
+    plain = np.array([peer(numba_q_learning.python, 20_000) for _ in range(3)])
+    for name, times in found.items():
+        extra = "" if name == "numba" else (f"   numba/ours {ratio(found['numba'], times)}   plain Python/ours "
+                                            f"{np.median(plain) / np.median(times):.0f}x")
+        print(f"{name:>25} {1e9 * np.median(times):7.1f} ns{extra}")
+    if "64 sessions, two threads" in found:
+        print(f"two threads against one: {ratio(found['64 sessions'], found['64 sessions, two threads'])}")
+    print(f"plain Python {1e6 * np.median(plain):.1f} us")
+
+
 def _timed(function):
     """Its own seconds where it tells them."""
     return function if isinstance(function, workloads.Simulation) else (lambda: function() and None)
@@ -280,7 +319,7 @@ def _timed(function):
 
 if __name__ == "__main__":
     parts = {"iteration": iteration, "read": read, "static": static, "simulate": simulate, "linear": linear,
-             "counts": counts}
+             "counts": counts, "pricing": pricing}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="per comparison")

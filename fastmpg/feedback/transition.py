@@ -11,7 +11,7 @@ from ..machine import attach, inlined, kernel, method
 from ..machine.vectors import LANES, aligned
 from ..models.available import choices
 from ..models.game import Game
-from ..models.sampler import begin, private, row, step
+from ..models.sampler import begin, private, row, step, step_draws
 
 
 @inlined
@@ -56,7 +56,7 @@ def _observe(feedback, state, key, k):
         begin_episode(feedback, key, k)
     lane = k % LANES
     if feedback.filled[0] != k - lane:
-        fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.draws, feedback.starts,
+        fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.each, feedback.starts,
                    feedback.scratch, feedback.uniforms)
         feedback.filled[0] = k - lane
     at = lane * feedback.span
@@ -97,9 +97,9 @@ class Transition(NamedTuple):
     available : (S, A_total) of bool, num_actions : (S, N)
         Which actions there are, and how many each player has, in every row of the tables.
     discount : float
-    place, next, ends, uniforms, starts, scratch, filled, span, first, draws, sampler, states, history, origin
-        The environment and the trajectory, which holds the states that were played: none is terminal, but the last may
-        be.
+    place, next, ends, uniforms, starts, scratch, filled, span, first, draws, each, sampler, states, history, origin
+        The environment (a start takes ``draws`` uniform numbers, a step ``each``) and the trajectory, which holds the
+        states that were played: none is terminal, but the last may be.
     """
 
     state: Any
@@ -119,6 +119,7 @@ class Transition(NamedTuple):
     span: int
     first: int
     draws: int
+    each: int
     sampler: Any
     states: Any
     history: Any
@@ -128,13 +129,16 @@ class Transition(NamedTuple):
     def create(cls, game: Game, state: Any, **_: Any) -> tuple[Transition, None]:
         """The environment of one run, not yet started."""
         players, draws, first = up(game.num_players), game.draws, game.num_players + game.num_players % 2
-        span = up(first + draws)
         one, sampler = np.zeros(1, np.int64), private(game.sampler())
+        each = step_draws(game, sampler)
+        close = each == 0 and first == 2  # numbers of steps lie side by side, those of a start behind them
+        span = 2 if close else up(first + draws)
+        first = LANES * span if close else first
         ends = np.zeros(0, np.bool_) if game.terminal is None else game.terminal
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
-                   game.discount, one.copy(), one.copy(), ends, aligned(LANES * span), np.arange(LANES) * span,
-                   aligned(LANES * LANES), one - 1, span, first, draws, sampler, np.zeros(0, np.int64),
-                   np.zeros((0, 0), np.int64), one.copy())
+                   game.discount, one.copy(), one.copy(), ends, aligned(LANES * span + up(draws)),
+                   np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws, each, sampler,
+                   np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

@@ -7,6 +7,7 @@ which it is asked for. Keys come from numpy's SeedSequence. A block of four word
 import numpy as np
 
 from ..machine import inlined, precise
+from ..machine.flat import store_pairs
 from ..machine.vectors import LANES, broadcast, columns_out, load, number, store, whole
 
 ACTIONS, ENVIRONMENT, START, LENGTHS, SAMPLES = 0, 1, 2, 3, 4  # streams
@@ -59,11 +60,16 @@ def fill_steps(key, step, players, draws, starts, scratch, out):
     """What LANES steps from ``step`` on need: out[starts[b] + i] for player i, out[starts[b] + 2 ceil(players / 2) + d]
     for draw d.
 
-    starts (LANES,)   scratch (LANES^2,)   Rows of ``out`` are rounded up to LANES numbers.
+    starts (LANES,)   scratch (LANES^2,)   Rows of ``out`` are rounded up to LANES numbers; two numbers a step may also
+    lie side by side, starts = 0, 2, 4, ...
     """
     lanes, key0, key1 = load(STEPS, 0) + step, broadcast(key[0]), broadcast(key[1])
     acting = (players + 1) // 2
     blocks = acting + (draws + 1) // 2
+    if blocks == 1 and starts[1] == 2:  # side by side: no columns to turn
+        u, v = pair(key0, key1, lanes, broadcast(np.uint64(0)), broadcast(np.uint64(ACTIONS)))
+        store_pairs(out, 0, u, v)
+        return
     for b in range(0, blocks, LANES // 2):
         for c in range(min(LANES // 2, blocks - b)):
             block, stream = (b + c, ACTIONS) if b + c < acting else (b + c - acting, ENVIRONMENT)

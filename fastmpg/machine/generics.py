@@ -63,7 +63,7 @@ def attach(**members: Any) -> Callable[[type[T]], type[T]]:
 
     def decorate(cls: type[T]) -> type[T]:
         for name, member in members.items():
-            setattr(cls, name, member if isinstance(member, type | bool) else staticmethod(member))
+            setattr(cls, name, member if isinstance(member, type | int) else staticmethod(member))
         return cls
 
     return decorate

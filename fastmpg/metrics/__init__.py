@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .best_gap import best_gap as best_gap
     from .c import c as c
     from .chain import chain as chain
+    from .cycle import best_on_cycle as best_on_cycle
+    from .cycle import cycle as cycle
+    from .cycle import deviation as deviation
     from .distance import distance_to_nash as distance_to_nash
     from .fisher import fisher_matrix as fisher_matrix
     from .fisher import natural_gradient as natural_gradient

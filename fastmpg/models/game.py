@@ -82,7 +82,8 @@ improve = method("improve", default=_improve)
 
 
 # What games build on request, and neither pickles nor copies take along.
-BUILT = {"_offset", "_sampler", "_benches", "_held", "_magnitudes", "_centred", "_moved", "_counts", "_everything"}
+BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_held", "_magnitudes", "_centred",
+         "_moved", "_counts", "_everything"}
 
 
 class Game(ABC):
@@ -238,6 +239,42 @@ class Game(ABC):
 
     _counts: Any = None
     _everything: Any = None  # of feedbacks, where nothing is missing
+
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
+        """Where a joint action leads for sure, and the rewards (N,).
+
+        Raises
+        ------
+        ValueError
+            If it leads to several states.
+        TypeError
+            If this kind of game lists no moves.
+        """
+        raise TypeError(f"{self!r} lists no moves: ask of a MarkovGame")
+
+    def rewards_against_uniform(self) -> Float:
+        """(S, A_total), read-only: what every action of every player is worth at once, the others' drawn evenly; -inf
+        where it cannot be taken.
+
+        Raises
+        ------
+        ValueError
+            If rewards are not known, as those of simulators.
+        """
+        if not self.exact:
+            raise ValueError(f"the rewards of {self!r}, a simulator, are not known: give initial as an array "
+                             "(S, A_total)")
+        if self._uniform is None:
+            work = self.workspace()
+            even = np.repeat(1.0 / self.action_counts(), self.num_actions, axis=1)
+            contract(self.model, work, even if self.available is None else np.where(self.available, even, 0.0))
+            table = work.reward.copy()
+            table.flags.writeable = False
+            object.__setattr__(self, "_uniform", table)
+        return self._uniform  # type: ignore[no-any-return]
+
+    _uniform: Any = None
+    _planes: Any = None  # rewards as ``_move`` reads them
 
     @property
     def work_size(self) -> int:

@@ -169,6 +169,10 @@ class NormalFormGame(Game):
         """(N or 1, A_0, ...), read-only; one plane when the players share it."""
         return reward_table(self._model.rewards, self.num_actions)[:, 0]
 
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
+        at: Any = (slice(None), *(int(a) for a in actions))
+        return 0, np.broadcast_to(self.payoffs[at], (self.num_players,)).copy()
+
     @property
     def rewards(self) -> Float:
         """(N or 1, 1, A_0, ...), read-only: the payoffs as a Markov game with one state has them."""

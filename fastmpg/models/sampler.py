@@ -7,6 +7,8 @@
     leap(sampler, at, u)                               optional, of games whose joint actions are listed: the next
                                                        states of the rows at = s J + j, vectors, by the numbers u
 
+    step_draws                                         optional: how many numbers a step takes, where a start takes more
+
 and, where it has scratch, a method ``alone()``: the sampler with scratch of its own, for one run. Others are shared by
 all runs.
 
@@ -37,6 +39,7 @@ class SamplerContract:
     step: Any
     row: Any
     leap: Any = None
+    step_draws: int | None = None
     alone: Callable[[Any], Any] = lambda sampler: sampler
     create: Any = None
 
@@ -50,6 +53,13 @@ def private(sampler: Any) -> Any:
     """The sampler for one run."""
     kind: Any = type(sampler)
     return _contract(kind).alone(sampler)
+
+
+def step_draws(game: Any, sampler: Any) -> int:
+    """How many uniform numbers a step of the environment takes."""
+    kind: Any = type(sampler)
+    own = _contract(kind).step_draws
+    return int(game.draws if own is None else own)
 
 
 def listed(sampler: Any) -> bool:

@@ -134,11 +134,3 @@ def blank(game: Game, policy: Float) -> Float:
     if game.available is not None:
         table[~game.available] = -np.inf
     return table
-
-
-def settle_all(state: Any, game: Game, rows: Any) -> None:
-    """Make the policy greedy in these states."""
-    edges = game.offset.tolist()
-    for s in rows:
-        for i in range(game.num_players):
-            settle(state, int(s), i, edges[i], edges[i + 1])

@@ -11,11 +11,30 @@ import numpy as np
 
 from .._check import Float
 from .._contract import members
+from ..machine import inlined, kernel, method
 from ..models.game import Game
 
 
 def _nothing(state: Any) -> None:
     pass
+
+
+@inlined
+def _published(state):
+    """A state whose tables are what a trace shows has nothing to write out."""
+
+
+@kernel
+def first_largest(state, s, i, low, high):
+    """Player i's action of largest probability in row s, the first of several.    state.policy (S, A_total)"""
+    best = low
+    for c in range(low + 1, high):
+        if state.policy[s, c] > state.policy[s, best]:
+            best = c
+    return best - low
+
+
+publish = method("publish", default=_published)  # a state that keeps its tables in another order writes them out
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +57,13 @@ class StateContract:
     publish : kernel (state)
         Brings ``policy`` and what is recorded up to date, for states that keep them in another order. By default
         nothing.
+    decided : kernel (state, s, i, low, high) -> action
+        The action of largest probability of player i, who has columns low..high-1, in row ``s``, ties to the lowest
+        index: of states that know it, or keep their tables in another order (see :class:`fastmpg.Unchanged`). By
+        default ``policy`` is searched.
+    moved_at : kernel (state) -> int
+        Updates made when what ``decided`` says changed last in any row, of states that note it. By default
+        :class:`fastmpg.Unchanged` compares.
     check : method ()
         Raises what compiled code could only note down; asked after every chunk of a run. By default nothing.
     fields : tuple of str
@@ -47,6 +73,8 @@ class StateContract:
     start: Callable[[Game, Float], Any]
     act: Any = None
     publish: Any = None
+    decided: Any = None
+    moved_at: Any = None
     check: Callable[[Any], None] = _nothing
     fields: tuple[str, ...] = dataclasses.field(default=(), init=False)
 

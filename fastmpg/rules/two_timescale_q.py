@@ -185,6 +185,16 @@ def _publish(state):
                 c += 1
 
 
+@kernel
+def _decided(state, s, i, low, high):
+    """Player i's action of largest probability in row s, the first of several."""
+    t, best = state.tables, 0
+    for a in range(1, high - low):
+        if t.numbers[s * t.span + a * t.width + i] > t.numbers[s * t.span + best * t.width + i]:
+            best = a
+    return best
+
+
 @attach(transient=True)
 class SlowSteps(NamedTuple):
     """Step sizes of rows that were visited often; no part of a run's state, as they follow from the visits.
@@ -272,7 +282,7 @@ class NoTables(NamedTuple):
     steps: Any
 
 
-@attach(act=_act, publish=_publish)
+@attach(act=_act, publish=_publish, decided=_decided)
 class QState(NamedTuple):
     """What the players keep.
 

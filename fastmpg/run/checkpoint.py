@@ -21,6 +21,7 @@ from ..models.game import Game
 from ..rules.rule import _label
 from . import storage
 from .record import Record
+from .until import described
 
 FORMAT = 1
 LARGE = 2**20  # bytes of a game's tables above which they go to a file of their own, written once
@@ -170,8 +171,9 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
     return game
 
 
-def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A rule and a record as JSON and arrays."""
+def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,
+               until: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A rule, a record and a condition as JSON and arrays."""
     fields = rule._asdict()
     arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items()
               if isinstance(value, np.ndarray | list)}
@@ -181,7 +183,7 @@ def _described(rule: Any, record: Record, shape: tuple[int, ...] | None) -> tupl
     kind = type(rule)
     return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}
             | ({"functions": functions} if functions else {}), "record": record.options(),
-            "shape": None if shape is None else list(shape)}, arrays
+            "shape": None if shape is None else list(shape), "until": described(until)}, arrays
 
 
 def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:

@@ -72,6 +72,8 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
 
     names = [name for name in leaves(job.runs[0].state) if "." not in name]
     state = {name: shaped([getattr(run.state, name) for run in job.runs]) for name in names}
+    if job.asked.feedback.continues:
+        state["place"] = np.array([run.feedback.place[0] for run in job.runs]).reshape(lead)
     trace = {name: value[:rows] if name == "step" else value[:, :rows].reshape(*lead, rows, *value.shape[2:])
              for name, value in job.trace.items()}
     trajectory = None
@@ -83,17 +85,27 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
     if faults:
         status = "diverged"
     of = "" if shape is None else f" of {len(job.runs)} runs"
-    message = {"done": f"all {job.steps} steps{of} were made",
+    early = sum(run.ended >= 0 for run in job.runs)
+    message = {"done": f"all {job.steps} steps{of} were made" + f" but for {early} that settled before" * (early > 0),
+               "settled": _ended(job, of),
                "stopped": f"the callback ended the run after step {job.made}",
                "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
                "diverged": _told(job, faults, shape is None)}[status]
-    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, job.made,
+    steps: Any = shaped(np.array(job.lengths)) if shape is not None and job.until is not None else job.lengths[0]
+    result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, steps,
                     SimpleNamespace(**state), label, job.game.name, trajectory)
     if throw and status in ("interrupted", "diverged"):
         error: Interrupted | Diverged = (Interrupted if status == "interrupted" else Diverged)(result.message)
         error.result = result
         raise error
     return result
+
+
+def _ended(job: Job, of: str) -> str:
+    """How the runs ended that their condition ended."""
+    least, most = min(job.lengths), max(job.lengths)
+    when = f"after {least} steps" if least == most else f"after {least} to {most} steps"
+    return f"settled {when}{of}, at {job.until}"
 
 
 def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
@@ -145,12 +157,19 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
                     before = after
                     if keeper is not None:
                         keeper.save_if_due(job)
+                if status == "done":
+                    status = _status_of(job)
             except KeyboardInterrupt:
                 status = "interrupted"
             if keeper is not None:
                 with job.signals.undivided(quiet=True):
                     keeper.save(job, status)
     return status
+
+
+def _status_of(job: Job) -> str:
+    """That of a job which has nothing left to do."""
+    return "settled" if job.settled else "done"
 
 
 def _check_manner(callback: Any = None, progress: Any = False, throw: Any = True, threads: Any = None,

@@ -15,11 +15,13 @@ from .job import Job
 from .record import Record
 from .result import Result
 from .run import run_key
+from .until import Below, Unchanged, condition
 
 
 def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
-             record: Record | None = None, checkpoint: str | os.PathLike[str] | None = None, progress: bool = False,
-             throw: bool = True, threads: int | None = None) -> Result:
+             record: Record | None = None, until: Unchanged | Below | None = None,
+             checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,
+             threads: int | None = None) -> Result:
     """Run a rule many times side by side, over seeds and over a grid of its parameters.
 
     Parameters
@@ -33,6 +35,9 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
         "random" draws one initial policy per index of the run axis, the same for every parameter.
     rng : None, int, SeedSequence or Generator
         Place r on the run axis is seeded by the r-th child of its seed sequence.
+    until : Unchanged or Below, optional
+        As for :func:`learn`, of every run by itself: none waits for another, and ``Result.steps`` is one number a run.
+        Rows of the trace behind a run's end are NaN.
     threads : int, optional
         Runs at a time; by default as many as numba has threads.
 
@@ -57,6 +62,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     count, places = len(rules), int(shape[-1]) if shape else 1
     checked = [_check_inputs(game, one, steps, record) for one in rules]
     total, what = checked[0][1], checked[0][2]
+    until = condition(until, what)
     seeds = _check.children(_check.seed_sequence(rng), places)
     many = policy is not None and not isinstance(policy, str | list | tuple)
     many = many and len(_check.shape_of(policy, "policy")) == 3
@@ -69,7 +75,7 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     keys = [run_key(seed) for seed in seeds]
     order = [r % places for r in range(count)]
     job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order],
-              threads, single=False)
-    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape), game)
+              threads, single=False, until=until)
+    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape, until), game)
     status = _drive(job, keeper, None, progress, f"{count} runs")
     return _finish(job, shape, _label(rule), status, throw)

@@ -39,6 +39,9 @@ SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5, "la
 FORMS = {"form": ("dense", "count")}
 
 
+OF_SURE_MOVES = "cycle", "best_on_cycle", "deviation"  # metrics that compile nothing of their own
+
+
 class Filled(NamedTuple):
     """What was done for one game (``rule`` None: its metrics) or one rule on it.
 
@@ -74,7 +77,8 @@ def specimens(names: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name in names:
         asked, arguments = inspect.signature(getattr(room, name)).parameters, _needed(getattr(room, name))
-        for key in [each for each in FORMS if each in asked] or [""]:
+        both = [each for each in FORMS if each in asked and asked[each].default in FORMS[each]]
+        for key in both or [""]:
             for form in FORMS.get(key, ("",)):
                 found[f"{name} ({key}={form})" if key else name] = (name, arguments | ({key: form} if key else {}))
     return found
@@ -103,7 +107,8 @@ def _ask(label: str) -> None:
     metrics.distance_to_nash(game, policy[None])
     for name in metrics.__all__:
         question = getattr(metrics, name)
-        if next(iter(inspect.signature(question).parameters)) == "game" and name != "distance_to_nash":
+        first = next(iter(inspect.signature(question).parameters))
+        if first == "game" and name not in ("distance_to_nash", *OF_SURE_MOVES):
             asked = inspect.signature(question).parameters
             question(game, policy, **{each: values[each] for each in ("tau", "lam", "q") if each in asked})
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games

@@ -26,12 +26,15 @@ class Job:
     """All runs of one call of learn or ensemble; step ``k`` is the next one for every run."""
 
     def __init__(self, game: Game, rules: list[Any], steps: int, record: Record, starts: list[Float], keys: list[Any],
-                 threads: int | None, single: bool, fresh: bool = True) -> None:
+                 threads: int | None, single: bool, fresh: bool = True, until: Any = None) -> None:
         count = self.count = len(rules)
-        self.game, self.steps, self.record, self.k = game, steps, record, 0
+        self.game, self.steps, self.record, self.until, self.k = game, steps, record, until, 0
         self.rule, self.asked = rules[0], contract(type(rules[0]))
         sampled = self.asked.feedback.sampled
         record.check(game, type(rules[0]), sampled, self.asked.feedback.continues)
+        if until is not None and record.trajectory and not single:
+            raise ValueError("runs that end separately (until=) have trajectories of different lengths, which an "
+                             "ensemble does not keep: leave trajectory out of record, or use fastmpg.learn for each")
         self.trace = record.allocate(game, steps, count)
         folder = record.trajectory if isinstance(record.trajectory, str) else None
         self.writer = Writer(game.num_players, steps, count, folder, fresh) if record.trajectory else None
@@ -45,6 +48,7 @@ class Job:
                           "ask for fewer runs")
         self.runs: list[Run] = []
         self.units: list[Run | Pair] = []
+        self._going = 0
         self.signals = Signals()
         self._pool: ThreadPoolExecutor | None = None
         self._asked: Any = (rules, starts, keys, kernel_threads)
@@ -66,16 +70,20 @@ class Job:
             for r, rule in enumerate(rules):
                 beside = runs[r - self.workers] if r >= self.workers and not self.asked.feedback.sampled else None
                 runs.append(Run.prepare(self.game, rule, self.steps, starts[r], self.record, self.trace, r, threads,
-                                        keys[r], self.writer, beside))
-            waiting = list(runs)
-            while waiting:
-                one = waiting.pop(0)
-                if waiting and self.asked.pairs(self.game, one.rule, waiting[0].rule):
-                    self.units.append(Pair.of(one, waiting.pop(0)))
-                else:
-                    self.units.append(one)
-        self.runs = runs
+                                        keys[r], self.writer, beside, self.until))
+            self._group(list(runs))
+        self.runs, self._going = runs, len(runs)
         self.workers = min(self.workers, len(self.units))
+
+    def _group(self, waiting: list[Run]) -> None:
+        """Make units of the runs that go on: neighbours share vectors where their rule can."""
+        self.units = []
+        while waiting:
+            one = waiting.pop(0)
+            if waiting and self.asked.pairs(self.game, one.rule, waiting[0].rule):
+                self.units.append(Pair.of(one, waiting.pop(0)))
+            else:
+                self.units.append(one)
 
     def __enter__(self) -> Job:
         self.signals.__enter__()
@@ -102,7 +110,28 @@ class Job:
                     future.result()
             if steps is None or last <= steps:
                 self.k = last
+            if self.until is not None:
+                self._part()
             self.check()
+
+    def _part(self) -> None:
+        """Leave behind the runs that have ended; whether those that go on share vectors changes no bit of them."""
+        going = [run for run in self.runs if run.ended < 0]
+        if self.count == 1 and not going:
+            self.k = self.runs[0].ended
+        if len(going) < self._going:
+            self._going = len(going)
+            self._group(going)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the condition has ended every run."""
+        return self.until is not None and all(run.ended >= 0 for run in self.runs)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Updates that every run has made."""
+        return [run.ended if run.ended >= 0 else self.made for run in self.runs]
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -128,7 +157,7 @@ class Job:
     def chunks(self, total: int | None = None) -> Iterator[int]:
         """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
         count, total = 1, self.steps + 1 if total is None else total
-        while self.k < total:
+        while self.k < total and not self.settled:
             last = min(total, self.k + count)
             if self.writer is not None:
                 last = min(last, self.writer.until(self.k))
@@ -144,8 +173,11 @@ class Job:
         """As :meth:`chunks`, calling ``seen(k)`` at every recorded step k before its update, until it returns true."""
         for k in self.trace["step"][np.searchsorted(self.trace["step"], self.k):].tolist():
             yield from self.chunks(k)
-            self._advance(k + 1, k)
-            if seen(k):
+            if self.settled and self.k < k:
+                break
+            if not self.settled:
+                self._advance(k + 1, k)
+            if seen(k) or self.settled:
                 return
         yield from self.chunks()
 
@@ -156,8 +188,8 @@ class Job:
 
     @property
     def rows(self) -> int:
-        """Rows of the trace that every run has written."""
-        return min(int(run.recorder.cursor[0]) for run in self.runs)
+        """Rows of the trace that every run has written, or that some has if runs end separately."""
+        return (min if self.until is None else max)(int(run.recorder.cursor[0]) for run in self.runs)
 
     def faults(self) -> list[tuple[int, Float]]:
         """(run, note of :func:`check_policy_rows`) of every run whose policy stopped being one."""
@@ -189,7 +221,31 @@ class Job:
             out["place"] = np.stack([run.feedback.place for run in self.runs])
         out["keys"] = np.stack([run.key for run in self.runs])
         out["fault"] = np.stack([run.recorder.fault for run in self.runs])
+        if self.until is not None:
+            out["rows"] = np.array([run.recorder.cursor[0] for run in self.runs])
+            for name in self._watched():
+                out[f"until/{name}"] = np.stack([getattr(run.until, name) for run in self.runs])
         return out
+
+    def _watched(self) -> list[str]:
+        """What a condition remembers of a run."""
+        return [name for name in ("ended", "decisions", "changed") if name in self.runs[0].until._fields]
+
+    def _restore_ends(self, arrays: dict[str, Any]) -> None:
+        """What the condition remembers, and the last rows of runs that it has ended."""
+        for r, run in enumerate(self.runs):
+            for name in self._watched():
+                getattr(run.until, name)[...] = arrays[f"until/{name}"][r]
+            if run.ended >= 0:
+                rows = int(arrays["rows"][r])
+                at = np.searchsorted(self.trace["step"], arrays["trace/step"][:rows])
+                held = (at < self.trace["step"].size) & (self.trace["step"][np.minimum(at, self.trace["step"].size - 1)]
+                                                         == arrays["trace/step"][:rows])
+                for name, value in self.trace.items():
+                    if name != "step":
+                        value[r, at[held]] = arrays[f"trace/{name}"][r, :rows][held]
+                run.recorder.cursor[0] = np.count_nonzero(held)
+        self._part()
 
     def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]], owner: str | None = None) -> None:
         """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be.
@@ -220,6 +276,8 @@ class Job:
                 run.feedback.place[:] = arrays["place"][r]
                 run.feedback.filled[0] = -1
             run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
+        if self.until is not None:
+            self._restore_ends(arrays)
         self.k = k
         if self.writer is not None:
             self.writer.restart(k, segments, owner)

@@ -15,10 +15,12 @@ from .job import Job
 from .record import Record
 from .result import Result
 from .run import run_key
+from .until import Below, Unchanged, condition
 
 
 def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = None, record: Record | None = None,
-          callback: Callable[[Snapshot], Any] | None = None, checkpoint: str | os.PathLike[str] | None = None,
+          until: Unchanged | Below | None = None, callback: Callable[[Snapshot], Any] | None = None,
+          checkpoint: str | os.PathLike[str] | None = None,
           progress: bool = False, throw: bool = True) -> Result:
     """Run a learning rule on a game.
 
@@ -35,6 +37,8 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
         Of sampled rules and of policy="random".
     record : Record, optional
         What to write down; NE-gap and value at every step by default.
+    until : Unchanged or Below, optional
+        What ends the run before that, with status "settled"; ``Result.steps`` says when.
     callback : callable, optional
         Called with a :class:`Snapshot` after every recorded step; a true return value ends the run.
     checkpoint : path, optional
@@ -69,8 +73,10 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     _check_manner(callback, progress, throw, checkpoint=checkpoint)
     rule, steps, record = _check_inputs(game, rule, steps, record)
     record = _streamed(record, checkpoint)
+    until = condition(until, record)
     start = _initial(game, rule, policy, rng)
-    job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True)
-    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, record, None), game)
+    job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True,
+              until=until)
+    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, record, None, until), game)
     status = _drive(job, keeper, callback, progress, type(rule).__name__)
     return _finish(job, None, _label(rule), status, throw)

@@ -8,12 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..machine import inlined, method, unit
+from ..rules.state import publish
 from .trace import due, write
-
-
-@inlined
-def _nothing(obj):
-    """A state whose tables are what a trace shows has nothing to write out."""
+from .until import reached, stands
 
 
 @inlined
@@ -23,18 +20,20 @@ def _stay(feedback, k):
 
 observe, update = method("observe"), method("update")
 proceed = method("proceed", default=_stay)  # the environment moves on
-publish = method("publish", default=_nothing)  # a state that keeps its tables in another order writes them out
 update_pair = method("update_pair")
 
 
 class RunFrame(NamedTuple):
-    """What the loop needs of a run: rule, state, feedback and recorder, and the key (2,) of its randomness."""
+    """What the loop needs of a run: rule, state, feedback and recorder, the key (2,) of its randomness, and what may
+    end it (see :mod:`.until`).
+    """
 
     rule: Any
     state: Any
     feedback: Any
     recorder: Any
     key: Any
+    until: Any
 
 
 class PairFrame(NamedTuple):
@@ -46,33 +45,49 @@ class PairFrame(NamedTuple):
 
 @unit
 def run_chunk(run, first, last, steps):
-    """Steps first..last-1 of a run of ``steps`` updates. Step ``steps`` itself only observes and records."""
+    """Steps first..last-1 of a run of ``steps`` updates, or fewer if it ends. Step ``steps`` itself only observes and
+    records.
+    """
+    next_row = due(run.recorder)
     for k in range(first, last):
         observe(run.feedback, run.state, run.key, k)
-        if due(run.recorder, k):
+        if k == next_row:
             publish(run.state)
             write(run.recorder, k)
+            next_row = due(run.recorder)
+            if reached(run.until, k):
+                break
         if k < steps:
             update(run.rule, run.state, run.feedback, k)
             proceed(run.feedback, k)
+            if stands(run.until, run.state, run.feedback, k):
+                break
 
 
 @unit
 def run_pair(pair, first, last, steps):
-    """The same for two runs at once, of rules that can move two (``update_pair``)."""
+    """The same for two runs at once, of rules that can move two (``update_pair``), until one of them ends."""
     one, other = pair.one, pair.other
+    next_row = due(one.recorder)
     for k in range(first, last):
         observe(one.feedback, one.state, one.key, k)
         observe(other.feedback, other.state, other.key, k)
-        if due(one.recorder, k):
+        if k == next_row:
             publish(one.state)
             write(one.recorder, k)
             publish(other.state)
             write(other.recorder, k)
+            next_row = due(one.recorder)
+            first_ends = reached(one.until, k)
+            if reached(other.until, k) or first_ends:
+                break
         if k < steps:
             update_pair(one.rule, other.rule, one.state, other.state, one.feedback, other.feedback, k)
             proceed(one.feedback, k)
             proceed(other.feedback, k)
+            first_ends = stands(one.until, one.state, one.feedback, k)
+            if stands(other.until, other.state, other.feedback, k) or first_ends:
+                break
 
 
 @unit

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from .. import _check
 from .._check import Float
 from .._same import comparable
@@ -29,13 +31,14 @@ class Result:
     trace : mapping of str to ndarray
         "step" (K,) and every recorded metric (K, ...). Row 0 is the initial policy at step 0.
     status : str
-        "done", "stopped" (by the callback), "interrupted", or "diverged".
+        "done", "settled" (by ``until``), "stopped" (by the callback), "interrupted", or "diverged".
     message : str
         The same in a sentence.
-    steps : int
-        Updates made.
+    steps : int, or ndarray of int
+        Updates made; of an ensemble with ``until``, one number a run.
     state : object
-        The rule's last state, such as ``state.theta``.
+        The rule's last state, such as ``state.theta``; of rules that follow one trajectory also ``state.place`` (),
+        the state of the game that the run ended in.
     rule, game : str
         What ran on what.
     trajectory : Trajectory or None
@@ -46,7 +49,7 @@ class Result:
     trace: Mapping[str, Any]
     status: str
     message: str
-    steps: int
+    steps: Any
     state: Any
     rule: str
     game: str
@@ -55,7 +58,8 @@ class Result:
     __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     def __post_init__(self) -> None:
-        for array in (self.policy, *self.trace.values(), *vars_of(self.state).values()):
+        ends = [self.steps] if isinstance(self.steps, np.ndarray) else []
+        for array in (self.policy, *self.trace.values(), *vars_of(self.state).values(), *ends):
             array.flags.writeable = False
         object.__setattr__(self, "trace", MappingProxyType(dict(self.trace)))
 
@@ -68,7 +72,9 @@ class Result:
 
     def __repr__(self) -> str:
         rows = self.trace["step"].size
-        parts = [f"<Result: {self.rule} on {self.game!r}, {self.steps} steps, {self.status}"]
+        made = np.asarray(self.steps)
+        steps = f"{made.min()}" if made.min() == made.max() else f"{made.min()} to {made.max()}"
+        parts = [f"<Result: {self.rule} on {self.game!r}, {steps} steps, {self.status}"]
         if self.policy.ndim > 2:
             parts.append(f"{'x'.join(map(str, self.policy.shape[:-2]))} runs")
         if "ne_gap" in self.trace and rows:
@@ -85,8 +91,8 @@ class Result:
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
         arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
-        meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message, "steps": self.steps,
-                "rule": self.rule, "game": self.game, "trajectory": None}
+        meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message,
+                "steps": np.asarray(self.steps).tolist(), "rule": self.rule, "game": self.game, "trajectory": None}
         if self.trajectory is not None:
             meta["trajectory"] = self.trajectory.folder and os.fspath(self.trajectory.folder)
             if self.trajectory.folder is None:
@@ -113,7 +119,9 @@ class Result:
                 groups[group][key] = value
             steps, folder = groups["trajectory"], meta.get("trajectory")
             trajectory = Trajectory(**steps, folder=folder) if steps or folder else None
-            return cls(policy, groups["trace"], meta["status"], meta["message"], meta["steps"],
+            made = meta["steps"]
+            return cls(policy, groups["trace"], meta["status"], meta["message"],
+                       np.array(made) if isinstance(made, list) else made,
                        SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory)
         except KeyError as error:
             raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None

@@ -12,11 +12,12 @@ from ..policy import uniform_policy
 from ..rules.rule import _checked_rule, _label
 from . import checkpoint as _checkpoint
 from .checkpoint import Keeper, _described, _rule_of
-from .drive import Snapshot, _check_manner, _drive, _finish
+from .drive import Snapshot, _check_manner, _drive, _finish, _status_of
 from .grid import expanded
 from .job import Job
 from .record import Record
 from .result import Result
+from .until import restored
 
 
 def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game | None = None, rule: Any = None,
@@ -77,19 +78,22 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     one_by_one = [whole_rule] if shape is None else expanded(whole_rule, shape)[0]
     rules = [_checked_rule(one) for one in one_by_one]
     record = Record(**meta["record"])
+    until = restored(meta.get("until"))
     start = uniform_policy(world)
     keys = list(arrays["keys"])
-    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None, fresh=False)
+    job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None, fresh=False,
+              until=until)
     job.prepare()
     job.restore(arrays, made, meta["segments"], meta.get("owner"))
     label = _label(whole_rule)
-    if meta["status"] == "done" and target == meta["steps"]:
-        for run in job.runs:
-            run.recorder.cursor[0] = job.trace["step"].size
+    if meta["status"] in ("done", "settled") and target == meta["steps"]:
+        rows = arrays["trace/step"].size
+        for r, run in enumerate(job.runs):
+            run.recorder.cursor[0] = rows if until is None else arrays["rows"][r]
         for name, value in job.trace.items():
             if name != "step":
-                value[...] = arrays[f"trace/{name}"]
-        return _finish(job, shape, label, "done", throw, said)
-    keeper = Keeper(path, *_described(whole_rule, record, shape), world, fresh=False)
+                value[:, :rows] = arrays[f"trace/{name}"]
+        return _finish(job, shape, label, _status_of(job), throw, said)
+    keeper = Keeper(path, *_described(whole_rule, record, shape, until), world, fresh=False)
     status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
     return _finish(job, shape, label, status, throw, said)

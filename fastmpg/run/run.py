@@ -15,6 +15,7 @@ from ..rules.rule import contract
 from .loop import PairFrame, RunFrame, publish_state, run_chunk, run_pair
 from .record import Record
 from .trajectory import Writer
+from .until import Endless
 
 CHUNK_SECONDS = 0.1  # how long compiled code runs before Python hears Ctrl-C, shows progress, saves and calls back
 RUN_KEY = 0x6B6579  # of the child of a run's seed sequence that keys its randomness; others seed its first policy
@@ -40,14 +41,16 @@ class Run(NamedTuple):
     frame: Any
     chunk: Any
     publication: Any
+    until: Any
 
     @classmethod
     def prepare(cls, game: Game, rule: Any, steps: int, policy: Float, record: Record, trace: dict[str, Any],
                 index: int, threads: int | None, key: Any = None, writer: Writer | None = None,
-                beside: Run | None = None) -> Run:
+                beside: Run | None = None, until: Any = None) -> Run:
         """A run of a checked rule that writes to row ``index`` of the trace's run axis.
 
-        ``beside``: a run that is never moved on at the same time, whose desk serves both.
+        ``beside``: a run that is never moved on at the same time, whose desk serves both. ``until``: the condition that
+        may end it.
         """
         asked = contract(type(rule))
         state, tau = asked.state.start(game, policy), float(asked.temperature(rule))
@@ -64,12 +67,23 @@ class Run(NamedTuple):
         numbers = asked.compiled(rule)
         recorder = record.recorder(game, trace, index, state, desk, float(asked.qre_temperature(rule)), threads)
         threaded = (asked.feedback.spreads or game.work_size > PARALLEL_WORK) if threads is None else threads > 1
-        frame = machine.Held(RunFrame(numbers, state, feedback, recorder, key))
+        watch: Any = Endless(np.full(1, -1))
+        if until is not None:
+            table = trace[until.metric][index] if "metric" in until._fields else None
+            watch = until._watch(game, asked, state, feedback, record, table, recorder.cursor)
+        frame = machine.Held(RunFrame(numbers, state, feedback, recorder, key, watch))
         return cls(numbers, state, feedback, recorder, key, steps, threaded, desk, frame, run_chunk.bind(frame),
-                   publish_state.bind(state))
+                   publish_state.bind(state), watch)
+
+    @property
+    def ended(self) -> int:
+        """Updates made when the condition ended the run; -1 while it has not."""
+        return int(self.until.ended[0])
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
         """Steps first..last-1; ``steps``: the one that observes and records only, by default the run's last."""
+        if self.ended >= 0:
+            return
         with machine.parallel_region(self.threaded):
             self.chunk(first, last, self.steps if steps is None else steps)
 
@@ -91,8 +105,15 @@ class Pair(NamedTuple):
         return cls(one, other, run_pair.bind(PairFrame(one.frame, other.frame)))
 
     def advance(self, first: int, last: int, steps: int | None = None) -> None:
-        """As that of a run."""
-        self.chunk(first, last, self.one.steps if steps is None else steps)
+        """As that of a run; when one of the two ends, the other goes on by itself."""
+        runs = self.one, self.other
+        if max(run.ended for run in runs) < 0:
+            self.chunk(first, last, self.one.steps if steps is None else steps)
+            first = max(run.ended for run in runs)
+            if first < 0:
+                return
+        for run in runs:
+            run.advance(first, last, steps)
 
 
 def leaves(state: Any, prefix: str = "") -> dict[str, Any]:

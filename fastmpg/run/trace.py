@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..kernels.simplex import check_missing, check_policy_rows
 from ..machine import call_each, inlined, unit
 
+NEVER = np.iinfo(np.int64).max
+
 
 @inlined
-def due(recorder, k):
-    """Whether step k is the next one to write down."""
+def due(recorder):
+    """The next step to write down."""
     row = recorder.cursor[0]
-    return row < recorder.steps.size and recorder.steps[row] == k
+    return recorder.steps[row] if row < recorder.steps.size else NEVER
 
 
 @inlined

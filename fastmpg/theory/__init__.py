@@ -22,6 +22,7 @@ Where the printed papers need care, the file of each theorem says so. Occupancy 
 their own symbols: see :mod:`.occupancy`. What a gradient says of a policy, [Z] Lemmas 1 and 2: :mod:`.stationary`.
 """
 
+from ..models.logit_market import LogitMarket, logit_market
 from .entropy import EntropyProof, entropy_natural_bound, entropy_natural_proof, entropy_natural_step
 from .exploring import (
     DampingLimit,
@@ -59,6 +60,7 @@ __all__ = [
     "EntropyProof",
     "Ergodicity",
     "IterationsRow",
+    "LogitMarket",
     "MismatchSupremum",
     "Stationarity",
     "StepSizeConditions",
@@ -79,6 +81,7 @@ __all__ = [
     "log_barrier_natural_iterations",
     "log_barrier_natural_step",
     "log_barrier_weight",
+    "logit_market",
     "mge_f_factors",
     "mge_f_reward_limit",
     "mge_i_factor",

@@ -21,7 +21,7 @@ from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
 from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_of, scratch_sizes_of
 from .moves import mask_from, rewards_of, rows_of
-from .sampler import DenseSampler, SparseSampler, joint_rewards
+from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards, sure_move
 from .sparse import Layout, SparseModel
 
 INSTEAD = ("give the transitions as scipy.sparse rows (S*J, S), or use a count-based or polymatrix model, which has no "
@@ -358,10 +358,24 @@ class MarkovGame(Game):
         several = rewards.shape[0] == rewards.ndim - 2 > 1
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
 
+    def _move(self, state: int, actions: Any) -> tuple[int, Float]:
+        if self._planes is None:
+            object.__setattr__(self, "_planes", self.rewards)
+        return sure_move(self, self._planes, state, actions)
+
+    def _sampler_index(self) -> NDArray[np.int64]:  # (nnz,): next states of sparse rows
+        if self._index is None:
+            object.__setattr__(self, "_index", self.transitions.indices.astype(np.int64))
+        return self._index  # type: ignore[no-any-return]
+
+    _index: Any = None
+
     def _build_sampler(self) -> Any:
         m = self._model
         if self.is_sparse:
-            index = self.transitions.indices.astype(np.int64)
+            index = self._sampler_index()
+            if index.size == m.pointer.size - 1 and (np.diff(m.pointer) == 1).all():
+                return SureSampler.create(self, index)
             chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
             return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
         rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states

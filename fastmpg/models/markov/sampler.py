@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,11 @@ from ... import _check
 from ..._check import Float
 from ...kernels.alias import draw, draw_lanes
 from ...machine import attach, inlined, precise
+from ...machine.flat import peek, poke
 from ...machine.vectors import LANES, aligned, broadcast, gather, load, store
 from ..sampler import SMALLER, begin_by_law, row_is_state
+
+FEW = 4  # players up to which the compiler knows how many there are
 
 
 @inlined
@@ -89,6 +93,69 @@ class SparseSampler(NamedTuple):
     n_actions: Any
 
 
+@inlined
+def _sure_step(sampler, state, actions, rewards, uniforms, at):
+    """The only next state of the row, and its rewards (N,), from tables without states where stride is 0."""
+    if len(sampler.players) == 2:
+        j = peek(actions, 0) * peek(sampler.n_actions, 1) + peek(actions, 1) + state * sampler.stride
+        if not sampler.shared:  # one by one, as they are read again one by one
+            poke(rewards, 0, peek(sampler.gains, 2 * j))
+            poke(rewards, 1, peek(sampler.gains, 2 * j + 1))
+            return peek(sampler.moves, j)
+    else:
+        j, n = peek(actions, 0), sampler.n_actions.size
+        for i in range(1, n):
+            j = j * peek(sampler.n_actions, i) + peek(actions, i)
+        j += state * sampler.stride
+    n = sampler.n_actions.size
+    if sampler.shared:
+        for i in range(n):
+            rewards[i] = peek(sampler.gains, j)
+    else:
+        for i in range(0, n, LANES):
+            store(rewards, i, load(sampler.gains, j * n + i))
+    return peek(sampler.moves, j)
+
+
+@precise
+def _sure_leap(sampler, at, u):
+    """As :func:`_dense_leap` where every row has one next state."""
+    return gather(sampler.index, at)
+
+
+@attach(begin=begin_by_law, step=_sure_step, row=row_is_state, leap=_sure_leap, step_draws=0)
+class SureSampler(NamedTuple):
+    """Sparse rows with a single next state: rewards and index (S J,) as in SparseSampler.
+
+    gains, moves: the same, or of one state alone, (J N,) and (J,), where all states have the same; stride: J, or 0
+    players: a tuple as long as there are players, where these are few, or empty
+    """
+
+    rewards: Any
+    shared: bool
+    index: Any
+    gains: Any
+    moves: Any
+    stride: int
+    initial: Any
+    n_actions: Any
+    players: Any
+
+    @classmethod
+    def create(cls, game: Any, index: Any) -> SureSampler:
+        """The sampler of a game whose row s J + j leads to state index[s J + j]."""
+        rewards, shared = joint_rewards(game)
+        joint, n = index.size // game.num_states, game.num_players
+        rest = game.model.initial, game.model.n_actions, (0,) * n if n <= FEW else ()
+        planes, table = game.model.rewards, index.reshape(-1, joint)
+        if (table == table[0]).all() and (planes == planes[:, :1]).all():
+            width = joint * planes.shape[0]
+            gains, moves = aligned(width + LANES), table[0].copy()
+            gains[:width] = rewards[:width]
+            return cls(rewards, shared, index, gains, moves, 0, *rest)
+        return cls(rewards, shared, index, rewards, index, joint, *rest)
+
+
 def joint_rewards(game: Any) -> tuple[Float, bool]:
     """All players' rewards at a joint action side by side: (S J N,), or (S J,) when they share it."""
     planes = game.model.rewards
@@ -98,3 +165,25 @@ def joint_rewards(game: Any) -> tuple[Float, bool]:
     table = aligned(planes.size + LANES)  # the last vector that is loaded may reach past the end
     table[:planes.size].reshape(-1, planes.shape[0])[:] = np.moveaxis(game.rewards, 0, -1).reshape(-1, planes.shape[0])
     return table, False
+
+
+def sure_move(game: Any, rewards: Float, state: int, actions: Any) -> tuple[int, Float]:
+    """Where a joint action (N,) leads for sure, and the rewards (N,).    rewards (N or 1, S, A_0, ...)
+
+    Raises
+    ------
+    ValueError
+        If it leads to several states.
+    """
+    m, joint = game.model, tuple(int(a) for a in actions)
+    row = state * math.prod(game.num_actions) + int(np.ravel_multi_index(joint, game.num_actions))
+    if game.is_sparse:
+        low, high = int(m.pointer[row]), int(m.pointer[row + 1])
+        chances, where = m.probability[low:high], game._sampler_index()[low:high]
+    else:
+        chances, where = m.transitions.reshape(-1, game.num_states)[row], np.arange(game.num_states)
+    if np.count_nonzero(chances) != 1:
+        raise ValueError(f"moves must be sure, found {np.count_nonzero(chances)} next states {game._where(row)}")
+    at: Any = (slice(None), state, *joint)
+    found = np.broadcast_to(rewards[at], (game.num_players,)).copy()
+    return int(where[np.argmax(chances)]), found
