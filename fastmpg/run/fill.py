@@ -77,7 +77,7 @@ def specimens(names: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name in names:
         asked, arguments = inspect.signature(getattr(room, name)).parameters, _needed(getattr(room, name))
-        both = [each for each in FORMS if each in asked and asked[each].default in FORMS[each]]
+        both = [each for each in FORMS if each in asked and asked[each].default is not None]
         for key in both or [""]:
             for form in FORMS.get(key, ("",)):
                 found[f"{name} ({key}={form})" if key else name] = (name, arguments | ({key: form} if key else {}))
