@@ -47,8 +47,8 @@ def q_error(game: Game, policy: Any, q: Any, tau: float) -> Float:
     >>> record = fm.Record(steps=[0, 20_000], metrics=("policy", "q"))
     >>> trace = fm.learn(game, fm.rules.TwoTimescaleQ(0.1), 20_000, rng=0, record=record).trace
     >>> error = fm.metrics.q_error(game, trace["policy"], trace["q"], 0.1)
-    >>> (error[1] < 0.2 * error[0]).all()
-    np.True_
+    >>> bool((error[1] < 0.2 * error[0]).all())
+    True
 
     Notes
     -----

@@ -208,11 +208,13 @@ def entropy_natural_proof(game: Game, policies: Any, *, tau: float, eta: float) 
         top = np.nanmax(soft[0, low:high])
         total = top + np.log(np.nansum(np.exp(soft[0, low:high] - top)))
         log_xi[0, low:high] = np.where(can[low:high], np.log(np.where(can, table[0, 0], 1.0)[low:high]) + total, np.nan)
-    for k in range(len(table) - 1):
-        log_xi[k + 1] = log_xi[k] - eta * tau * (log_xi[k] - soft[k])
+    with np.errstate(over="ignore", invalid="ignore"):  # steps that no theorem allows may leave what a float holds
+        for k in range(len(table) - 1):
+            log_xi[k + 1] = log_xi[k] - eta * tau * (log_xi[k] - soft[k])
 
     def largest(rows: Float) -> Float:
         return np.maximum.reduceat(np.where(can, np.abs(rows), 0.0), game.offset[:-1], axis=1)
 
-    distance = largest(log_xi - soft)
-    return EntropyProof(log_xi, distance, largest(np.diff(soft, axis=0)), 2.0 * tau * distance.max(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance = largest(log_xi - soft)
+        return EntropyProof(log_xi, distance, largest(np.diff(soft, axis=0)), 2.0 * tau * distance.max(axis=1))
