@@ -1,5 +1,6 @@
 """Linear Q-ascent: samples replayed and unbiased, the regression against the twin, the same bits however it runs."""
 
+import functools
 import math
 import subprocess
 import sys
@@ -79,7 +80,10 @@ def step(state, actions, uniforms, rewards):
     return (state + actions.sum() + (1 if uniforms[1] < 0.3 else 0)) % 3
 
 
-def simulator(discount=0.8, available=None, actions=ACTIONS):
+@functools.cache
+def simulator(discount=0.8, masked=False, actions=ACTIONS):
+    """One game, and so one compilation, for all tests that play on it."""
+    available = MASK if masked else None
     return fm.SimulatorGame(reset, step, actions, 3, discount, draws=2, available=available)
 
 
@@ -99,7 +103,7 @@ def test_games_played_player_by_player(rng, actions):
 
 def test_players_of_simulators_take_what_there_is():
     can = np.split(MASK, [2], axis=1)
-    game, (_, policies) = simulator(available=MASK), masked()
+    game, (_, policies) = simulator(masked=True), masked()
     found = samples(game, naive.join(policies), KEY, 5, 200, 1, 0.9)
     same(found, replayed_play(game, policies, KEY, 5, 200, 1, 0.9, reset, stepped, can))
 
