@@ -21,9 +21,9 @@ from ..rules.q_ascent import QAscent
 from ..run.ensemble import ensemble
 from ..run.learn import learn
 from ..run.record import Record
+from .ding2022 import PAPER
 from .experiment import STATEMENT, Check, Figure, Outcome, experiment
 
-PAPER = "Ding, Wei, Zhang, Jovanović (2022), Independent policy gradient for large-scale Markov potential games"
 SIZES = 1000 * 4 ** np.arange(5)  # K
 RUNS, XI, DIMENSION = 16, 0.5, 3  # of the estimates
 ETA, ROUNDS, FLOOR, SEEDS, COURSES = 0.05, 200, 0.02, 8, (100, 1000, 10_000)

@@ -22,9 +22,9 @@ from ..rules.optimistic_q_ascent import OptimisticQAscent
 from ..rules.q_ascent import QAscent
 from ..run.learn import learn
 from ..run.record import Record
+from .ding2022 import PAPER
 from .experiment import RECOMPUTED, Check, Figure, Outcome, experiment, printed
 
-PAPER = "Ding, Wei, Zhang, Jovanović (2022), Independent policy gradient for large-scale Markov potential games"
 FLOOR = 1e-16  # what is drawn of a gap of 0
 PENNIES_ETA, PENNIES_START, PENNIES_T = 0.1, [[0.9, 0.1], [0.8, 0.2]], 2000
 COUNT, T = 2000, 4000

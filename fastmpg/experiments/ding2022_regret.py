@@ -20,9 +20,9 @@ from ..models.markov.game import MarkovGame
 from ..rules.q_ascent import QAscent
 from ..run.learn import learn
 from ..run.record import Record
+from .ding2022 import PAPER
 from .experiment import RECOMPUTED, STATEMENT, Check, Figure, Outcome, experiment
 
-PAPER = "Ding, Wei, Zhang, Jovanović (2022), Independent policy gradient for large-scale Markov potential games"
 STATES, SEEDS, LISTED = (2, 5, 20, 100, 500, 2000), 4, 20  # games of up to LISTED states have an exact d
 GAMMA, ACTIONS, SHARED, AIM, T = 0.5, (2, 2), 4, 1.5, 512
 LOW, HIGH = 1.3, 2.0  # where d is held

@@ -27,18 +27,13 @@ LONGEST = 2**20  # steps of a rollout
 
 
 @inlined
-def _observe(feedback, state, key, k):
-    """Note the key (2,) and the number k of the iteration: the rule asks for the batch itself."""
+def note(feedback, state, key, k):
+    """Note the key (2,) and the number k of the update: the rule asks for the batch itself."""
     feedback.key[0], feedback.key[1] = key[0], key[1]
     feedback.iteration[0] = k
 
 
-@inlined
-def _stay(feedback, k):
-    """No environment goes on from one iteration to the next."""
-
-
-@attach(observe=_observe, proceed=_stay, sampled=True)
+@attach(observe=note, sampled=True)
 class Rollouts(NamedTuple):
     """Sampled feedback. A rule asks for a batch by :func:`play`, and of player i reads its columns of the tables alone.
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..machine import attach, inlined, method
+from ..machine import attach, method
 from ..machine.vectors import LANES, aligned
 from ..models.available import choices
 from ..models.game import Game
@@ -30,6 +30,7 @@ from ..models.sampler import listed, private
 from ._played import played
 from ._tabled import tabled
 from ._times import CHUNK
+from .rollouts import note
 
 MOST_JOINT = 2**20  # entries of the tables of joint actions: making them anew must not outweigh the sampling
 FURTHEST = 36.05  # -log of the smallest 1 - u: a time is at most this many times 1 / (1 - gamma)
@@ -37,19 +38,7 @@ FURTHEST = 36.05  # -log of the smallest 1 - u: a time is at most this many time
 ready, collect = method("ready"), method("collect")
 
 
-@inlined
-def _observe(feedback, state, key, k):
-    """Note the key (2,) and the number k of the update: the rule asks for samples itself."""
-    feedback.key[0], feedback.key[1] = key[0], key[1]
-    feedback.iteration[0] = k
-
-
-@inlined
-def _stay(feedback, k):
-    """No environment goes on from one update to the next."""
-
-
-@attach(observe=_observe, proceed=_stay, sampled=True, spreads=True)
+@attach(observe=note, sampled=True, spreads=True)
 class Samples(NamedTuple):
     """Sampled feedback. A rule calls ``ready(source, rule, state, feedback)`` once a round, and then ``collect(source,
     rule, state, feedback, first, count, player)`` for up to CHUNK samples, numbers first .. first + count - 1.

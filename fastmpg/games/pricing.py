@@ -46,8 +46,8 @@ def _step(sampler, state, actions, rewards, uniforms, at):
     return j if sampler.states == sampler.joint else state % (sampler.states // sampler.joint) * sampler.joint + j
 
 
-@attach(begin=_begin, step=_step, row=row_is_state, step_draws=0)
-class MarketSampler(NamedTuple):
+@attach(begin=_begin, step=_step, row=row_is_state)
+class NoisyMarketSampler(NamedTuple):
     """gains (K J N,)   until (K,): cumulative chances   joint: J   states: J^memory
 
     players: a tuple as long as there are firms, where these are few, or empty
@@ -62,17 +62,9 @@ class MarketSampler(NamedTuple):
     players: Any
 
 
-@attach(begin=_begin, step=_step, row=row_is_state)
-class NoisyMarketSampler(NamedTuple):
-    """As :class:`MarketSampler`, of demand that is drawn in every stage."""
-
-    gains: Any
-    until: Any
-    joint: int
-    states: int
-    num_players: int
-    num_prices: int
-    players: Any
+@attach(step_draws=0)
+class MarketSampler(NoisyMarketSampler):
+    """The same under one demand: a stage draws nothing."""
 
 
 class _Market(SimulatorGame):

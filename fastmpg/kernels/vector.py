@@ -12,6 +12,15 @@ def dot(a, b):
     return total
 
 
+@precise
+def dot_in_order(a, b):
+    """The same from first to last, every product rounded: the same bits on every machine."""
+    total = 0.0
+    for e in range(a.size):
+        total += a[e] * b[e]
+    return total
+
+
 @inlined
 def scale(factor, a, out):
     """out = factor a; ``out`` may be ``a``.    a, out (n,)"""

@@ -37,10 +37,6 @@ def any_lane(mask):
     return bool(np.any(mask))
 
 
-def lane_count(mask):
-    return int(np.count_nonzero(mask))
-
-
 def broadcast(value):
     return np.full(LANES, value)
 

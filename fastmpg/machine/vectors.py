@@ -22,7 +22,7 @@ from numba.extending import intrinsic, models, register_model
 from .options import LANES, UNCOMPILED
 
 __all__ = ["LANES", "aligned", "any_lane", "bits", "broadcast", "broadcast_halves", "columns_out", "constant",
-           "constants", "fma", "gather", "lane_count", "load", "load_halves", "number", "select", "store",
+           "constants", "fma", "gather", "load", "load_halves", "number", "select", "store",
            "store_halves", "whole"]
 
 LINE = 64  # bytes of a cache line: vectors that begin on one never lie across two, which costs up to a third of a step
@@ -181,17 +181,6 @@ def any_lane(typingctx: Any, mask: Any) -> Any:
         return builder.icmp_unsigned("!=", packed, ir.Constant(ir.IntType(LANES), 0))
 
     return types.boolean(MASK), codegen
-
-
-@intrinsic
-def lane_count(typingctx: Any, mask: Any) -> Any:
-    """In how many lanes a comparison of vectors holds."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        packed = builder.bitcast(args[0], ir.IntType(LANES))
-        return builder.zext(builder.ctpop(packed), ir.IntType(64))
-
-    return types.int64(MASK), codegen
 
 
 @intrinsic

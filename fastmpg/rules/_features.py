@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels.simplex import project_row
+from ..kernels.vector import dot_in_order
 from ..machine import attach, inlined, kernel, method, precise, user_kernel
 from ._schedule import step_size
 
@@ -140,23 +141,14 @@ class OneHot(NamedTuple):
 
 # ----------------------------------------------------------------------------------------------- several, in vectors
 @precise
-def dot(x, y):
-    """<x, y>, added up from first to last: the same bits on every machine."""
-    total = 0.0
-    for e in range(x.size):
-        total += x[e] * y[e]
-    return total
-
-
-@precise
 def learn_one(rule, fit, phi, aim, k):
     """Step k on one sample.    fit.iterate, fit.average, phi (d,)"""
     w = fit.iterate
-    change = 2.0 * step_size(rule.rate, rule.rate_exponent, rule.rate_shift, k) * (aim - dot(phi, w))
+    change = 2.0 * step_size(rule.rate, rule.rate_exponent, rule.rate_shift, k) * (aim - dot_in_order(phi, w))
     for e in range(w.size):
         w[e] += change * phi[e]
     if rule.radius < math.inf:
-        square = dot(w, w)
+        square = dot_in_order(w, w)
         if square > rule.radius * rule.radius:
             shrink = rule.radius / math.sqrt(square)
             for e in range(w.size):
@@ -193,7 +185,7 @@ def _fill_q(features, state, feedback):
     for s in range(state.q.shape[0]):
         for i in range(feedback.offset.size - 1):
             for c in range(feedback.offset[i], feedback.offset[i + 1]):
-                state.q[s, c] = dot(features.phi[s, c], state.weights[i])
+                state.q[s, c] = dot_in_order(features.phi[s, c], state.weights[i])
 
 
 @precise

@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..kernels.elementary import ROUND, ROUND_BITS, power
+from ..kernels.elementary import integer, power
 from ..machine import kernel, precise
-from ..machine.vectors import aligned, any_lane, bits, gather, select
+from ..machine.vectors import aligned, any_lane, gather, select
 
 TABLE = 131_072  # step sizes looked up; later ones are computed, by the function that filled the table
 
@@ -22,9 +22,9 @@ def step_size(table, exponent, shift, n):
     beyond = n >= float(table.size)
     if any_lane(beyond):
         if exponent == 0.0:
-            return gather(table, bits(select(beyond, table.size - 1.0, n) + ROUND) - ROUND_BITS)
+            return gather(table, integer(select(beyond, table.size - 1.0, n)))
         return power(n + shift, -exponent)
-    return gather(table, bits(n + ROUND) - ROUND_BITS)
+    return gather(table, integer(n))
 
 
 @kernel

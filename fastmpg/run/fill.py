@@ -39,9 +39,6 @@ SMALL: dict[str, Any] = {"num_states": 3, "num_actions": (2, 2), "tau": 0.5, "la
 FORMS = {"form": ("dense", "count")}
 
 
-OF_SURE_MOVES = "cycle", "best_on_cycle", "deviation"  # metrics that compile nothing of their own
-
-
 class Filled(NamedTuple):
     """What was done for one game (``rule`` None: its metrics) or one rule on it.
 
@@ -107,9 +104,9 @@ def _ask(label: str) -> None:
     metrics.distance_to_nash(game, policy[None])
     for name in metrics.__all__:
         question = getattr(metrics, name)
-        first = next(iter(inspect.signature(question).parameters))
-        if first == "game" and name not in ("distance_to_nash", *OF_SURE_MOVES):
-            asked = inspect.signature(question).parameters
+        asked = inspect.signature(question).parameters
+        walks = "state" in asked  # along sure moves: what that compiles, others do too
+        if next(iter(asked)) == "game" and name != "distance_to_nash" and not walks:
             question(game, policy, **{each: values[each] for each in ("tau", "lam", "q") if each in asked})
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 

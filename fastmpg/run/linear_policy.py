@@ -9,10 +9,10 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..kernels.simplex import project_row
+from ..kernels.vector import dot_in_order
 from ..models.available import choices
 from ..models.game import Game, check_game
 from ..models.sampler import row
-from ..rules._features import dot
 from ..rules.rule import contract_of
 
 
@@ -83,6 +83,6 @@ def linear_policy(rule: Any, game: Game, total: Any, states: Any) -> list[Float]
             scores = np.full(n, -np.inf)
             for a in np.flatnonzero(available[s, game.offset[i]:game.offset[i + 1]]):
                 fill(place, i, int(a), phi)
-                scores[a] = 1.0 / counts[s, i] + checked.eta * dot(phi, sums[i])
+                scores[a] = 1.0 / counts[s, i] + checked.eta * dot_in_order(phi, sums[i])
             project_row(scores, checked.exploration / counts[s, i], found[i][at])
     return found

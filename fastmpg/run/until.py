@@ -10,7 +10,7 @@ from .. import _check
 from .._check import Float
 from .._same import comparable
 from ..feedback.transition import Transition
-from ..machine import attach, inlined, kernel, method
+from ..machine import attach, inlined, method
 from ..models.game import Game
 from ..rules.rule import Contract
 from ..rules.state import first_largest, publish
@@ -41,8 +41,17 @@ class Endless(NamedTuple):
     ended: Any
 
 
-@kernel
-def _changes(watch, state, s, k):
+@inlined
+def _stood(watch, since, k):
+    """Whether nothing has changed for long enough after update k, and if so the end."""
+    if k + 1 - since < watch.stages:
+        return False
+    watch.ended[0] = k + 1
+    return True
+
+
+@inlined
+def _compare(watch, state, s, k):
     """Note what the players decide in row s after update k, and when that changed last."""
     for i in range(watch.offset.size - 1):
         a = decided(state, s, i, watch.offset[i], watch.offset[i + 1])
@@ -54,16 +63,8 @@ def _changes(watch, state, s, k):
 @inlined
 def _row_stands(watch, state, feedback, k):
     """A step of one transition: the only row that it changes is that of the state it began in."""
-    s = feedback.state[0]
-    for i in range(watch.offset.size - 1):
-        a = decided(state, s, i, watch.offset[i], watch.offset[i + 1])
-        if a != watch.decisions[s, i]:
-            watch.decisions[s, i] = a
-            watch.changed[0] = k + 1
-    if k + 1 - watch.changed[0] >= watch.stages:
-        watch.ended[0] = k + 1
-        return True
-    return False
+    _compare(watch, state, feedback.state[0], k)
+    return _stood(watch, watch.changed[0], k)
 
 
 @inlined
@@ -71,20 +72,14 @@ def _table_stands(watch, state, feedback, k):
     """Every row may have changed."""
     publish(state)
     for s in range(watch.decisions.shape[0]):
-        _changes(watch, state, s, k)
-    if k + 1 - watch.changed[0] >= watch.stages:
-        watch.ended[0] = k + 1
-        return True
-    return False
+        _compare(watch, state, s, k)
+    return _stood(watch, watch.changed[0], k)
 
 
 @inlined
 def _noted_stands(watch, state, feedback, k):
     """A state that notes itself when something changed."""
-    if k + 1 - moved_at(state) >= watch.stages:
-        watch.ended[0] = k + 1
-        return True
-    return False
+    return _stood(watch, moved_at(state), k)
 
 
 @attach(stands=_noted_stands)

@@ -14,7 +14,8 @@ import numpy as np
 from ...kernels.alias import draw
 from ...kernels.contract_counts import EACH, FACTORED, FIXED, OWN, SHARED, TABLE, VECTOR
 from ...machine import attach, inlined
-from ...machine.vectors import LANES, aligned, broadcast, gather, lane_count, load, select, store
+from ...machine.flat import lane_bits, ones
+from ...machine.vectors import LANES, aligned, broadcast, gather, load, select, store
 from ..sampler import alias, begin_by_law, row_is_state
 
 FEW = 4  # actions, and local states, up to which loops over them are unrolled
@@ -43,7 +44,7 @@ def _step(sampler, state, actions, rewards, uniforms, at):
     for i in range(0, n, LANES):  # lanes without a player hold -1
         chosen = load(actions, i)
         for a in range(n_actions):
-            sampler.tally[a] += lane_count(chosen == a)
+            sampler.tally[a] += ones(lane_bits(chosen == a))
     kind, index = sampler.payoff_kind, 0
     if kind in (VECTOR, SHARED) or sampler.kind == TABLE:
         index = _index(sampler, n_actions)
@@ -123,7 +124,7 @@ def _flat_step(sampler, state, actions, rewards, uniforms, at):
     n, n_actions, weight, count = sampler.players, len(sampler.links), 1, 0
     for a in range(1, n_actions):
         for i in range(0, n, LANES):  # lanes without a player hold -1
-            count += weight * lane_count(load(actions, i) == a)
+            count += weight * ones(lane_bits(load(actions, i) == a))
         weight *= n + 1
     row = state * weight + count
     for i in range(0, n, LANES):

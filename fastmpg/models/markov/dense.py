@@ -70,21 +70,25 @@ def _narrow(n_states: int, actions: tuple[int, ...], planes: int) -> bool:
     return bool(own and n_states <= LANES and max(actions) <= LANES and math.prod(actions) * n_states * LANES <= NARROW)
 
 
-def scratch_sizes_of(n_states: int, actions: tuple[int, ...], cut: int | None = None) -> tuple[int, ...]:
-    """Numbers in lead, tail, x, y and others of a share, and at most in the rows of vectors beside them.
+def share_sizes(n_states: int, actions: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers in lead, tail, x, y and others of a share: x and y hold rows of whole vectors, x one more to spare."""
+    whole = -(-n_states // LANES) * LANES
+    lead, tail, x, y, others = scratch_sizes(actions, cut_players(actions, n_states), whole)
+    return lead, tail, x + LANES, y, others
 
-    x and y hold rows of whole vectors, with one to spare behind x.
-    """
-    at = cut_players(actions, n_states) if cut is None else cut
-    lead, tail, x, y, others = scratch_sizes(actions, at, -(-n_states // LANES) * LANES)
-    rows = math.prod(actions) * n_states * LANES if _narrow(n_states, actions, len(actions)) else 0
-    return lead, tail, x + LANES, y, others, rows * (1 + len(actions))
+
+def scratch_numbers(n_states: int, actions: tuple[int, ...], planes: int, shares: int) -> int:
+    """How many there are in :func:`scratch_of`."""
+    joint, beside = math.prod(actions), 0
+    if _narrow(n_states, actions, planes):
+        beside = n_states * LANES * (joint + planes * (joint // min(actions)))
+    return shares * sum(share_sizes(n_states, actions)) + beside
 
 
 def scratch_of(model: DenseModel, shares: int) -> list[Any]:
     """lead, tail, x, y, others, rows and paid of :class:`DenseScratch`."""
     actions, n_states = tuple(map(int, model.n_actions)), model.transitions.shape[0]
-    *sizes, _ = scratch_sizes_of(n_states, actions, model.cut)
+    sizes = share_sizes(n_states, actions)
     rows, paid = aligned(0), aligned(0)
     if _narrow(n_states, actions, model.rewards.shape[0]):
         rows, paid = aligned(model.transitions.size // n_states * LANES), own_action_last(model.rewards, actions)

@@ -19,7 +19,7 @@ from ..game import Game, masks_in, reward_table
 from ..sampler import alias
 from ..terminal import going_on, terminal_of
 from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_of, scratch_sizes_of
+from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_numbers, scratch_of
 from .moves import mask_from, rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards, sure_move
 from .sparse import Layout, SparseModel
@@ -237,7 +237,7 @@ class MarkovGame(Game):
             refuse_large(planes, joint, layout, single, max_bytes, rows.held(single))
         else:
             need = 8 * (planes * n_states * joint + math.prod(expected)) if copy or read is not None else 0
-            need += self._dense_work_bytes(n_states, actions, 1)
+            need += self._dense_work_bytes(n_states, actions, planes, 1)
             _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
         if read is not None:
@@ -273,9 +273,9 @@ class MarkovGame(Game):
         return named_row(row, self.num_actions)
 
     @staticmethod
-    def _dense_work_bytes(n_states: int, actions: tuple[int, ...], threads: int) -> int:
-        scratch = sum(scratch_sizes_of(n_states, actions))
-        return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + threads * scratch)
+    def _dense_work_bytes(n_states: int, actions: tuple[int, ...], planes: int, threads: int) -> int:
+        scratch = scratch_numbers(n_states, actions, planes, threads)
+        return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + scratch)
 
     @property
     def is_sparse(self) -> bool:
@@ -322,7 +322,8 @@ class MarkovGame(Game):
     def workspace_bytes(self, threads: int = 1) -> int:
         if self.is_sparse:
             return self._layout.bytes(threads)
-        return self._dense_work_bytes(self.num_states, self.num_actions, min(threads, self.num_states))
+        planes, shares = self._model.rewards.shape[0], min(threads, self.num_states)
+        return self._dense_work_bytes(self.num_states, self.num_actions, planes, shares)
 
     @property
     def nbytes(self) -> int:
