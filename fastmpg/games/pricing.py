@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from .. import _check
 from .._check import Float
 from ..machine import attach, inlined
-from ..machine.flat import peek, poke
+from ..machine.flat import poke
+from ..machine.vectors import gather
 from ..models.game import Game
 from ..models.logit_market import LogitMarket, logit_market
 from ..models.markov.game import MarkovGame
@@ -34,15 +35,15 @@ def _begin(sampler, uniforms, at):
 @inlined
 def _step(sampler, state, actions, rewards, uniforms, at):
     """Forget the oldest prices, remember these.    gains (K J N,): profits at the K values of a_0"""
-    j = peek(actions, 0)
+    j = gather(actions, 0)
     for i in range(1, len(sampler.players) if len(sampler.players) > 0 else sampler.num_players):
-        j = j * sampler.num_prices + peek(actions, i)
+        j = j * sampler.num_prices + gather(actions, i)
     row = j
     if sampler.until.size > 1:
         for d in range(sampler.until.size - 1):
             row += sampler.joint if uniforms[at] >= sampler.until[d] else 0
     for i in range(len(sampler.players) if len(sampler.players) > 0 else sampler.num_players):
-        poke(rewards, i, peek(sampler.gains, row * sampler.num_players + i))
+        poke(rewards, i, gather(sampler.gains, row * sampler.num_players + i))
     return j if sampler.states == sampler.joint else state % (sampler.states // sampler.joint) * sampler.joint + j
 
 

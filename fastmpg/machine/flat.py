@@ -1,5 +1,4 @@
-"""Entries of contiguous arrays by their flat index, whatever their axes: no shape is read and no index wraps around.
-And what the lanes of a vector come to.
+"""What the lanes of a vector come to, and entries written by a flat index (read by :func:`.vectors.gather`).
 
 For what every stage of a small game does many times: with ``array[s, i]`` the compiler multiplies by a length that it
 does not know, and asks whether s and i are negative.
@@ -16,18 +15,7 @@ from numba.extending import intrinsic
 
 from .options import LANES, UNCOMPILED
 
-__all__ = ["lane_bits", "lane_max", "ones", "peek", "poke", "store_pairs", "trailing_zeros"]
-
-
-@intrinsic
-def peek(typingctx: Any, array: Any, index: Any) -> Any:
-    """The entry at a flat index."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load(builder.gep(data, [args[1]]))
-
-    return array.dtype(array, types.intp), codegen
+__all__ = ["lane_bits", "lane_max", "ones", "poke", "store_pairs", "trailing_zeros"]
 
 
 @intrinsic
@@ -126,9 +114,6 @@ if UNCOMPILED:
 
     def trailing_zeros(value):
         return (value & -value).bit_length() - 1
-
-    def peek(array, index):
-        return array.reshape(-1)[index]
 
     def poke(array, index, value):
         array.reshape(-1)[index] = value

@@ -50,7 +50,7 @@ def store(array, first, value):
 
 
 def gather(array, index):
-    return array[index]
+    return array.reshape(-1)[index]
 
 
 def columns_out(array, starts, first, source, at):

@@ -320,7 +320,7 @@ def broadcast_halves(typingctx: Any, first: Any, second: Any) -> Any:
 
 @intrinsic
 def gather(typingctx: Any, array: Any, index: Any) -> Any:
-    """Entry index[r] in lane r, 32-bit integers as 64-bit ones; at a number, that entry."""
+    """Entry index[r] in lane r, 32-bit integers as 64-bit ones; at a number, that entry. Flat, whatever the axes."""
     if not isinstance(index, Vector):
 
         def at(context: Any, builder: Any, signature: Any, args: Any) -> Any:

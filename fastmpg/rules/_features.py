@@ -136,8 +136,6 @@ def _close_rows(features, rule, state, feedback, i):
 class OneHot(NamedTuple):
     """One feature for every row and action: w is the table q."""
 
-    size: int = 0
-
 
 # ----------------------------------------------------------------------------------------------- several, in vectors
 @precise
@@ -262,10 +260,10 @@ def function_features(function: Any) -> Any:
     @attach(open_fit=_open_vector, learn=learn_chunk, close_fit=_close_vector, ascend=_ascend_sum,
             probabilities=fill_probabilities, shown=show_row)
     class UserFeatures(NamedTuple):
-        size: int
+        """The function, as kernels see it."""
 
     UserFeatures.__module__ = "user"  # never cached: nobody can stamp a user's functions
-    return UserFeatures(0)
+    return UserFeatures()
 
 
 def empty_fit(size: int, phi: int) -> Fit:

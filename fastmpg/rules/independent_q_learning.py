@@ -16,8 +16,8 @@ from .. import _check
 from .._check import Float
 from ..feedback.transition import Transition
 from ..machine import attach, kernel, precise
-from ..machine.flat import lane_bits, lane_max, ones, peek, poke, trailing_zeros
-from ..machine.vectors import LANES, aligned, broadcast, load, select
+from ..machine.flat import lane_bits, lane_max, ones, poke, trailing_zeros
+from ..machine.vectors import LANES, aligned, broadcast, gather, load, select
 from ..models.game import Game
 from . import _exploring
 from ._exploring import AHEAD, draw_boltzmann, plan_ahead
@@ -46,7 +46,7 @@ def _among_equals(state, s, low, high, u):
 @precise
 def _choose(state, s, i, at, offset, u, epsilon):
     """Player i's action; ``at``: where greedy (S, N) has the one of largest q."""
-    low, high, a = offset[i], offset[i + 1], peek(state.greedy, at)
+    low, high, a = offset[i], offset[i + 1], gather(state.greedy, at)
     if state.hot:
         return draw_boltzmann(state.q, s, low, high, epsilon, u)
     if u < epsilon:
@@ -62,16 +62,16 @@ def _act(state, s, offset, uniforms, at, actions):
     A number below epsilon, divided by it, is uniform again, as is what a number above it has left. Or all by
     Boltzmann's law, where epsilon is a temperature.
     """
-    epsilon = peek(state.epsilon, 0)
+    epsilon = gather(state.epsilon, 0)
     if len(state.players) == 2:
-        one = _choose(state, s, 0, 2 * s, offset, peek(uniforms, at), epsilon)
-        other = _choose(state, s, 1, 2 * s + 1, offset, peek(uniforms, at + 1), epsilon)
+        one = _choose(state, s, 0, 2 * s, offset, gather(uniforms, at), epsilon)
+        other = _choose(state, s, 1, 2 * s + 1, offset, gather(uniforms, at + 1), epsilon)
         poke(actions, 0, one)
         poke(actions, 1, other)
     else:
         n = offset.size - 1
         for i in range(n):
-            poke(actions, i, _choose(state, s, i, s * n + i, offset, peek(uniforms, at + i), epsilon))
+            poke(actions, i, _choose(state, s, i, s * n + i, offset, gather(uniforms, at + i), epsilon))
 
 
 @precise
@@ -98,7 +98,7 @@ def _settle(state, s, i, low, high, at, now, k):
     poke(state.top, now, top)
     poke(state.second, now, lane_max(below))
     poke(state.greedy, now, first if ties == 1 else -1)
-    if peek(state.first, now) != first:
+    if gather(state.first, now) != first:
         poke(state.first, now, first)
         poke(state.moved, 0, k + 1)
     poke(state.stale, now, 1)
@@ -122,16 +122,16 @@ def _learn(rule, state, feedback, i, low, at, now, after):
     at: where the state's row of q (S, A_total) begins   now, after: where greedy, top, second (S, N) have the player in
     the state and in the next one
     """
-    a = peek(feedback.actions, i)
+    a = gather(feedback.actions, i)
     c = at + low + a
-    count = peek(state.counts, c) + 1
+    count = gather(state.counts, c) + 1
     poke(state.counts, c, count)
     alpha = rule.constant if rule.constant > 0.0 else step_size(rule.alpha, rule.exponent, rule.shift, float(count))
-    aim = peek(feedback.rewards, i) + feedback.discount * peek(state.top, after)
-    before = peek(state.q, c)
+    aim = gather(feedback.rewards, i) + feedback.discount * gather(state.top, after)
+    before = gather(state.q, c)
     value = before + alpha * (aim - before)
     poke(state.q, c, value)
-    g, top, second = peek(state.greedy, now), peek(state.top, now), peek(state.second, now)
+    g, top, second = gather(state.greedy, now), gather(state.top, now), gather(state.second, now)
     own = a == g
     poke(state.top, now, value if own else top)
     poke(state.second, now, value if (not own) & (value > second) else second)
@@ -141,10 +141,10 @@ def _learn(rule, state, feedback, i, low, at, now, after):
 @precise
 def _update(rule, state, feedback, k):
     """One step of all players; state.q (S, A_total), player i in columns offset[i]:offset[i + 1]."""
-    s, t, offset = peek(feedback.state, 0), peek(feedback.state, 1), feedback.offset
+    s, t, offset = gather(feedback.state, 0), gather(feedback.state, 1), feedback.offset
     n = len(state.players) if len(state.players) > 0 else offset.size - 1
     at = s * offset[n]
-    poke(state.visits, s, peek(state.visits, s) + 1)
+    poke(state.visits, s, gather(state.visits, s) + 1)
     # the row is searched only where its largest value is not known. A next state that is this one is seen by a player
     # as it was before the step
     if n == 2:
@@ -162,7 +162,7 @@ def _update(rule, state, feedback, k):
     lane = (k + 1) % LANES
     if lane == 0 or k == 0:
         plan_ahead(rule.exploration, k + 1 - lane, state.ahead)
-    poke(state.epsilon, 0, peek(state.ahead, lane))
+    poke(state.epsilon, 0, gather(state.ahead, lane))
 
 
 @kernel

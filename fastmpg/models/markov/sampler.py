@@ -11,7 +11,7 @@ from ... import _check
 from ..._check import Float
 from ...kernels.alias import draw, draw_lanes
 from ...machine import attach, inlined, precise
-from ...machine.flat import peek, poke
+from ...machine.flat import poke
 from ...machine.vectors import LANES, aligned, broadcast, gather, load, store
 from ..sampler import SMALLER, begin_by_law, row_is_state
 
@@ -97,24 +97,24 @@ class SparseSampler(NamedTuple):
 def _sure_step(sampler, state, actions, rewards, uniforms, at):
     """The only next state of the row, and its rewards (N,), from tables without states where stride is 0."""
     if len(sampler.players) == 2:
-        j = peek(actions, 0) * peek(sampler.n_actions, 1) + peek(actions, 1) + state * sampler.stride
+        j = gather(actions, 0) * gather(sampler.n_actions, 1) + gather(actions, 1) + state * sampler.stride
         if not sampler.shared:  # one by one, as they are read again one by one
-            poke(rewards, 0, peek(sampler.gains, 2 * j))
-            poke(rewards, 1, peek(sampler.gains, 2 * j + 1))
-            return peek(sampler.moves, j)
+            poke(rewards, 0, gather(sampler.gains, 2 * j))
+            poke(rewards, 1, gather(sampler.gains, 2 * j + 1))
+            return gather(sampler.moves, j)
     else:
-        j, n = peek(actions, 0), sampler.n_actions.size
+        j, n = gather(actions, 0), sampler.n_actions.size
         for i in range(1, n):
-            j = j * peek(sampler.n_actions, i) + peek(actions, i)
+            j = j * gather(sampler.n_actions, i) + gather(actions, i)
         j += state * sampler.stride
     n = sampler.n_actions.size
     if sampler.shared:
         for i in range(n):
-            rewards[i] = peek(sampler.gains, j)
+            rewards[i] = gather(sampler.gains, j)
     else:
         for i in range(0, n, LANES):
             store(rewards, i, load(sampler.gains, j * n + i))
-    return peek(sampler.moves, j)
+    return gather(sampler.moves, j)
 
 
 @precise
