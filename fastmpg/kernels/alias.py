@@ -56,7 +56,11 @@ def draw(u, start, n, threshold, other):
 
 @precise
 def draw_lanes(u, start, n, threshold, other):
-    """:func:`draw` in every lane, of rows of their own: start, n whole numbers or vectors of them, n < 2^51."""
+    """:func:`draw` in every lane, of rows of their own: start, n whole numbers or vectors of them, n < 2^51.
+
+    Numbers are made whole in one instruction, which vectors have not: in the place of :func:`draw` it costs a
+    simulation up to 3 %.
+    """
     x = u * real(n)
     below = floor(x)
     c = integer(below)
