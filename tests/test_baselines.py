@@ -355,6 +355,7 @@ def test_a_grid_of_parameters():
     (Q(exploration=("linear", 1.0)), r'exploration must be a probability, or \("exponential", beta\)'),
     (Q(exploration=("exponential", -1.0)), "beta of exploration must be"),
     (Q(exploration="greedy"), "must be a probability"),
+    (fm.rules.NSCPLearner(exploration=("boltzmann", 1.0)), r"probabilities\), found"),
     (Q(initial="ones"), 'initial must be "zeros", "uniform_opponents" or an array'),
     (Q(initial=np.zeros((1, 4))), r"initial must have shape \(S, A_total\) = \(1, 5\)"),
     (Q(initial=np.full((1, 5), np.nan)), "initial"),

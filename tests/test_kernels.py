@@ -12,7 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg import machine
+from fastmpg.feedback.desk import Desk, evaluate_desk
 from fastmpg.kernels import contract_dense, dense_solve, joint, sparse_solve, vector
+from fastmpg.models.markov import dense
 from fastmpg.run import job
 from fastmpg.run import run as run_module
 
@@ -393,3 +395,23 @@ def test_chunks_do_not_change_a_run(monkeypatch, form, rule):
         assert set(run.trace) == {"step", *record.metrics}
         for name in run.trace:
             assert_array_equal(run.trace[name], runs[0].trace[name], name)
+
+
+@pytest.mark.parametrize("actions, states",
+                         [((3, 5, 5), 5), ((2, 2), 8), ((1, 4), 1), ((8, 2, 3), 3), ((2, 1, 2, 2), 7)])
+def test_rows_of_vectors_are_contracted_as_others_are(rng, monkeypatch, actions, states):
+    """Small games, padded, against the general contraction; and sizes of the workspace as they were foretold."""
+    game = fm.games.random_markov(states, actions, 0.9, rng=rng)
+    policy = fm.random_policy(game, rng)
+    found = []
+    for most in (dense.NARROW, 0):
+        monkeypatch.setattr(dense, "NARROW", most)
+        work = game.workspace(1)
+        frame = work.contraction.frame
+        held = sum(getattr(frame, name).size for name in ("lead", "tail", "x", "y", "others", "rows", "paid"))
+        assert held == dense.scratch_numbers(states, actions, len(actions), 1)
+        assert (frame.rows.size > 0) == (most > 0)
+        evaluate_desk.bind(Desk.create(game, policy, threads=1)._replace(work=work))()
+        found.append((work.reward, work.p_bar, work.chain))
+    for narrow, wide in zip(*found, strict=True):
+        assert_allclose(narrow, wide, rtol=0, atol=1e-14)

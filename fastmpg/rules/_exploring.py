@@ -2,7 +2,7 @@
 
     epsilon    epsilon exp(-beta k)    min(1, (k + c)^-p)    a table    and Boltzmann: P(a) ~ exp(q(s, a) / T_k)
 
-A schedule is computed for LANES steps at once.
+A schedule is computed for LANES steps at once, or step by step.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import numpy as np
 from .. import _check
 from ..kernels.elementary import exp, power
 from ..machine import kernel, precise
-from ..machine.vectors import LANES, broadcast, load, store
+from ..machine.vectors import LANES, load, store
 
 AHEAD = np.arange(float(LANES))
 FORMS = ('exploration must be a probability, or ("exponential", beta), ("power", p) or ("power", p, c), ("table", '
-         'probabilities), ("boltzmann", T) or ("boltzmann", T, beta)')
+         "probabilities)")
+HOT = ', ("boltzmann", T) or ("boltzmann", T, beta)'
 
 
 class Schedule(NamedTuple):
@@ -35,17 +36,20 @@ class Schedule(NamedTuple):
     hot: bool
 
 
-def checked(given: Any) -> Any:
+def checked(given: Any, *, temperatures: bool = False) -> Any:
     """What a rule's ``exploration`` says, checked: a probability, or a tuple of a word and numbers.
+
+    temperatures: whether the rule can draw by Boltzmann's law
 
     Raises
     ------
     ValueError, TypeError
         If it is none of these forms.
     """
+    forms = FORMS + HOT if temperatures else FORMS
     if isinstance(given, str) or not isinstance(given, tuple | list):
         if isinstance(given, str):
-            raise ValueError(f"{FORMS}, found {_check.shown(given)}")
+            raise ValueError(f"{forms}, found {_check.shown(given)}")
         return _check.real(given, "exploration", 0.0, 1.0)
     word, rest = (given[0] if given and isinstance(given[0], str) else None), list(given[1:])
     if word == "exponential" and len(rest) == 1:
@@ -60,11 +64,11 @@ def checked(given: Any) -> Any:
             raise ValueError("the table of exploration must hold at least one probability, by step, found "
                              f"{_check.shown(rest[0])}")
         return "table", tuple(map(float, table))
-    if word == "boltzmann" and len(rest) in (1, 2):
+    if word == "boltzmann" and temperatures and len(rest) in (1, 2):
         decay = rest[1] if len(rest) == 2 else 0.0
         return ("boltzmann", _check.real(rest[0], "T of exploration", 0.0, open_low=True),
                 _check.real(decay, "beta of exploration", 0.0))
-    raise ValueError(f"{FORMS}, found {_check.shown(given)}")
+    raise ValueError(f"{forms}, found {_check.shown(given)}")
 
 
 def schedule(given: Any) -> Schedule:
@@ -89,20 +93,24 @@ def first_of(plan: Schedule) -> float:
 
 
 @precise
+def number_at(plan, k):
+    """The number of step k."""
+    if plan.table.size > 0:
+        return plan.table[min(k, plan.table.size - 1)]
+    if plan.exponent > 0.0:
+        x = k + plan.shift
+        return power(x, -plan.exponent) if x > 1.0 else 1.0
+    return exp(k * -plan.decay) * plan.scale if plan.decay > 0.0 else plan.scale
+
+
+@precise
 def plan_ahead(plan, k, out):
     """out (LANES,): the numbers of steps k, k + 1, ..."""
-    steps = load(AHEAD, 0) + float(k)
-    if plan.table.size > 0:
-        for r in range(LANES):
-            out[r] = plan.table[min(k + r, plan.table.size - 1)]
-    elif plan.exponent > 0.0:
-        for r in range(LANES):
-            x = k + r + plan.shift
-            out[r] = power(x, -plan.exponent) if x > 1.0 else 1.0
-    elif plan.decay > 0.0:
-        store(out, 0, exp(steps * -plan.decay) * plan.scale)
+    if plan.table.size == 0 and plan.exponent == 0.0 and plan.decay > 0.0:
+        store(out, 0, exp((load(AHEAD, 0) + float(k)) * -plan.decay) * plan.scale)
     else:
-        store(out, 0, broadcast(plan.scale))
+        for r in range(LANES):
+            out[r] = number_at(plan, k + r)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What epsilon-greedy learners share: how they explore, and policies that are greedy in a table of values.
+"""What epsilon-greedy learners share: how they act, and policies that are greedy in a table of values.
 
 A state of theirs has the fields
 
@@ -12,36 +12,11 @@ and, as long as a state was never visited, the policy that the run was started w
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .. import _check
 from .._check import Float
-from ..kernels.elementary import exp
 from ..machine import kernel, precise
 from ..models.game import Game
-
-
-def exploration(given: Any) -> Any:
-    """What a rule's ``exploration`` says, checked: a probability, or ("exponential", beta)."""
-    if isinstance(given, tuple | list | str):
-        if isinstance(given, str) or len(given) != 2 or not (isinstance(given[0], str) and given[0] == "exponential"):
-            raise ValueError('exploration must be a probability, or ("exponential", beta) for exp(-beta k) at step k, '
-                             f"found {_check.shown(given)}")
-        return "exponential", _check.real(given[1], "beta of exploration", 0.0)
-    return _check.real(given, "exploration", 0.0, 1.0)
-
-
-def explored(given: Any) -> tuple[float, float]:
-    """(epsilon, decay) of a checked exploration: epsilon exp(-decay k) at step k."""
-    return (1.0, given[1]) if isinstance(given, tuple) else (given, 0.0)
-
-
-@precise
-def epsilon_at(rule, k):
-    """The probability of exploring in step k."""
-    return rule.epsilon * exp(-rule.decay * k) if rule.decay > 0.0 else rule.epsilon
 
 
 @kernel

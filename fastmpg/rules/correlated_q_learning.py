@@ -27,7 +27,8 @@ from ..feedback.joint_transition import JointTransition
 from ..machine import Callback, attach, call, check_callback, kernel, precise
 from ..models.available import possible
 from ..models.game import Game
-from ._greedy import blank, count_available, draw_row, epsilon_at, exploration, explored, nth_available
+from ._exploring import checked, first_of, number_at, schedule
+from ._greedy import blank, count_available, draw_row, nth_available
 from ._schedule import numbers, rate, step_size
 
 
@@ -133,7 +134,7 @@ def _update(rule, state, feedback, k):
         state.joint_q[i, s, j] = after
         if after != before:
             state.stale[s] = 1
-    state.epsilon[0] = epsilon_at(rule, k + 1)
+    state.epsilon[0] = number_at(rule.exploration, k + 1)
 
 
 @kernel
@@ -266,13 +267,12 @@ class CorrelatedState(NamedTuple):
 
 @attach(update=_update)
 class _CorrelatedQ(NamedTuple):
-    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; epsilon, decay."""
+    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; exploration: a Schedule."""
 
     alpha: Any
     exponent: float
     shift: float
-    epsilon: float
-    decay: float
+    exploration: Any
 
 
 @attach(feedback=JointTransition, state=CorrelatedState, update=_update,
@@ -289,9 +289,9 @@ class CorrelatedQLearning(NamedTuple):
     alpha : float, or tuple of float
         Step size in (0, 1]; or at the n-th visit of a state and joint action (n + c)^-p from (exponent p, offset c), or
         from a table of at least three whose last one stays.
-    exploration : float, or ("exponential", float)
-        Probability with which a player takes any of its actions alike instead of what is recommended to it;
-        ("exponential", beta): exp(-beta k) at step k. Players explore independently.
+    exploration : float, or tuple
+        Probability with which a player takes any of its actions alike instead of what is recommended to it: as of
+        :class:`IndependentQLearning`, without "boltzmann". Players explore independently.
 
     Raises
     ------
@@ -324,7 +324,7 @@ class CorrelatedQLearning(NamedTuple):
         if not (isinstance(self.objective, str) and self.objective in ("utilitarian", "libertarian")):
             raise ValueError(f'objective must be "utilitarian" or "libertarian", found {_check.shown(self.objective)}')
         return CorrelatedQLearning(self.objective, _check.integer(self.dictator, "dictator", low=0),
-                                   rate(self.alpha, "alpha"), exploration(self.exploration))
+                                   rate(self.alpha, "alpha"), checked(self.exploration))
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a dictator that is no player."""
@@ -332,11 +332,11 @@ class CorrelatedQLearning(NamedTuple):
 
     def opening(self, game: Game, state: Any) -> None:
         """Write the objective, and the first probability of exploring."""
-        state.epsilon[0] = explored(self.exploration)[0]
+        state.epsilon[0] = first_of(schedule(self.exploration))
         state.stage.weights[...] = np.arange(game.num_players) == self.dictator
         if self.objective == "utilitarian":
             state.stage.weights[...] = 1.0
 
     def compiled(self) -> _CorrelatedQ:
         """The rule as kernels see it."""
-        return _CorrelatedQ(*numbers(self.alpha), *explored(self.exploration))
+        return _CorrelatedQ(*numbers(self.alpha), schedule(self.exploration))

@@ -335,7 +335,8 @@ class IndependentQLearning(NamedTuple):
             first = _check.array(first, "initial")
         elif first not in INITIAL:
             raise ValueError(f'initial must be "zeros", "uniform_opponents" or an array (S, A_total), found {first!r}')
-        return IndependentQLearning(rate(self.alpha, "alpha"), _exploring.checked(self.exploration), first)
+        return IndependentQLearning(rate(self.alpha, "alpha"),
+                                    _exploring.checked(self.exploration, temperatures=True), first)
 
     def check_start(self, game: Game, policy: Float) -> None:
         """Refuse a first table that does not fit the game."""

@@ -19,7 +19,8 @@ from .._check import Float
 from ..feedback.joint_transition import JointTransition
 from ..machine import attach, kernel, precise
 from ..models.game import Game
-from ._greedy import act_greedily, best_value, blank, epsilon_at, exploration, explored, settle
+from ._exploring import checked, first_of, number_at, schedule
+from ._greedy import act_greedily, best_value, blank, settle
 from ._schedule import numbers, rate, step_size
 
 
@@ -69,7 +70,7 @@ def _update(rule, state, feedback, k):
     marginal_values(state.joint_q, state.model, offset, s, state.q)
     for i in range(players):
         settle(state, s, i, offset[i], offset[i + 1])
-    state.epsilon[0] = epsilon_at(rule, k + 1)
+    state.epsilon[0] = number_at(rule.exploration, k + 1)
 
 
 @attach(act=act_greedily)
@@ -116,13 +117,14 @@ class NSCPState(NamedTuple):
 
 @attach(update=_update)
 class _BestResponse(NamedTuple):
-    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; memory: 0 for frequencies."""
+    """The rule as kernels see it. alpha: step sizes by visit, with exponent and shift; exploration: a Schedule;
+    memory: 0 for frequencies.
+    """
 
     alpha: Any
     exponent: float
     shift: float
-    epsilon: float
-    decay: float
+    exploration: Any
     memory: float
 
 
@@ -136,8 +138,8 @@ class NSCPLearner(NamedTuple):
     alpha : float, or tuple of float
         Step size in (0, 1] of the values; or at the n-th visit of a state and joint action (n + c)^-p from (exponent p,
         offset c), or from a table of at least three whose last one stays.
-    exploration : float, or ("exponential", float)
-        As of :class:`IndependentQLearning`.
+    exploration : float, or tuple
+        As of :class:`IndependentQLearning`, without "boltzmann".
     memory : float, optional
         Step size in (0, 1] of the models, so that what was seen long ago is forgotten; by default they are the
         frequencies of all that was seen in a state.
@@ -169,12 +171,12 @@ class NSCPLearner(NamedTuple):
     def checked(self) -> NSCPLearner:
         """The rule with its parameters checked."""
         memory = None if self.memory is None else _check.real(self.memory, "memory", 0.0, 1.0, open_low=True)
-        return NSCPLearner(rate(self.alpha, "alpha"), exploration(self.exploration), memory)
+        return NSCPLearner(rate(self.alpha, "alpha"), checked(self.exploration), memory)
 
     def opening(self, game: Game, state: Any) -> None:
         """Write the first probability of exploring."""
-        state.epsilon[0] = explored(self.exploration)[0]
+        state.epsilon[0] = first_of(schedule(self.exploration))
 
     def compiled(self) -> _BestResponse:
         """The rule as kernels see it."""
-        return _BestResponse(*numbers(self.alpha), *explored(self.exploration), self.memory or 0.0)
+        return _BestResponse(*numbers(self.alpha), schedule(self.exploration), self.memory or 0.0)
