@@ -145,7 +145,7 @@ class MarkovGame(Game):
             ``moves(state, actions) -> next state``, or ``moves(state, actions, next_states, probabilities) -> count``,
             which fills that many entries of both arrays, in any order; equal states add up. Compiled by numba and
             called twice for every state and joint action: a plain function of numbers and arrays that remembers
-            nothing.
+            nothing. ``fm.kernel(moves)`` is compiled once for all games that are built from it.
         rewards : array_like (N, S, A_0, ...), or callable
             A table, or ``reward(state, actions, out)``, compiled, that fills ``out`` (N,).
         discount, initial, terminal, name, dtype, max_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -77,20 +78,13 @@ def compiled(function: Callable[..., Any]) -> Any:
     return function if hasattr(function, "py_func") else user_kernel(function)
 
 
-def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], mask: Mask | None, width: int,
-            where: Callable[[int], str], limit: int | None, dtype: str) -> Rows:
-    """Canonical rows from ``moves``; see :meth:`fastmpg.MarkovGame.from_moves`."""
-    forms = {2: "(state, actions)", 4: "(state, actions, next_states, probabilities)"}
-    several = arguments(moves, "moves", forms) == 4
-    move, joint = compiled(moves), math.prod(n_actions)
-    counts = np.array(n_actions, np.int64)
-    what = f"the rows of {n_states} states and {joint} joint actions"
-    _check.budget(8 * n_states * joint, what, "a game of fewer states or joint actions would fit", limit)
-    pointer = np.zeros(n_states * joint + 1, np.int64)
-    fault, found = np.zeros(2, np.int64), np.zeros(1)
+@functools.lru_cache(maxsize=8)
+def _rows_driver(move: Any, several: bool) -> Any:
+    """The loop over states and joint actions around a compiled ``moves``: compiled once for all games that it builds."""
+    tolerance = _check.TOLERANCE
 
     @user_kernel
-    def one(state, actions, mask, columns, chances, order, into, values, room, fault, found):
+    def one(state, actions, n_states, mask, columns, chances, order, into, values, room, fault, found):
         """Row of one state and joint action, checked and merged into ``into``, ``values`` (room,); returns its length.
 
         actions (N,)   mask: of :func:`_can`   columns, chances (room,): what ``moves`` writes
@@ -116,7 +110,7 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
                     fault[1], found[0] = OUTSIDE, columns[e]
                     return 0
                 total += chances[e]
-            if not abs(total - 1.0) <= _check_tolerance:
+            if not abs(total - 1.0) <= tolerance:
                 fault[1], found[0] = OFF, total
                 return 0
             count = merge(columns, chances, count, order, into, values)
@@ -125,15 +119,16 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
             return 0
         return count
 
-    _check_tolerance = _check.TOLERANCE
-
     @user_kernel
-    def drive(counts, mask, pointer, index, probability, columns, chances, order, into, values, room, fault, found):
+    def drive(n_states, counts, mask, pointer, index, probability, columns, chances, order, into, values, room, fault,
+              found):
         """Row lengths into ``pointer`` (S J + 1,) where ``index`` is empty, else the rows into index, probability."""
+        joint = (pointer.size - 1) // n_states
         actions = np.zeros(counts.size, np.int64)
         fill = index.size > 0
         for row in range(pointer.size - 1):
-            count = one(row // joint, actions, mask, columns, chances, order, into, values, room, fault, found)
+            count = one(row // joint, actions, n_states, mask, columns, chances, order, into, values, room, fault,
+                        found)
             if fault[1] != 0:
                 fault[0] = row
                 return
@@ -148,12 +143,26 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
                 pointer[row + 1] = pointer[row] + count
             _next_joint(actions, counts)
 
+    return drive
+
+
+def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], mask: Mask | None, width: int,
+            where: Callable[[int], str], limit: int | None, dtype: str) -> Rows:
+    """Canonical rows from ``moves``; see :meth:`fastmpg.MarkovGame.from_moves`."""
+    forms = {2: "(state, actions)", 4: "(state, actions, next_states, probabilities)"}
+    several = arguments(moves, "moves", forms) == 4
+    drive, joint = _rows_driver(compiled(moves), several), math.prod(n_actions)
+    what = f"the rows of {n_states} states and {joint} joint actions"
+    _check.budget(8 * n_states * joint, what, "a game of fewer states or joint actions would fit", limit)
+    pointer = np.zeros(n_states * joint + 1, np.int64)
+    counts, flags = np.array(n_actions, np.int64), _flags(mask, n_actions)
+    fault, found = np.zeros(2, np.int64), np.zeros(1)
     room = width + GUARD
     scratch = (np.zeros(room, np.int64), np.zeros(room), np.zeros(room), np.zeros(room, np.int64), np.zeros(room))
     index, probability = np.zeros(0, np.int32), np.zeros(0, dtype)
     for _ in range(2):
         with explaining(moves, "moves"):
-            drive(counts, _flags(mask, n_actions), pointer, index, probability, *scratch, width, fault, found)
+            drive(n_states, counts, flags, pointer, index, probability, *scratch, width, fault, found)
         if fault[1]:
             row, value = int(fault[0]), float(found[0])
             raise ValueError({
@@ -173,14 +182,9 @@ def rows_of(moves: Callable[..., Any], n_states: int, n_actions: tuple[int, ...]
     return Rows(pointer, index, probability, True)
 
 
-def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], planes: int,
-               mask: Mask | None, limit: int | None) -> NDArray[np.float64]:
-    """Rewards (planes, S, A_0, ...) from ``reward(state, actions, out)``."""
-    arguments(reward, "rewards", {3: "(state, actions, out)"})
-    give, joint = compiled(reward), math.prod(n_actions)
-    _check.budget(8 * planes * n_states * joint, f"the rewards of {n_states} states and {joint} joint actions",
-                  "a game of fewer states or joint actions would fit, or one whose players share a reward", limit)
-    table = np.zeros((planes, n_states, joint))
+@functools.lru_cache(maxsize=8)
+def _rewards_driver(give: Any) -> Any:
+    """The loop over states and joint actions around a compiled ``reward``."""
 
     @user_kernel
     def drive(counts, mask, out, table):
@@ -196,6 +200,18 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
                     for i in range(table.shape[0]):
                         table[i, s, j] = out[i]
                 _next_joint(actions, counts)
+
+    return drive
+
+
+def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, ...], planes: int,
+               mask: Mask | None, limit: int | None) -> NDArray[np.float64]:
+    """Rewards (planes, S, A_0, ...) from ``reward(state, actions, out)``."""
+    arguments(reward, "rewards", {3: "(state, actions, out)"})
+    drive, joint = _rewards_driver(compiled(reward)), math.prod(n_actions)
+    _check.budget(8 * planes * n_states * joint, f"the rewards of {n_states} states and {joint} joint actions",
+                  "a game of fewer states or joint actions would fit, or one whose players share a reward", limit)
+    table = np.zeros((planes, n_states, joint))
 
     with explaining(reward, "rewards"):
         drive(np.array(n_actions, np.int64), _flags(mask, n_actions), np.zeros(planes), table)
