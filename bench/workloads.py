@@ -14,6 +14,11 @@ def game(players, actions, states, *, sparse=None, shared=False):
     return fm.games.random_markov(states, (actions,) * players, rng=1, identical_interest=shared, sparse=sparse)
 
 
+def in_single(target):
+    """A dense game with its transitions in single precision."""
+    return fm.MarkovGame(target.rewards, target.transitions, target.discount, target.initial, dtype="float32")
+
+
 def policy(target):
     """An interior policy."""
     return fm.random_policy(target, 2)

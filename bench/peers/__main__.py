@@ -85,6 +85,7 @@ def iteration(seconds):
         for n in (1, 2):
             if n <= numba.config.NUMBA_NUM_THREADS:
                 runs[f"{n} thread{'s' * (n > 1)}"] = workloads.Iterations(game, rule, steps, threads=n)
+        runs["float32"] = workloads.Iterations(workloads.in_single(game), rule, steps, threads=1)
         exact = fm.ne_gap(game, workloads.policy(game))
         for name in peers:
             assert np.allclose(runs[name]()[1], exact, atol=1e-9)
@@ -100,15 +101,19 @@ def iteration(seconds):
 
 def read(seconds):
     """The contraction against a plain read of P."""
-    print("contraction of rewards and P for all players, against one read of P (a dot product with itself)")
+    print("contraction of rewards and P for all players, against one read of P in double precision (a dot product with "
+          "itself)")
     for size in workloads.SIZES.values():
         game = workloads.game(*size)
         table, row = game.model.transitions.ravel(), workloads.policy(game)
-        works = {f"{n} thread{'s' * (n > 1)}": game.workspace(n) for n in (1, 2) if n <= numba.config.NUMBA_NUM_THREADS}
+        works = {f"{n} thread{'s' * (n > 1)}": (game, game.workspace(n)) for n in (1, 2)
+                 if n <= numba.config.NUMBA_NUM_THREADS}
+        single = workloads.in_single(game)
+        works["float32"] = (single, single.workspace(1))
         reps = max(1, 100_000 // game.work_size)
         runs = {"read": partial(many_reads.bind(Read(table, np.zeros(1))), reps)}
-        runs |= {name: partial(many_contractions.bind(Pass(game.held, work, row)), reps)
-                 for name, work in works.items()}
+        runs |= {name: partial(many_contractions.bind(Pass(each.held, work, row)), reps)
+                 for name, (each, work) in works.items()}
         found = interleave(runs, seconds)
         line = "   ".join(f"{name} {microseconds(found[name], reps)} {ratio(found[name], found['read'])}"
                           for name in works)

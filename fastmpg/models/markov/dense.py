@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from ... import _check
+from ...kernels import csr
 from ...kernels.contract_dense import contract_states
 from ...kernels.joint import cut_players, own_action_last, scratch_sizes
-from ...machine import array_at, attach, call, inlined, unit
+from ...machine import UNCOMPILED, array_at, attach, call, fanned, inlined, lapack, unit
 from ...machine.vectors import LANES, aligned
 from ..chain import CHAIN
 
@@ -96,6 +100,37 @@ def scratch_of(model: DenseModel, shares: int) -> list[Any]:
     return [*(aligned(shares * n).reshape(shares, n) for n in sizes), rows, paid]
 
 
+def work_bytes(n_states: int, actions: tuple[int, ...], planes: int, shares: int) -> int:
+    """Bytes of :func:`workspace`, as a Python integer."""
+    scratch = scratch_numbers(n_states, actions, planes, shares)
+    return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + scratch)
+
+
+def workspace(game: Any, threads: int) -> DenseWork:
+    """Room for one evaluation of a dense game, and its contraction in shares of the states."""
+    actions, n_states = sum(game.num_actions), game.num_states
+    shares = 1 if UNCOMPILED else min(threads, n_states)
+    reward, p_bar = np.zeros((n_states, actions)), np.zeros((n_states, actions, n_states))
+    chain, lu = np.zeros((n_states, n_states)), np.zeros((n_states, n_states))
+    frame = DenseScratch(game.held, reward, p_bar, chain, *scratch_of(game.model, shares))
+    return DenseWork(reward, p_bar, chain, lu, np.zeros(n_states, np.int32),
+                     np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32),
+                     fanned(contract_share.bind(frame), shares))
+
+
+def dense_rows(transitions: ArrayLike, joint: int, dtype: str, copy: bool,
+               where: Callable[[int], str]) -> tuple[NDArray[Any], float]:
+    """P (S, J, S), checked, settled and stored as ``dtype``, and the largest change that settling took."""
+    moves, from_single, own = _check.law_table(transitions, "transitions", copy=copy and dtype == "float64")
+    n_states = moves.shape[-1]
+    moves, change = _check.transitions(moves.reshape(n_states, joint, n_states), from_single, where, own=own)
+    if dtype == "float64":
+        return moves, change
+    stored = moves.astype(np.float32)
+    csr.settle_single(np.arange(0, stored.size + 1, n_states), stored.reshape(-1))
+    return stored, change
+
+
 @inlined
 def _contract(model, work, policy):
     """Reward, transitions and chain at ``policy`` (S, A_total), by shares: see :func:`contract_share`."""
@@ -104,8 +139,8 @@ def _contract(model, work, policy):
 
 @attach(contract=_contract, **CHAIN)
 class DenseModel(NamedTuple):
-    """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S)   discount   initial (S,)   n_actions
-    (N,)   offset (N + 1,)
+    """rewards (N, S, J) own action first, or (1, S, J)   transitions (S, J, S), double or single
+    discount   initial (S,)   n_actions (N,)   offset (N + 1,)
 
     cut: first player of the contraction's tail group   missing (K,): places in a flat (S, A_total)
     """

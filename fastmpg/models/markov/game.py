@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from ... import _check
 from ..._check import Float
 from ...kernels.joint import cut_players, own_action_first
-from ...machine import UNCOMPILED, fanned, lapack
 from ..available import mask_of, missing_of, possible, possible_moves, possible_rewards, range_of
 from ..game import Game, masks_in, reward_table
 from ..sampler import alias
 from ..terminal import going_on, terminal_of
-from .build import LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
-from .dense import DenseModel, DenseScratch, DenseWork, contract_share, scratch_numbers, scratch_of
+from .build import DTYPES, LARGEST, Rows, build, canonical, dtype_name, refuse_large, to_csr
+from .dense import DenseModel, dense_rows, work_bytes, workspace
 from .moves import mask_from, rewards_of, rows_of
 from .sampler import DenseSampler, SparseSampler, SureSampler, joint_rewards, sure_move
 from .sparse import Layout, SparseModel
@@ -66,10 +65,10 @@ class MarkovGame(Game):
     max_bytes : int, optional
         Refuse to build past this size; by default, what the machine has free.
     dtype : str
-        "float64", or "float32" to store sparse transitions in single precision (a quarter less memory with ten next
-        states a row, no faster); all arithmetic stays in double. Rows are adjusted at their largest entry to sum to 1
-        within 2^-25, so that values move by at most 1e-7 gamma / (1 - gamma) of the largest one. Measured with rewards
-        in [0, 1], in units of 1 / (1 - gamma): 1e-8 at gamma = 0.95, 8e-8 at 0.999.
+        "float64", or "float32" to store transitions in single precision: half the memory where they are dense, a
+        quarter less where they are sparse with ten next states a row. All arithmetic stays in double. Rows are adjusted
+        at their largest entry to sum to 1 within 2^-25, so that values move by at most 1e-7 gamma / (1 - gamma) of the
+        largest one. Measured with rewards in [0, 1], in units of 1 / (1 - gamma): 1e-8 at gamma = 0.95, 8e-8 at 0.999.
 
     Raises
     ------
@@ -221,9 +220,6 @@ class MarkovGame(Game):
         ended = terminal_of(terminal, n_states)
         read, ready = going_on(mask, ended, sum(actions)), isinstance(transitions, Rows)
         sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
-        if not sparse and single == "float32":
-            raise ValueError('dtype="float32" is for sparse transitions, found dense ones; give them as scipy.sparse '
-                             'rows (S*J, S)')
         expected = (n_states * joint, n_states) if sparse else (n_states, *actions, n_states)
         meaning = "(num_states * joint actions, num_states)" if sparse else "(S, A_0, ..., A_{N-1}, S)"
         found = expected if ready else transitions.shape if sparse else _check.shape_of(transitions, "transitions")
@@ -236,8 +232,10 @@ class MarkovGame(Game):
             layout = Layout(n_states, actions, len(actions) - 1, int(rows.pointer[-1]), 0, 1)
             refuse_large(planes, joint, layout, single, max_bytes, rows.held(single))
         else:
-            need = 8 * (planes * n_states * joint + math.prod(expected)) if copy or read is not None else 0
-            need += self._dense_work_bytes(n_states, actions, planes, 1)
+            kept = copy or read is not None
+            need = 8 * planes * n_states * joint if kept else 0
+            need += DTYPES[single] * math.prod(expected) if kept or single == "float32" else 0
+            need += work_bytes(n_states, actions, planes, 1)
             _check.budget(need, f"a dense game of {n_states} states and {joint} joint actions", INSTEAD, max_bytes)
 
         if read is not None:
@@ -258,9 +256,7 @@ class MarkovGame(Game):
             self._model: Any = built[0]
             self._layout, change = built[1], built[2]
         else:
-            moves, from_single, own = _check.law_table(transitions, "transitions", copy=copy)
-            moves = moves.reshape(n_states, joint, n_states)
-            moves, change = _check.transitions(moves, from_single, self._where, own=own)
+            moves, change = dense_rows(transitions, joint, single, copy, self._where)
             self._model = DenseModel(table, moves, gamma, rho, counts, self.offset, cut_players(actions, n_states),
                                      missing_of(mask))
         self.largest_change = max(change, moved)
@@ -271,11 +267,6 @@ class MarkovGame(Game):
     def _where(self, row: int) -> str:
         """Which state and joint action row s J + j is."""
         return named_row(row, self.num_actions)
-
-    @staticmethod
-    def _dense_work_bytes(n_states: int, actions: tuple[int, ...], planes: int, threads: int) -> int:
-        scratch = scratch_numbers(n_states, actions, planes, threads)
-        return 8 * (n_states * sum(actions) * (n_states + 1) + 2 * n_states**2 + scratch)
 
     @property
     def is_sparse(self) -> bool:
@@ -301,29 +292,17 @@ class MarkovGame(Game):
         return self._model
 
     def workspace(self, threads: int = 1) -> Any:
-        m, actions, n_states = self._model, self.num_actions, self.num_states
         instead = INSTEAD
         if self.is_sparse:
             instead = "its tables fit, but the scratch does not: free memory, or build a smaller game"
         _check.budget(self.workspace_bytes(threads), f"one evaluation of {self!r}", instead)
-        if self.is_sparse:
-            return self._layout.workspace(self.held, threads)
-        routines = np.array([lapack("dgetrf"), lapack("dgetrs")])
-        scalars = np.zeros(4, np.int32)
-        reward = np.zeros((n_states, sum(actions)))
-        shares = 1 if UNCOMPILED else min(threads, n_states)
-        scratch = scratch_of(m, shares)
-        p_bar, chain = np.zeros((n_states, sum(actions), n_states)), np.zeros((n_states, n_states))
-        frame = DenseScratch(self.held, reward, p_bar, chain, *scratch)
-        contraction = fanned(contract_share.bind(frame), shares)
-        return DenseWork(reward, p_bar, chain, np.zeros((n_states, n_states)), np.zeros(n_states, np.int32), routines,
-                         scalars, contraction)
+        return self._layout.workspace(self.held, threads) if self.is_sparse else workspace(self, threads)
 
     def workspace_bytes(self, threads: int = 1) -> int:
         if self.is_sparse:
             return self._layout.bytes(threads)
         planes, shares = self._model.rewards.shape[0], min(threads, self.num_states)
-        return self._dense_work_bytes(self.num_states, self.num_actions, planes, shares)
+        return work_bytes(self.num_states, self.num_actions, planes, shares)
 
     @property
     def nbytes(self) -> int:
@@ -354,7 +333,8 @@ class MarkovGame(Game):
         if moves is None:
             moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)
         rest = (moves, float(tables["discount"]), tables["initial"])
-        single = "float32" if isinstance(moves, Rows) and moves.probability.dtype == np.float32 else "float64"
+        stored = moves.probability if isinstance(moves, Rows) else moves
+        single = "float32" if stored.dtype == np.float32 else "float64"
         more: dict[str, Any] = {"dtype": single} | masks_in(tables)
         several = rewards.shape[0] == rewards.ndim - 2 > 1
         return cls(rewards, *rest, **more) if several else cls.identical_interest(rewards[0], *rest, **more)
@@ -380,8 +360,8 @@ class MarkovGame(Game):
             chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
             return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
         rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states
-        return DenseSampler(*joint_rewards(self), *alias(rows, m.transitions.reshape(-1), repr(self)), m.initial,
-                            m.n_actions)
+        chances = alias(rows, m.transitions.reshape(-1).astype(np.float64, copy=False), repr(self))
+        return DenseSampler(*joint_rewards(self), *chances, m.initial, m.n_actions)
 
     def to_dense(self) -> MarkovGame:
         """The same game with dense transitions; itself when it has them already.

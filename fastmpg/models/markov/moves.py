@@ -80,7 +80,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 @functools.lru_cache(maxsize=8)
 def _rows_driver(move: Any, several: bool) -> Any:
-    """The loop over states and joint actions around a compiled ``moves``: compiled once for all games that it builds."""
+    """The loop over states and joint actions around a compiled ``moves``, compiled once for all games of it."""
     tolerance = _check.TOLERANCE
 
     @user_kernel
