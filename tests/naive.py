@@ -268,18 +268,29 @@ def finite_difference_gradient(game, thetas, h=1e-5):
 # Best responses and gaps
 
 
-def _iterate(operator, discount, num_states):
+def _iterate(operator, discount, start):
     """Fixed point of a gamma-contraction T by V <- TV until |V* - TV| <= |TV - V| gamma/(1-gamma) <= 1e-13.
 
     In long double, so that rounding does not spoil the certificate; where that is no longer than a double, to rounding.
+    Any start will do: a good one saves sweeps.
     """
-    values = np.zeros(num_states, dtype=np.longdouble)
+    values = np.array(start, dtype=np.longdouble)
     while True:
         new = operator(values)
         residual, largest = np.max(np.abs(new - values)), np.max(np.abs(new))
         values = new
         if residual <= max(1e-13 * (1 - discount), 8 * np.finfo(np.longdouble).eps * largest):
             return values.astype(float)
+
+
+def _policy_iteration(reward, transition, discount, respond, rounds=20):
+    """Values after some rounds of pi = respond(q), V = V^pi: near the best ones.    respond: q -> (pi, bonus (S,))"""
+    finite, values = np.where(np.isfinite(reward), reward, 0.0), np.zeros(len(reward))
+    for _ in range(rounds):
+        law, bonus = respond(reward + discount * transition @ values)
+        chain, stage = np.einsum("sa,sat->st", law, transition), np.sum(law * finite, axis=1) + bonus
+        values = np.linalg.solve(np.eye(len(reward)) - discount * chain, stage)
+    return values
 
 
 def best_response(game, policies, i):
@@ -298,7 +309,9 @@ def best_response(game, policies, i):
             if best is None or np.sum(values) > np.sum(best):  # the optimal policy is best from every state at once
                 best, actions = values, candidate
     else:
-        best = _iterate(lambda v: np.max(reward + game.discount * transition @ v, axis=1), game.discount, num_states)
+        pure = np.eye(num_actions)
+        greedy = _policy_iteration(reward, transition, game.discount, lambda q: (pure[q.argmax(axis=1)], 0.0))
+        best = _iterate(lambda v: np.max(reward + game.discount * transition @ v, axis=1), game.discount, greedy)
         actions = np.argmax(reward + game.discount * transition @ best, axis=1)
     return np.eye(num_actions)[list(actions)], best
 
@@ -324,7 +337,11 @@ def soft_best_response(game, policies, i, tau):
         top = np.max(q, axis=1)
         return top + tau * np.log(np.sum(np.exp((q - top[:, None]) / tau), axis=1))
 
-    values = _iterate(backup, game.discount, len(reward))
+    def respond(q):
+        law = softmax(q / tau)
+        return law, tau * entropy(law)
+
+    values = _iterate(backup, game.discount, _policy_iteration(reward, transition, game.discount, respond))
     return softmax((reward + game.discount * transition @ values) / tau), values
 
 

@@ -121,6 +121,7 @@ def session(folder, source):
     return json.loads(run(SESSION, folder, source=source).stdout)
 
 
+@pytest.mark.slow
 def test_an_edit_compiles_again_what_imports_the_file(tmp_path):
     """Nothing after a new rule file, or edits of command line, plots, experiments; one unit after a metric's edit."""
     source, folder = copied(tmp_path), tmp_path / "cache"
@@ -166,9 +167,10 @@ def test_a_kernel_s_sources_are_all_that_its_module_imports():
 
 
 @pytest.mark.parametrize("base, change", [
-    ({}, {"NUMBA_CPU_NAME": "generic"}),
-    ({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse4.2"}, {"NUMBA_CPU_FEATURES": ""}),
-    ({}, {"NUMBA_BOUNDSCHECK": "1"})], ids=["processor", "features", "bounds"])
+    pytest.param({}, {"NUMBA_CPU_NAME": "generic"}, id="processor"),
+    pytest.param({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse4.2"}, {"NUMBA_CPU_FEATURES": ""},
+                 id="features", marks=pytest.mark.slow),
+    pytest.param({}, {"NUMBA_BOUNDSCHECK": "1"}, id="bounds", marks=pytest.mark.slow)])
 def test_the_processor_and_numba_s_settings_are_part_of_the_name(tmp_path, base, change):
     assert [cheap(tmp_path, **base), cheap(tmp_path, **base | change)] == [COMPILED] * 2
     assert len(files(tmp_path)) == 2

@@ -25,8 +25,7 @@ NAMES = {"zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun
          "sun-ring-polymatrix", "sun-markov", "sun2023-potential", "etesami-pursuit", "etesami-pursuit-2",
          "etesami-alpha"}
 QUICK = ("zhang-3x2", "zhang-3x2-starts", "zhang-3player", "zhang-8player", "sun-markov", "sun2023-potential",
-         "etesami-pursuit", "etesami-pursuit-2", "ding-optimistic", "ding-linear",
-         "ding-regret")
+         "etesami-pursuit", "etesami-pursuit-2", "ding-optimistic")
 
 
 def test_every_published_experiment_is_found():

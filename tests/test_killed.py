@@ -183,7 +183,7 @@ def test_death_between_any_two_calls(links, path, monkeypatch):
     assert seen == {1000, 2000} and missing == (0 if links else 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_signals_write_a_checkpoint_and_exit_130(number, path, capsys):
     """Within a second; the continuation is that of the unbroken run."""
     steps = 1_000_000_000

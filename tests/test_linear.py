@@ -207,6 +207,7 @@ def test_features_by_a_function_list_no_state():
 
 
 @compiled_only
+@pytest.mark.slow
 def test_states_without_number_are_learned():
     """A state of 2^62 values, one row of observations: what pays is a coordinate of it, which the features show."""
     def begin(uniforms):

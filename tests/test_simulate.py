@@ -372,8 +372,9 @@ def test_one_run_uncompiled_or_not(rng):
     replay_tables(fm.games.random_markov(2, (2, 3), rng=rng), 20, rng, tau=0.2)
 
 
-COUNTED = [fm.games.routing(9, 3, form="count"), fm.games.routing(4, form="count", reward="team"),
-           fm.games.routing(4, form="count", transitions="averaged"), fm.games.safe_distancing(5)]
+COUNTED = [fm.games.routing(4, form="count", reward="team"), fm.games.routing(4, form="count", transitions="averaged"),
+           pytest.param(fm.games.routing(9, 3, form="count"), marks=pytest.mark.slow),
+           pytest.param(fm.games.safe_distancing(5), marks=pytest.mark.slow)]
 
 
 @compiled_only
