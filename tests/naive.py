@@ -634,3 +634,11 @@ def splitmix64(state):
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
     return z ^ (z >> 31)
+
+
+# The twins that build on all this
+from naive_literature import BestResponse as BestResponse  # noqa: E402
+from naive_literature import BetterResponse as BetterResponse  # noqa: E402
+from naive_literature import FrankWolfe as FrankWolfe  # noqa: E402
+from naive_literature import OptimisticMultiplicativeWeights as OptimisticMultiplicativeWeights  # noqa: E402
+from naive_literature import sequential_maximum_improvement as sequential_maximum_improvement  # noqa: E402

@@ -356,7 +356,7 @@ def check_rule(name, case):
         twin.step()
         compared += 1
         for form, built in case.forms.items():
-            result = fm.learn(built, rule, 1, policy=case.policy, record=fm.Record(metrics=()))
+            result = fm.learn(built, rule, 1, policy=case.policy, rng=0, record=fm.Record(metrics=()))
             close(result.policy, naive.join(twin.policies), 1.0, f"{rule} on {form}")
     return compared
 
@@ -377,7 +377,7 @@ def test_twenty_steps(name, which):
     for _ in range(20):
         twin.step()
     for form, built in case(which).forms.items():
-        close(fm.learn(built, rule, 20, policy=case(which).policy).policy, naive.join(twin.policies), 10.0, form)
+        close(fm.learn(built, rule, 20, policy=case(which).policy, rng=0).policy, naive.join(twin.policies), 10.0, form)
 
 
 # ----------------------------------------------------------------------------------------- policies at the boundary

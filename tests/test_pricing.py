@@ -65,7 +65,8 @@ def test_the_game_remembers_the_last_prices():
 
 
 @pytest.mark.parametrize("firms, prices, memory", [
-    (2, 4, 2), (3, 4, 1), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((1, 4, 1), (2, 15, 1), (5, 2, 1)))])
+    (2, 4, 2), (3, 4, 1),
+    *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, 4, 1), (2, 15, 1), (5, 2, 1)))])
 def test_tables_and_simulator_are_one_game(firms, prices, memory):
     """The same steps, bit for bit, from the same first state; and the same first estimates."""
     table = fm.games.pricing(firms, prices, memory, form="tables")

@@ -188,7 +188,8 @@ print(*map(repr, go().policy.ravel().tolist()))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-@pytest.mark.parametrize("moments, where", [((0.5, 0.5, 0.1), "main"), pytest.param((1.0,), "thread", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments, where", [((0.5, 0.5, 0.1), "main"),
+                                            pytest.param((1.0,), "thread", marks=pytest.mark.slow)])
 def test_ctrl_c_while_compiling(tmp_path, moments, where):
     """KeyboardInterrupt every time, and every next call works, in the end with the right result; whatever thread was
     compiling."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..machine import Held, attach, call, inlined
 from ..models.available import choices
 from ..models.game import Game
@@ -12,7 +14,8 @@ from .desk import Desk, evaluate_desk
 
 @inlined
 def _observe(oracle, state, key, k):
-    """Evaluate the policy of ``state``, into the tables that ``oracle`` shows; key and step k do not matter."""
+    """Evaluate the policy of ``state``, into the tables that ``oracle`` shows; they do not depend on key and step k."""
+    oracle.key[0], oracle.key[1] = key[0], key[1]
     call(oracle.evaluation, ())
 
 
@@ -32,6 +35,9 @@ class Oracle(NamedTuple):
     available (S, A_total) of bool, num_actions (S, N)
         Which actions there are, and how many each player has, in every state.
     discount, temperature : float
+    key (2,)
+        The run's key, of rules that draw: number by number a function of it, k and an index
+        (:func:`fastmpg.kernels.rng.pair`, stream CHOICES).
     evaluation
         The unit that brings them up to date, bound to the run's desk.
     """
@@ -44,6 +50,7 @@ class Oracle(NamedTuple):
     num_actions: Any
     discount: float
     temperature: float
+    key: Any
     evaluation: Any
 
     @classmethod
@@ -54,4 +61,4 @@ class Oracle(NamedTuple):
                                 wants_visit=wants_visit,
                            threads=threads, beside=None if beside is None else beside.frame))
         return cls(desk.value, desk.q_bar, desk.visit, desk.offset, *choices(game), desk.discount, float(temperature),
-                   evaluate_desk.bind(desk)), desk
+                   np.zeros(2, np.uint64), evaluate_desk.bind(desk)), desk

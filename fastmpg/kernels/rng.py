@@ -10,7 +10,7 @@ from ..machine import inlined, precise
 from ..machine.flat import store_pairs
 from ..machine.vectors import LANES, broadcast, columns_out, load, number, store, whole
 
-ACTIONS, ENVIRONMENT, START, LENGTHS, SAMPLES = 0, 1, 2, 3, 4  # streams
+ACTIONS, ENVIRONMENT, START, LENGTHS, SAMPLES, CHOICES = 0, 1, 2, 3, 4, 5  # streams
 WORD = np.uint64(0xFFFFFFFF)
 MULTIPLY = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

@@ -53,3 +53,13 @@ def gather_dot(a, index, first, last, x):
         t0 += a[k] * x[index[k]]
         k += 1
     return (t0 + t1) + (t2 + t3)
+
+
+@inlined
+def largest_of(row):
+    """The first index of the largest entry.    row (n,)"""
+    top, where = row[0], 0
+    for a in range(1, row.size):
+        if row[a] > top:
+            top, where = row[a], a
+    return where

@@ -25,7 +25,8 @@ from .._check import Float
 from ..feedback.bench import Question, ask
 from ..feedback.desk import evaluate_desk
 from ..kernels.elementary import exp
-from ..machine import Bound, inlined, kernel, unit
+from ..kernels.vector import largest_of
+from ..machine import Bound, kernel, unit
 from ..models.game import Game, check_game, deviate, improve, lookahead
 from .origin import centred
 from .rounding import larger
@@ -35,16 +36,6 @@ ROUNDS = 200  # policy iteration needs a handful; a run of this length means tha
 ROUNDED = 1e-10
 SHARE = 1e-2  # of the Bellman residual that an inexact round may leave
 TIE = 1e-13  # relative: an action must beat the present one by this much times the values' size to replace it
-
-
-@inlined
-def largest_of(row):
-    """The first index of the largest entry."""
-    top, where = row[0], 0
-    for a in range(1, row.size):
-        if row[a] > top:
-            top, where = row[a], a
-    return where
 
 
 @kernel

@@ -11,17 +11,22 @@ from .._discover import public_classes
 from .._same import comparable as _comparable
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .best_response import BestResponse as BestResponse
+    from .better_response import BetterResponse as BetterResponse
     from .correlated_q_learning import CorrelatedQLearning as CorrelatedQLearning
     from .entropy_natural_gradient_play import EntropyNaturalGradientPlay as EntropyNaturalGradientPlay
+    from .frank_wolfe import FrankWolfe as FrankWolfe
     from .gradient_play import GradientPlay as GradientPlay
     from .independent_q_learning import IndependentQLearning as IndependentQLearning
     from .linear_q_ascent import LinearQAscent as LinearQAscent
     from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent
     from .natural_gradient_play import NaturalGradientPlay as NaturalGradientPlay
     from .nscp_learner import NSCPLearner as NSCPLearner
+    from .optimistic_multiplicative_weights import OptimisticMultiplicativeWeights as OptimisticMultiplicativeWeights
     from .optimistic_q_ascent import OptimisticQAscent as OptimisticQAscent
     from .projected_gradient_ascent import ProjectedGradientAscent as ProjectedGradientAscent
     from .q_ascent import QAscent as QAscent
+    from .sequential_maximum_improvement import SequentialMaximumImprovement as SequentialMaximumImprovement
     from .two_timescale_q import TwoTimescaleQ as TwoTimescaleQ
 
 _found = public_classes(__name__, __path__, "update")

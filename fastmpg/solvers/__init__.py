@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .mge_fb import mge_fb as mge_fb
     from .mge_i import MgeI as MgeI
     from .mge_i import mge_i as mge_i
+    from .replicator_dynamics import ReplicatorDynamics as ReplicatorDynamics
+    from .replicator_dynamics import replicator_dynamics as replicator_dynamics
     from .round_robin import RoundRobin as RoundRobin
     from .round_robin import round_robin as round_robin
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from .. import _check
 from .._check import Float
 from ..metrics.evaluation import evaluate
-from ..models.game import Game, check_discounted, check_game
-from ..policy import check_policy, split, uniform_policy
+from ..models.game import Game
+from ..policy import split
+from ._flow import flow
 
 __all__ = ["LogitDynamics", "logit_dynamics"]
-
-COARSEST = 0.01  # tolerance of the integration
 
 
 class LogitDynamics(NamedTuple):
@@ -49,12 +47,6 @@ def smoothed_replies(game: Game, policy: Float, tau: float) -> Float:
         weight = np.exp((q - q.max(axis=1, keepdims=True)) / tau)
         replies.append(weight / weight.sum(axis=1, keepdims=True))
     return np.concatenate(replies, axis=1)
-
-
-def _legal(game: Game, table: Float) -> Float:
-    """The policy that an integrator's table misses by rounding and its tolerance."""
-    near = np.maximum(table, 0.0) if game.available is None else np.where(game.available, np.maximum(table, 0.0), 0.0)
-    return near / np.repeat(np.add.reduceat(near, game.offset[:-1], axis=1), game.num_actions, axis=1)
 
 
 def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, rates: Any = 1.0,
@@ -99,33 +91,11 @@ def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, ra
     -----
     Maheshwari et al. (2022), eq. (15), through :func:`scipy.integrate.solve_ivp` (LSODA).
     """
-    check_game(game)
-    check_discounted(game)
     tau = _check.real(tau, "tau", 0.0, open_low=True)
-    tol = _check.real(tol, "tol", 1e-13, COARSEST)
-    at = _check.array(times, "times")
-    if at.ndim != 1 or at.size == 0 or at[0] < 0.0 or at[-1] > 1e6 or not (np.diff(at) > 0.0).all():
-        raise ValueError(f"times must be one or more increasing numbers in [0, 1e6], found {_check.shown(at)}")
-    start = uniform_policy(game) if policy is None else check_policy(game, policy)
-    speeds = _check.array(rates, "rates")
-    shape = (game.num_players, game.num_states)
-    if speeds.shape not in ((), shape[1:], shape) or not ((speeds > 0.0) & (speeds <= 1.0)).all():
-        raise ValueError(f"rates must be numbers in (0, 1], one for all, one a state, {shape[1:]}, or one a player and "
-                         f"state, {shape}, found {_check.shown(speeds)}")
-    by_entry = np.repeat(np.broadcast_to(speeds, shape).T, game.num_actions, axis=1)
-    _check.budget(8 * at.size * start.size, f"policies at {at.size} times", "ask for fewer times")
 
-    def move(t: float, flat: Float) -> Float:
-        table = flat.reshape(start.shape)
-        return np.asarray(by_entry * (smoothed_replies(game, _legal(game, table), tau) - table)).ravel()
+    def field(policy: Float) -> Float:
+        return smoothed_replies(game, policy, tau) - policy
 
-    if at[-1] == 0.0:
-        found = start.ravel()[None]
-    else:
-        solved = solve_ivp(move, (0.0, at[-1]), start.ravel(), "LSODA", at, rtol=tol, atol=1e-2 * tol)
-        if not solved.success:
-            raise RuntimeError(f"the logit dynamics could not be integrated to t = {at[-1]:g}: {solved.message}")
-        found = solved.y.T
-    policies = np.stack([_legal(game, each) for each in found.reshape(-1, *start.shape)])
-    left = np.abs(smoothed_replies(game, policies[-1], tau) - policies[-1]).max()
+    at, policies = flow(game, field, times, policy, rates, tol, "logit dynamics")
+    left = np.abs(field(policies[-1])).max()
     return LogitDynamics(at, policies, float(left))
