@@ -182,7 +182,7 @@ def test_the_potential_rises_along_the_flow(rng):
     found = fm.solvers.replicator_dynamics(game, np.arange(0.0, 30.0, 0.5), policy=fm.random_policy(game, rng))
     values = [fm.evaluate(game, each).value[0] @ game.initial for each in found.policy]
     assert np.diff(values).min() > -1e-9 and values[-1] > values[0]
-    assert "ReplicatorDynamics: 60 policies until t = 29.5" in repr(found)
+    assert "Flow of the replicator dynamics: 60 policies until t = 29.5" in repr(found)
 
 
 def test_rest_points_stay_and_lost_actions_stay_lost():

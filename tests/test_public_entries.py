@@ -153,7 +153,7 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
             "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
-            "theory.Ergodicity", "theory.StepSizeConditions", "solvers.LogitDynamics",
+            "theory.Ergodicity", "theory.StepSizeConditions",
             "theory.EntropyProof", "theory.LogitMarket"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",

@@ -7,7 +7,6 @@ from .._discover import public_functions
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from ._occupancy import OccupancyPlay as OccupancyPlay
     from ._occupancy import OccupancySolution as OccupancySolution
-    from .logit_dynamics import LogitDynamics as LogitDynamics
     from .logit_dynamics import logit_dynamics as logit_dynamics
     from .mce_irl import MceIrl as MceIrl
     from .mce_irl import mce_irl as mce_irl
@@ -16,7 +15,6 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .mge_fb import mge_fb as mge_fb
     from .mge_i import MgeI as MgeI
     from .mge_i import mge_i as mge_i
-    from .replicator_dynamics import ReplicatorDynamics as ReplicatorDynamics
     from .replicator_dynamics import replicator_dynamics as replicator_dynamics
     from .round_robin import RoundRobin as RoundRobin
     from .round_robin import round_robin as round_robin

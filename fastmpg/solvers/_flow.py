@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -16,6 +16,29 @@ from ..policy import check_policy, uniform_policy
 COARSEST = 0.01  # tolerance of the integration
 
 
+class Flow(NamedTuple):
+    """A solution of a differential equation of policies.
+
+    Attributes
+    ----------
+    name : str
+    times : ndarray (K,)
+    policy : ndarray (K, S, A_total)
+        At these times.
+    speed : float
+        The largest |dpi/dt| that is left at the last time, rates left aside: 0 where the flow rests.
+    """
+
+    name: str
+    times: Float
+    policy: Float
+    speed: float
+
+    def __repr__(self) -> str:
+        return (f"<Flow of the {self.name}: {self.times.size} policies until t = {self.times[-1]:g}, speed "
+                f"{self.speed:.3g}>")
+
+
 def legal(game: Game, table: Float) -> Float:
     """The policy that an integrator's table misses by rounding and its tolerance."""
     near = np.maximum(table, 0.0) if game.available is None else np.where(game.available, np.maximum(table, 0.0), 0.0)
@@ -23,8 +46,8 @@ def legal(game: Game, table: Float) -> Float:
 
 
 def flow(game: Game, field: Callable[[Float], Float], times: Any, policy: Any, rates: Any, tol: float,
-         name: str) -> tuple[Float, Float]:
-    """Times (K,) and policies (K, S, A_total) of dpi_i(s)/dt = rates_i(s) field(pi), from ``policy`` at t = 0.
+         name: str) -> Flow:
+    """The solution of dpi_i(s)/dt = rates_i(s) field(pi) at ``times`` (K,), from ``policy`` at t = 0.
 
     Raises
     ------
@@ -58,4 +81,5 @@ def flow(game: Game, field: Callable[[Float], Float], times: Any, policy: Any, r
         if not solved.success:
             raise RuntimeError(f"the {name} could not be integrated to t = {at[-1]:g}: {solved.message}")
         found = solved.y.T
-    return at, np.stack([legal(game, each) for each in found.reshape(-1, *start.shape)])
+    policies = np.stack([legal(game, each) for each in found.reshape(-1, *start.shape)])
+    return Flow(name, at, policies, float(np.abs(field(policies[-1])).max()))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,30 +14,9 @@ from .._check import Float
 from ..metrics.evaluation import evaluate
 from ..models.game import Game
 from ..policy import split
-from ._flow import flow
+from ._flow import Flow, flow
 
-__all__ = ["LogitDynamics", "logit_dynamics"]
-
-
-class LogitDynamics(NamedTuple):
-    """A solution of the logit dynamics.
-
-    Attributes
-    ----------
-    times : ndarray (K,)
-    policy : ndarray (K, S, A_total)
-        At these times.
-    speed : float
-        The largest |softmax(Q~_i / tau) - pi_i| that is left at the last time: 0 at an equilibrium of the perturbed
-        game.
-    """
-
-    times: Float
-    policy: Float
-    speed: float
-
-    def __repr__(self) -> str:
-        return f"<LogitDynamics: {self.times.size} policies until t = {self.times[-1]:g}, speed {self.speed:.3g}>"
+__all__ = ["logit_dynamics"]
 
 
 def smoothed_replies(game: Game, policy: Float, tau: float) -> Float:
@@ -50,7 +29,7 @@ def smoothed_replies(game: Game, policy: Float, tau: float) -> Float:
 
 
 def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, rates: Any = 1.0,
-                   tol: float = 1e-9) -> LogitDynamics:
+                   tol: float = 1e-9) -> Flow:
     """Solve the limit differential equation of two-timescale Q-learning from a policy at t = 0.
 
     Parameters
@@ -70,7 +49,7 @@ def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, ra
 
     Returns
     -------
-    LogitDynamics
+    Flow
 
     Raises
     ------
@@ -96,6 +75,4 @@ def logit_dynamics(game: Game, tau: float, times: Any, *, policy: Any = None, ra
     def field(policy: Float) -> Float:
         return smoothed_replies(game, policy, tau) - policy
 
-    at, policies = flow(game, field, times, policy, rates, tol, "logit dynamics")
-    left = np.abs(field(policies[-1])).max()
-    return LogitDynamics(at, policies, float(left))
+    return flow(game, field, times, policy, rates, tol, "logit dynamics")

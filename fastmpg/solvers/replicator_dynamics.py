@@ -8,41 +8,20 @@ eta (lam = 0) is the flow of time eta, up to eta^2.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .._check import Float
 from ..metrics.evaluation import evaluate
 from ..models.game import Game
-from ._flow import flow
+from ._flow import Flow, flow
 
-__all__ = ["ReplicatorDynamics", "replicator_dynamics"]
-
-
-class ReplicatorDynamics(NamedTuple):
-    """A solution of the replicator dynamics.
-
-    Attributes
-    ----------
-    times : ndarray (K,)
-    policy : ndarray (K, S, A_total)
-        At these times.
-    speed : float
-        The largest |dpi/dt| that is left at the last time: 0 at rest points, equilibria and others at which an action
-        has no probability.
-    """
-
-    times: Float
-    policy: Float
-    speed: float
-
-    def __repr__(self) -> str:
-        return f"<ReplicatorDynamics: {self.times.size} policies until t = {self.times[-1]:g}, speed {self.speed:.3g}>"
+__all__ = ["replicator_dynamics"]
 
 
 def replicator_dynamics(game: Game, times: Any, *, policy: Any = None, rates: Any = 1.0,
-                        tol: float = 1e-9) -> ReplicatorDynamics:
+                        tol: float = 1e-9) -> Flow:
     """Solve the replicator equation from a policy at t = 0.
 
     Parameters
@@ -60,7 +39,7 @@ def replicator_dynamics(game: Game, times: Any, *, policy: Any = None, rates: An
 
     Returns
     -------
-    ReplicatorDynamics
+    Flow
 
     Raises
     ------
@@ -90,5 +69,4 @@ def replicator_dynamics(game: Game, times: Any, *, policy: Any = None, rates: An
         mean = np.add.reduceat(policy * paid, game.offset[:-1], axis=1)
         return np.asarray(policy * (paid - np.repeat(mean, game.num_actions, axis=1)) / (1.0 - game.discount))
 
-    at, policies = flow(game, field, times, policy, rates, tol, "replicator dynamics")
-    return ReplicatorDynamics(at, policies, float(np.abs(field(policies[-1])).max()))
+    return flow(game, field, times, policy, rates, tol, "replicator dynamics")
