@@ -14,6 +14,7 @@ from naive_baselines import CorrelatedQLearning as CorrelatedQLearning
 from naive_baselines import IndependentQLearning as IndependentQLearning
 from naive_baselines import NSCPLearner as NSCPLearner
 from naive_linear import LinearQAscent as LinearQAscent
+from naive_linear import SampledNaturalGradient as SampledNaturalGradient
 from scipy.optimize import linprog
 
 
@@ -639,6 +640,12 @@ def splitmix64(state):
 # The twins that build on all this
 from naive_literature import BestResponse as BestResponse  # noqa: E402
 from naive_literature import BetterResponse as BetterResponse  # noqa: E402
+from naive_literature import BinaryLogLinearLearning as BinaryLogLinearLearning  # noqa: E402
 from naive_literature import FrankWolfe as FrankWolfe  # noqa: E402
+from naive_literature import LogLinearLearning as LogLinearLearning  # noqa: E402
 from naive_literature import OptimisticMultiplicativeWeights as OptimisticMultiplicativeWeights  # noqa: E402
 from naive_literature import sequential_maximum_improvement as sequential_maximum_improvement  # noqa: E402
+from naive_literature_sampled import DecentralisedQLearning as DecentralisedQLearning  # noqa: E402
+from naive_literature_sampled import Exp3P as Exp3P  # noqa: E402
+from naive_literature_sampled import SmoothedFictitiousPlay as SmoothedFictitiousPlay  # noqa: E402
+from naive_literature_sampled import VLearning as VLearning  # noqa: E402

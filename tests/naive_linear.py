@@ -87,3 +87,21 @@ def simplex(row):
     down = np.sort(row)[::-1]
     shift = (np.cumsum(down) - 1.0) / np.arange(1, row.size + 1)
     return np.maximum(row - shift[np.flatnonzero(down > shift)[-1]], 0.0)
+
+
+class SampledNaturalGradient(LinearQAscent):
+    """theta += eta q / (1 - gamma), q by one feature a state and action; pi = (1 - xi) softmax(theta) + xi uniform."""
+
+    def __init__(self, game, policies, eta=0.1, samples=1000, exploration=0.05, sgd=0.25):
+        super().__init__(game, policies, eta, samples, exploration=exploration, sgd=sgd)
+        self.gain = eta / (1 - game.discount)
+        with np.errstate(divide="ignore"):
+            self.theta = [np.log(p) for p in self.policies]
+
+    def step(self, seen):
+        for i, can in enumerate(self.can):
+            self.weights[i] = self.fitted(self.features[i], self.weights[i], seen[i])
+            self.theta[i] = np.where(can, self.theta[i] + self.gain * self.features[i] @ self.weights[i], -np.inf)
+            weights = np.exp(self.theta[i] - self.theta[i].max(axis=1, keepdims=True))
+            self.policies[i] = ((1 - self.exploration) * weights / weights.sum(axis=1, keepdims=True)
+                                + self.exploration * can / can.sum(axis=1, keepdims=True))

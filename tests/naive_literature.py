@@ -106,3 +106,46 @@ def sequential_maximum_improvement(game, policies, tau=0.0):
 
 
 sequential_maximum_improvement.grids = [{"tau": [0.0, 0.3]}]
+
+
+def softmax_draw(q, tau, u):
+    """Inversion of exp(q / tau) at u."""
+    mass = np.cumsum(np.exp((q - q.max()) / tau))
+    return int(np.flatnonzero(u * mass[-1] < mass)[0])
+
+
+class Revising:
+    """One player a step, drawn by the first number of the update."""
+
+    grids = ({"tau": [0.05, 1.0]},)
+
+    def __init__(self, game, policies, tau=0.1, seed=0):
+        self.game, self.policies, self.tau, self.key, self.k = game, policies, tau, key_of(seed), 0
+
+    def number(self, index):
+        return naive.uniform(self.key, self.k, index, CHOICES)
+
+    def step(self):
+        i = int(self.number(0) * len(self.policies))
+        q, own = naive.q_bar(self.game, self.policies)[i], self.policies[i].copy()
+        for s in range(len(q)):
+            own = self.revise(own, s, q[s])
+        self.policies = [own if j == i else p for j, p in enumerate(self.policies)]
+        self.k += 1
+
+
+class LogLinearLearning(Revising):
+    """An action by exp(q / tau)."""
+
+    def revise(self, policy, s, q):
+        return pure(policy, s, softmax_draw(q, self.tau, self.number(2 * s + 1)))
+
+
+class BinaryLogLinearLearning(Revising):
+    """A trial action, taken by the logistic law of what it pays more."""
+
+    def revise(self, policy, s, q):
+        there = np.flatnonzero(np.isfinite(q))
+        trial = there[int(self.number(2 * s + 2) * len(there))]
+        more = q[trial] - np.sum(policy[s][there] * q[there])
+        return pure(policy, s, trial) if self.number(2 * s + 3) < 1 / (1 + np.exp(-more / self.tau)) else policy

@@ -59,6 +59,7 @@ def _observe(feedback, state, key, k):
         fill_steps(key, np.uint64(k - lane), feedback.offset.size - 1, feedback.each, feedback.starts,
                    feedback.scratch, feedback.uniforms)
         feedback.filled[0] = k - lane
+        feedback.key[0], feedback.key[1] = key[0], key[1]
     at = lane * feedback.span
     now = feedback.place[0]
     s = row(feedback.sampler, now)
@@ -97,6 +98,8 @@ class Transition(NamedTuple):
     available : (S, A_total) of bool, num_actions : (S, N)
         Which actions there are, and how many each player has, in every row of the tables.
     discount : float
+    key : (2,)
+        The run's key, of rules that draw for themselves (:func:`fastmpg.kernels.rng.pair`, stream CHOICES).
     place, next, ends, uniforms, starts, scratch, filled, span, first, draws, each, sampler, states, history, origin
         The environment (a start takes ``draws`` uniform numbers, a step ``each``) and the trajectory, which holds the
         states that were played: none is terminal, but the last may be.
@@ -109,6 +112,7 @@ class Transition(NamedTuple):
     available: Any
     num_actions: Any
     discount: float
+    key: Any
     place: Any
     next: Any
     ends: Any
@@ -136,9 +140,9 @@ class Transition(NamedTuple):
         first = LANES * span if close else first
         ends = np.zeros(0, np.bool_) if game.terminal is None else game.terminal
         made = cls(np.zeros(2, np.int64), aligned(players, -1, np.int64), aligned(players), game.offset, *choices(game),
-                   game.discount, one.copy(), one.copy(), ends, aligned(LANES * span + up(draws)),
-                   np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span, first, draws, each, sampler,
-                   np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
+                   game.discount, np.zeros(2, np.uint64), one.copy(), one.copy(), ends,
+                   aligned(LANES * span + up(draws)), np.arange(LANES) * span, aligned(LANES * LANES), one - 1, span,
+                   first, draws, each, sampler, np.zeros(0, np.int64), np.zeros((0, 0), np.int64), one.copy())
         return made, None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _check
 from ..kernels.elementary import exp, power
-from ..machine import kernel, precise
+from ..machine import precise
 from ..machine.vectors import LANES, load, store
 
 AHEAD = np.arange(float(LANES))
@@ -111,23 +111,3 @@ def plan_ahead(plan, k, out):
     else:
         for r in range(LANES):
             out[r] = number_at(plan, k + r)
-
-
-@kernel
-def draw_boltzmann(q, s, low, high, temperature, u):
-    """An action, counted from ``low``, by exp(q(s, a) / temperature), inversion at u.    q (S, A_total)"""
-    top = q[s, low]
-    for c in range(low + 1, high):
-        top = max(top, q[s, c])
-    total = 0.0
-    for c in range(low, high):
-        total += exp((q[s, c] - top) / temperature)
-    aim, mass, last = u * total, 0.0, low
-    for c in range(low, high):
-        weight = exp((q[s, c] - top) / temperature)
-        if weight > 0.0:
-            mass, last = mass + weight, c
-            if aim < mass:
-                break
-    return last - low
-

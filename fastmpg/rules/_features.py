@@ -90,7 +90,7 @@ def _settle(state, first, last):
 
 
 @precise
-def _open_rows(features, state, feedback, i):
+def open_rows(features, state, feedback, i):
     """The first iterate is the player's part of q (S, A_total)."""
     fit, width = state.fit, state.q.shape[1]
     fit.multiple[0], fit.multiple[1], fit.multiple[2] = 1.0, 0.0, 0.0
@@ -102,7 +102,7 @@ def _open_rows(features, state, feedback, i):
 
 
 @precise
-def _learn_rows(features, rule, state, feedback, i, first, count):
+def learn_rows(features, rule, state, feedback, i, first, count):
     """Steps first + 1 .. first + count, each on one number.    fit.iterate, fit.average, fit.since (S A_total,)"""
     fit, offset, width = state.fit, feedback.offset[i], state.q.shape[1]
     for m in range(count):
@@ -122,7 +122,7 @@ def _learn_rows(features, rule, state, feedback, i, first, count):
 
 
 @precise
-def _close_rows(features, rule, state, feedback, i):
+def close_rows(features, rule, state, feedback, i):
     """The player's part of q (S, A_total) is the average."""
     _settle(state, feedback.offset[i], feedback.offset[i + 1])
     width, total = state.q.shape[1], 0.5 * rule.samples * (rule.samples + 1.0)
@@ -131,7 +131,7 @@ def _close_rows(features, rule, state, feedback, i):
             state.q[s, c] = state.fit.average[s * width + c] / total
 
 
-@attach(open_fit=_open_rows, learn=_learn_rows, close_fit=_close_rows, ascend=ascend_table, probabilities=copy_table,
+@attach(open_fit=open_rows, learn=learn_rows, close_fit=close_rows, ascend=ascend_table, probabilities=copy_table,
         shown=keep_nothing)
 class OneHot(NamedTuple):
     """One feature for every row and action: w is the table q."""

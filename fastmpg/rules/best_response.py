@@ -10,20 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from .. import _check
 from ..feedback.oracle import Oracle
-from ..kernels.rng import CHOICES, pair
 from ..kernels.vector import largest_of
-from ..machine import attach, inlined, precise
+from ..machine import attach, inlined
+from ._choices import choice
 from .state import TableState
-
-
-@precise
-def choice(key, k, number):
-    """Two uniform numbers of update k.    key (2,)   number: of the pair"""
-    return pair(key[0], key[1], np.uint64(k), np.uint64(number), np.uint64(CHOICES))
 
 
 @inlined

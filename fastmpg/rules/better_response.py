@@ -14,7 +14,7 @@ from .. import _check
 from ..feedback.oracle import Oracle
 from ..kernels.simplex import weighed
 from ..machine import attach, inlined
-from .best_response import choice
+from ._choices import choice
 from .state import TableState
 
 

@@ -20,7 +20,8 @@ from ..machine.flat import lane_bits, lane_max, ones, poke, trailing_zeros
 from ..machine.vectors import LANES, aligned, broadcast, gather, load, select
 from ..models.game import Game
 from . import _exploring
-from ._exploring import AHEAD, draw_boltzmann, plan_ahead
+from ._choices import draw_softmax
+from ._exploring import AHEAD, plan_ahead
 from ._greedy import blank, count_available, draw_row, nth_available
 from ._schedule import numbers, rate, step_size
 from .state import first_largest
@@ -48,7 +49,7 @@ def _choose(state, s, i, at, offset, u, epsilon):
     """Player i's action; ``at``: where greedy (S, N) has the one of largest q."""
     low, high, a = offset[i], offset[i + 1], gather(state.greedy, at)
     if state.hot:
-        return draw_boltzmann(state.q, s, low, high, epsilon, u)
+        return draw_softmax(state.q[s, low:high], epsilon, u)
     if u < epsilon:
         part = u / epsilon
         return _nth(state, s, i, low, high, part) if state.masked else min(int(part * (high - low)), high - low - 1)

@@ -36,7 +36,7 @@ MOST = 2**31  # samples of an estimate
 
 
 @precise
-def _update(rule, state, feedback, k):
+def rounds(rule, state, feedback, k):
     """Everybody's estimate from samples of the same policy, in turns, and then everybody's step."""
     ready(feedback.source, rule, state, feedback)
     players = feedback.offset.size - 1
@@ -93,8 +93,8 @@ class LinearState(NamedTuple):
                              f"action {a} in state {place}; divide them by the largest |phi| that there is")
 
 
-@attach(update=_update)
-class _Linear(NamedTuple):
+@attach(update=rounds)
+class Linear(NamedTuple):
     """The rule as kernels see it."""
 
     eta: float
@@ -107,7 +107,7 @@ class _Linear(NamedTuple):
     features: Any
 
 
-@attach(feedback=Samples, state=LinearState, update=_update, tables=("features",),
+@attach(feedback=Samples, state=LinearState, update=rounds, tables=("features",),
         examples=({"samples": 50}, {"samples": 50, "radius": 3.0}))
 class LinearQAscent(NamedTuple):
     """Every player fits its marginalised Q by linear features to samples, moves along the fit and projects back.
@@ -238,9 +238,9 @@ class LinearQAscent(NamedTuple):
             raise ValueError("with features that are a function the first policy must be uniform, found another: leave "
                              "policy out")
 
-    def compiled(self) -> _Linear:
+    def compiled(self) -> Linear:
         """The rule as kernels see it."""
         features = (OneHot() if self.features is None else function_features(self.features) if callable(self.features)
                     else FeatureTable(self.features))
         radius = math.inf if self.radius is None else self.radius
-        return _Linear(self.eta, self.samples, self.exploration, radius, *numbers(self.sgd), features)
+        return Linear(self.eta, self.samples, self.exploration, radius, *numbers(self.sgd), features)
