@@ -142,6 +142,8 @@ CALLS = {
     "play_horizon": {"policy": [POLICY] * 2},
     "solvers.mce_irl": {"features": [[[[1.0], [0.0], [0.0]]], [[[1.0], [0.0]]]], "policy": [POLICY] * 2},
     "HorizonEvaluation.features": {"self": fm.evaluate_horizon(GAME, [POLICY] * 2), "features": [[1.0]]},
+    "solvers.shapley": {"game": fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])},
+    **{f"metrics.{name}": {"policies": np.stack([POLICY] * 2)} for name in ("cce_gap", "ce_gap", "price_of_anarchy")},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
     "linear_policy": {"rule": fm.rules.LinearQAscent(0.1, 5, shown, 2), "total": np.zeros((2, 2)), "states": [0],
@@ -150,7 +152,8 @@ CALLS = {
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
-            "solvers.RoundRobin", "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
+            "solvers.RoundRobin", "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
+            "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
             "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
             "theory.Ergodicity", "theory.StepSizeConditions",

@@ -111,7 +111,7 @@ def test_gains_up_to_tol():
 
 
 def test_too_much_is_refused_with_sizes():
-    with pytest.raises(ValueError, match="1024 deterministic policies .* max_policies = 100"):
+    with pytest.raises(ValueError, match=r"1024 deterministic policies .* max_policies = 100"):
         SOLVE(fm.games.random_markov(10, (2, 2), rng=0, discount=0.99), max_policies=100)
     game = fm.MarkovGame(np.zeros((2, 4, 3, 3)), np.full((4, 3, 3, 4), 0.25), 0.5)
     with pytest.raises(ValueError, match="too many ties"):

@@ -101,7 +101,8 @@ def test_symmetric_games_stay_symmetric_where_branches_cross():
     chicken = fm.NormalFormGame([[[0, 7], [2, 6]], [[0, 2], [7, 6]]])
     found = TRACE(chicken)
     assert found.crossings == 1 and found.status == "equilibrium"
-    assert np.abs(found.policies[:, :, :2] - found.policies[:, :, 2:]).max() <= 1e-8  # rounding over 1e-7 from the crossing
+    # rounding, over 1e-7 from the crossing
+    assert np.abs(found.policies[:, :, :2] - found.policies[:, :, 2:]).max() <= 1e-8
     assert np.abs(found.policy[0] - [1 / 3, 2 / 3, 1 / 3, 2 / 3]).max() <= 1e-5
 
 

@@ -29,13 +29,15 @@ def value_iteration(game, sweeps):
 def minimax(payoff):
     """min w over the column player's mixes: the other program than the solver's."""
     rows, columns = payoff.shape
-    found = linprog(np.append(np.zeros(columns), 1.0), A_ub=np.hstack([payoff, -np.ones((rows, 1))]), b_ub=np.zeros(rows),
+    limits = np.hstack([payoff, -np.ones((rows, 1))])
+    found = linprog(np.append(np.zeros(columns), 1.0), A_ub=limits, b_ub=np.zeros(rows),
                     A_eq=np.append(np.ones(columns), 0.0)[None], b_eq=[1.0],
                     bounds=[(0, None)] * columns + [(None, None)])
     return found.fun
 
 
-@pytest.mark.parametrize(("num_states", "num_actions", "discount"), [(1, (3, 4), 0.5), (3, (2, 3), 0.6), (4, (3, 3), 0.8)])
+@pytest.mark.parametrize(("num_states", "num_actions", "discount"),
+                         [(1, (3, 4), 0.5), (3, (2, 3), 0.6), (4, (3, 3), 0.8)])
 def test_value_iteration_gets_there(num_states, num_actions, discount):
     for seed in range(3):
         game = zero_sum(num_states, num_actions, discount, seed)

@@ -1,7 +1,7 @@
-"""The equations of logit Markov quantal response equilibrium, and their derivatives (see :mod:`.quantal_response_tracing`).
+"""The equations of logit Markov quantal response equilibrium, and their derivatives.
 
-Unknowns y: beta = log pi (S, A_total), values V (N, S), lam. Of every player i and state s, with Q_i(s, a) the player's
-marginal Q at pi and V,
+Of :mod:`.quantal_response_tracing`. Unknowns y: beta = log pi (S, A_total), values V (N, S), lam. Of every player i and
+state s, with Q_i(s, a) the player's marginal Q at pi and V,
 
     sum_a exp beta(s, a) = 1 (in logarithms)
     [beta(s, a) - beta(s, a*) - lam (Q_i(s, a) - Q_i(s, a*))] / max(1, lam) = 0     a other than a*, a likely action

@@ -77,8 +77,8 @@ def _value(reward: Float, moves: Float, action: Whole, discount: float) -> Float
     """(B, S) of choices action (B, S)."""
     paid = np.take_along_axis(reward, action[:, :, None], 2)[:, :, 0]
     chain = np.take_along_axis(moves, action[:, :, None, None], 2)[:, :, 0]
-    made: Float = np.linalg.solve(np.eye(action.shape[1]) - discount * chain, paid[:, :, None])[:, :, 0]
-    return made
+    return np.asarray(np.linalg.solve(np.eye(action.shape[1]) - discount * chain, paid[:, :, None])[:, :, 0],
+                      np.float64)
 
 
 def _best(t: Searched, i: int, base: Whole, can: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -128,8 +128,8 @@ def search(game: Game, tables: JointTables, tol: float, most: int) -> tuple[Whol
     others = [i for i in range(n) if i != who]
     count = math.prod(policies[i] for i in others)
     if count > most:
-        raise ValueError(f"the players but one of {game!r} have {count} deterministic policies that may be played in an "
-                         f"equilibrium, more than max_policies = {most}; raise it, or look for some equilibria with "
+        raise ValueError(f"the players but one of {game!r} have {count} deterministic policies that may be played in "
+                         f"an equilibrium, more than max_policies = {most}; raise it, or look for some equilibria with "
                          "fastmpg.solvers.round_robin")
     choices: list[Any] = [np.flatnonzero(left[i][s]) * strides[i] for s in range(states) for i in others]
     columns = [np.array([game.available[:, game.offset[i] + a] for a in range(own)]).T if game.available is not None

@@ -83,7 +83,7 @@ def _corrected(system: Equations, guess: Float, along: Float, likely: Any, far: 
         far = 0.0  # from now on only half the last correction is allowed
         if last:
             return (y, system.at(y, likely)[1]) if y[-1] >= 0.0 else None
-        last = now <= EXACT * (1.0 + np.linalg.norm(y))
+        last = now <= EXACT * (1.0 + float(np.linalg.norm(y)))
     return None
 
 
@@ -139,8 +139,8 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
         found = _corrected(system, y + step * along, along, likely, OFF * step)
         if found is not None:
             after, other = tangent(found[1], along)
-            bent, flipped = after @ along < TURN, other != sign
-            if flipped and not bent and step <= CROSSING * (1.0 + y[-1]):
+            bent, flipped = float(after @ along) < TURN, other != sign
+            if flipped and not bent and step <= CROSSING * (1.0 + float(y[-1])):
                 flipped, crossings = False, crossings + 1
             if bent or flipped:
                 found = None

@@ -3,8 +3,8 @@
     v(s) = val_{a, b} [ r_0(s, a, b) + gamma sum_t P(t | s, a, b) v(t) ]         Shapley (1953)
 
 by policy iteration of Hoffman & Karp (1966): the optimal mix x of player 0 in every state's matrix game at v, and next
-v that of player 1's best reply to it from now on, which never falls. The interval does not rest on the iteration: player
-0 gets at least what the best reply to its policy leaves, and at most what player 1's policy admits.
+v that of player 1's best reply to it from now on, which never falls. The interval does not rest on the iteration:
+player 0 gets at least what the best reply to its policy leaves, and at most what player 1's policy admits.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class ZeroSumSolution(NamedTuple):
 
     def __repr__(self) -> str:
         return (f"<ZeroSumSolution: {self.status} after {self.iterations} iterations, values in "
-                f"[{self.value.min():.6g}, {self.value.max():.6g}], intervals up to {np.max(self.upper - self.lower):.1e}>")
+                f"[{self.value.min():.6g}, {self.value.max():.6g}], intervals up to "
+                f"{np.max(self.upper - self.lower):.1e}>")
 
 
 def matrix_game(payoff: Float) -> tuple[float, Float, Float]:
@@ -91,9 +92,9 @@ def _check_zero_sum(game: Game, tables: JointTables) -> None:
     if off.max() > ZERO * size:
         s, j = np.unravel_index(off.argmax(), off.shape)
         actions = tuple(map(int, np.unravel_index(j, game.num_actions)))
-        raise ValueError(f"game must be zero-sum, r_0 + r_1 = 0, found a sum of {total[s, j]:g} in state {s} at actions "
-                         f"{actions}; if the sum is the same everywhere, subtract half of it from both rewards, else "
-                         "look for equilibria with fastmpg.solvers.quantal_response_tracing")
+        raise ValueError(f"game must be zero-sum, r_0 + r_1 = 0, found a sum of {total[s, j]:g} in state {s} at "
+                         f"actions {actions}; if the sum is the same everywhere, subtract half of it from both "
+                         "rewards, else look for equilibria with fastmpg.solvers.quantal_response_tracing")
 
 
 def _stage(game: Game, tables: JointTables, value: Float) -> tuple[Float, Float]:
@@ -167,7 +168,8 @@ def shapley(game: Game, *, policy: Any = None, tol: float = 1e-10, maxiter: int 
     mixed = uniform_policy(game) if policy is None else check_policy(game, policy)
     lower, upper, value = _interval(game, mixed)
     status, done, since, best = "limit", 0, 0, (np.inf, lower, upper, mixed)
-    for done in range(1, limit + 1):
+    while done < limit:
+        done += 1
         _, mixed = _stage(game, tables, value)
         lower, upper, value = _interval(game, mixed)
         width = float(np.max(upper - lower))
