@@ -142,6 +142,7 @@ CALLS = {
     "play_horizon": {"policy": [POLICY] * 2},
     "solvers.mce_irl": {"features": [[[[1.0], [0.0], [0.0]]], [[[1.0], [0.0]]]], "policy": [POLICY] * 2},
     "HorizonEvaluation.features": {"self": fm.evaluate_horizon(GAME, [POLICY] * 2), "features": [[1.0]]},
+    "stability": {"policy": fm.solvers.pure_equilibria(GAME).policy[0]},
     "solvers.shapley": {"game": fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])},
     **{f"metrics.{name}": {"policies": np.stack([POLICY] * 2)} for name in ("cce_gap", "ce_gap", "price_of_anarchy")},
     "Record.replace": {"self": fm.Record()},
@@ -152,7 +153,8 @@ CALLS = {
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
-            "solvers.RoundRobin", "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
+            "solvers.RoundRobin", "Stability",
+            "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
             "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
             "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
