@@ -118,7 +118,10 @@ class _Phases(NamedTuple):
 
 
 @attach(feedback=Transition, state=PhasedState, update=_update,
-        examples=({"phase": 5, "exploration": 0.3}, {"phase": 3, "alpha": 0.2, "tolerance": 0.3}))
+        examples=({"phase": 5, "exploration": 0.3}, {"phase": 3, "alpha": 0.2, "tolerance": 0.3}),
+        proved="weakly acyclic games: equilibria with any probability below 1, with phases long and exploration "
+               "small enough (Arslan and Yuksel 2017)",
+        fails="short phases: responses to noise; other players who do not hold still")
 class DecentralisedQLearning(NamedTuple):
     """Every player keeps its policy for a phase, learns what its actions are worth meanwhile, and then mostly responds.
 
