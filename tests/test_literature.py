@@ -6,6 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
+from fastmpg.rules._page import PAGE, page, rules
+from fastmpg.rules.rule import contract
 
 PENNIES = [[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]]
 SHAPLEY = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]]]
@@ -190,3 +192,10 @@ def test_rest_points_stay_and_lost_actions_stay_lost():
     assert fm.solvers.replicator_dynamics(game, [0, 7.0]).speed == 0.0
     found = fm.solvers.replicator_dynamics(game, [3.0], policy=[[1.0, 0.0], [0.8, 0.2]])
     assert_array_equal(found.policy[0, 0, :2], [1.0, 0.0])
+
+
+def test_the_page_of_rules_is_that_of_the_classes():
+    assert PAGE.read_text("utf-8") == page(), 'run python -c "from fastmpg.rules._page import write; write()"'
+    for name, kind in rules().items():
+        found = contract(kind)
+        assert found.feedback.sees and found.proved and found.fails, name

@@ -223,3 +223,30 @@ def test_sessions_settle_above_competition():
 def test_the_experiment():
     outcome = catalogue["calvano2020"].run()
     assert [check.name for check in outcome.checks if not check.ok] == []
+
+
+def test_a_firm_that_comes_and_goes():
+    """Profits without it are those of the market of the others at the same prices; the chain is what was asked for."""
+    game = fm.games.pricing(3, 4, entry=0.25, exit=0.125, cost=[1.0, 1.1, 0.9])
+    before = 4**3
+    assert game.num_states == 2 * before and game.num_actions == (4, 4, 4)
+    market = fm.theory.logit_market(3, 4, cost=[1.0, 1.1, 0.9])
+    worth = np.exp((2.0 - market.prices) / 0.25)
+    for a, b in np.ndindex(4, 4):
+        both = worth[0, a] + worth[1, b] + 1.0
+        expected = [(market.prices[0, a] - 1.0) * worth[0, a] / both, (market.prices[1, b] - 1.1) * worth[1, b] / both,
+                    0.0]
+        assert_allclose(game.rewards[:, 5, a, b, 0], expected, rtol=1e-13, atol=1e-15)
+        for c in range(4):
+            assert_array_equal(game.rewards[:, before + 5, a, b, c], market.mean_profits[:, a, b, c])
+            row = game.transitions[[(before + 5) * before + 16 * a + 4 * b + c]].toarray()[0]
+            assert row[16 * a + 4 * b + c] == 0.125 and row[before + 16 * a + 4 * b + c] == 0.875
+    assert game.available[:before, 9:].sum() == 0 and game.available[:, :9].all() and game.available[before:].all()
+    row = game.transitions[[5 * before]].toarray()[0]
+    assert row[0] == 0.75 and row[before] == 0.25
+    found = fm.learn(game, fm.rules.IndependentQLearning(0.1, 0.2), 5000, rng=0,
+                     record=fm.Record(every=5000, metrics=("policy",), trajectory=True))
+    out = found.trajectory.states[:-1] < before
+    assert 0.5 < out.mean() * 3 < 1.5 and (found.trajectory.actions[out, 2] == 0).all()  # .125 / (.25 + .125) = 1/3
+    with pytest.raises(ValueError, match="entry and exit are of the last of at least two firms"):
+        fm.games.pricing(2, 4, form="simulator", entry=0.5)

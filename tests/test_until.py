@@ -1,6 +1,7 @@
 """Runs that end by themselves: when greedy policies have stood for so many stages, or a metric lies below a level."""
 
 import hashlib
+import json
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from processes import settings
 from resuming import same
 
 import fastmpg as fm
-from fastmpg import machine
+from fastmpg import cli, machine
 from fastmpg.run import run
 
 GAME = fm.games.routing(3)
@@ -206,3 +207,24 @@ def test_kill_9_before_runs_have_settled(tmp_path):
     assert_array_equal(after.steps, whole.steps)
     assert hashlib.sha256(after.policy.tobytes()).digest() == hashlib.sha256(whole.policy.tobytes()).digest()
     assert_array_equal(after.trace["policy"], whole.trace["policy"])
+
+
+def test_baselines_of_phases_are_watched_in_every_row():
+    """What changes at a phase's end changes in all rows at once."""
+    game = fm.games.random_markov(3, (2, 3), 0.5, identical_interest=True, rng=2)
+    rule, record = fm.rules.DecentralisedQLearning(200, exploration=0.2), fm.Record(every=1, metrics=("policy",))
+    found = fm.learn(game, rule, 20_000, rng=3, record=record, until=fm.Unchanged(stages=1500))
+    actions = np.stack([each.argmax(axis=-1) for each in np.split(found.trace["policy"], game.offset[1:-1], axis=-1)])
+    changed = np.flatnonzero((actions[:, 1:] != actions[:, :-1]).any(axis=(0, 2))) + 1
+    assert found.status == "settled" and changed.size > 0 and found.steps == changed[-1] + 1500
+
+
+@pytest.mark.parametrize("given, status", [("unchanged=30", "settled"), ("ne_gap=1e-3", "settled")])
+def test_the_command_line_ends_runs(capsys, given, status):
+    what = "IndependentQLearning" if given.startswith("un") else "NaturalGradientPlay"
+    words = ["run", "zhang_3x2", what, "--steps", "100000", "--until", given, "--json"]
+    assert cli.main([*words, "--metrics", "policy"] if given.startswith("un") else [*words, "--eta", "5"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == status and told["steps"] < 100000
+    assert cli.main([*words[:-2], "nonsense"]) == 2
+    assert "unchanged=STAGES or METRIC=LEVEL" in capsys.readouterr().err

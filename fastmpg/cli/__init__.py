@@ -85,6 +85,9 @@ def build(argv: Sequence[str]) -> Parser:
     one.add_argument("--seed", type=whole, default=0, metavar="N",
                      help="of random policies and sampled rules (default: 0)")
     one.add_argument("--runs", type=whole, metavar="R", help="make so many runs side by side")
+    one.add_argument("--until", metavar="WHAT=X",
+                     help="end a run early: unchanged=STAGES when everybody's greedy policy has stood for so long, or "
+                     "a recorded metric below a level, as ne_gap=1e-6")
     one.add_argument("--checkpoint", metavar="FILE",
                      help="keep all that `fastmpg resume FILE` needs up to date in a file")
     one.add_argument("--trajectory", metavar="DIR", help="stream the states and actions of a sampled rule to a folder")

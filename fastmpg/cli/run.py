@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     record = Record(every=options.every or max(1, options.steps // 1000),
                     metrics=tuple(filter(None, metrics.split(","))), trajectory=options.trajectory or False)
     many = {"policy": options.policy, "rng": options.seed, "record": record, "progress": on_terminal(),
-            "checkpoint": options.checkpoint}
+            "checkpoint": options.checkpoint, "until": ending(options.until)}
 
     def go() -> Any:
         if options.runs is None:
@@ -33,6 +33,24 @@ def run(options: argparse.Namespace) -> int:
         return ensemble(game, rule, options.steps, options.runs, **many)
 
     return told(go, game, options)
+
+
+def ending(given: str | None) -> Any:
+    """What --until says."""
+    from ..run.until import Below, Unchanged
+
+    if given is None:
+        return None
+    what, _, value = given.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"--until must be unchanged=STAGES or METRIC=LEVEL, as ne_gap=1e-6, found {given!r}") from None
+    if what != "unchanged":
+        return Below(what, number)
+    if not number.is_integer():
+        raise ValueError(f"--until unchanged=STAGES takes a whole number, found {value}")
+    return Unchanged(int(number))
 
 
 def go_on(options: argparse.Namespace) -> int:

@@ -40,7 +40,8 @@ def _observe(critic, state, key, k):
     call(critic.evaluation, ())
 
 
-@attach(observe=_observe)
+@attach(observe=_observe,
+        sees="exact expectations over one step, beyond it values of its own")
 class Critic(NamedTuple):
     """Exact expectations over one step, and values of the rule's own beyond it.
 

@@ -35,6 +35,8 @@ class FeedbackContract:
         :func:`proceed` writes the trajectory; see :class:`fastmpg.Transition`. Default False.
     spreads : bool
         Whether it hands shares of its own work to threads. Default False.
+    sees : str
+        What a player sees, in a few words.
     kind : type
         The class itself.
     """
@@ -45,6 +47,7 @@ class FeedbackContract:
     sampled: bool = False
     continues: bool = False
     spreads: bool = False
+    sees: str = ""
     kind: Any = dataclasses.field(default=None, init=False)
 
 

@@ -6,7 +6,7 @@ from ..machine import attach
 from .transition import Transition
 
 
-@attach()
+@attach(sees="the state, everybody's actions, step by step")
 class JointTransition(Transition):
     """As :class:`fastmpg.Transition`, for rules that read everybody's ``actions`` and ``rewards``.
 

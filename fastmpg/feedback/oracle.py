@@ -19,7 +19,8 @@ def _observe(oracle, state, key, k):
     call(oracle.evaluation, ())
 
 
-@attach(observe=_observe)
+@attach(observe=_observe,
+        sees="exact values and marginalised Q of the policies as they are")
 class Oracle(NamedTuple):
     """Exact feedback: what a rule that may ask for expectations sees.
 

@@ -33,7 +33,8 @@ def note(feedback, state, key, k):
     feedback.iteration[0] = k
 
 
-@attach(observe=note, sampled=True)
+@attach(observe=note, sampled=True,
+        sees="batches of episodes of the policies as they are: its own actions and rewards")
 class Rollouts(NamedTuple):
     """Sampled feedback. A rule asks for a batch by :func:`play`, and of player i reads its columns of the tables alone.
 

@@ -38,7 +38,8 @@ FURTHEST = 36.05  # -log of the smallest 1 - u: a time is at most this many time
 ready, collect = method("ready"), method("collect")
 
 
-@attach(observe=note, sampled=True, spreads=True)
+@attach(observe=note, sampled=True, spreads=True,
+        sees="samples of its own return, each from a fresh start")
 class Samples(NamedTuple):
     """Sampled feedback. A rule calls ``ready(source, rule, state, feedback)`` once a round, and then ``collect(source,
     rule, state, feedback, first, count, player)`` for up to CHUNK samples, numbers first .. first + count - 1.

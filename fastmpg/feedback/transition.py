@@ -80,7 +80,8 @@ def _proceed(feedback, k):
     feedback.place[0] = feedback.next[0]
 
 
-@attach(observe=_observe, proceed=_proceed, sampled=True, continues=True)
+@attach(observe=_observe, proceed=_proceed, sampled=True, continues=True,
+        sees="the state, its own action and its own reward, step by step")
 class Transition(NamedTuple):
     """Sampled feedback. A rule reads entry i of ``actions`` and ``rewards`` for player i, and nothing of the others.
 

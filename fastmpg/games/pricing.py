@@ -134,7 +134,8 @@ def _plain(s: MarketSampler, state: int, actions: Any, uniforms: Any, rewards: A
 
 def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str | None = None, *,
             cost: ArrayLike = 1.0, quality: ArrayLike = 2.0, outside: ArrayLike = 0.0, chances: ArrayLike | None = None,
-            mu: float = 0.25, xi: float = 0.1, discount: float = 0.95) -> Game:
+            mu: float = 0.25, xi: float = 0.1, discount: float = 0.95, entry: float | None = None,
+            exit: float = 0.0) -> Game:
     """Firms set prices stage after stage, under logit demand, and remember all prices of the last stages.
 
     A state is the joint prices of the last ``memory`` stages, those of the last one fastest, in it firm 0 slowest; the
@@ -160,6 +161,11 @@ def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str
     mu, xi : float
     discount : float
         In [0, 1].
+    entry, exit : float, optional
+        The last firm is an outsider: after a stage out of the market it enters with probability ``entry`` > 0, after
+        one in it it leaves with probability ``exit``, which everybody sees. States num_prices^(num_firms memory) on are
+        those with it in the market; where it is out it has its lowest price alone, nobody buys from it, and that is the
+        price that is remembered. Tables only. By default all firms stay.
 
     Returns
     -------
@@ -198,6 +204,13 @@ def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str
                           f"learners' tables at most {MOST_ROWS} rows: choose fewer firms or prices, or a shorter "
                           "memory")
     market = logit_market(n, m, cost=cost, quality=quality, outside=outside, chances=chances, mu=mu, xi=xi)
+    if entry is not None or exit != 0.0:
+        comes = _check.real(1.0 if entry is None else entry, "entry", 0.0, 1.0, open_low=True)
+        leaves = _check.real(exit, "exit", 0.0, 1.0)
+        if n < 2 or form == "simulator":
+            raise ValueError("entry and exit are of the last of at least two firms, in tables, found "
+                             f"{n} firms and form {form!r}")
+        return _with_outsider(market, k, gamma, comes, leaves)
     if form is None:
         form = "tables" if states * joint <= SMALL and market.chances.size == 1 else "simulator"
     if form == "simulator":
@@ -214,3 +227,24 @@ def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str
     moves = sp.csr_array((np.ones(rows), after, np.arange(rows + 1)), shape=(rows, states))
     profits = market.mean_profits[:, None]
     return MarkovGame(np.broadcast_to(profits, (n, states, *[m] * n)), moves, gamma, name="pricing")
+
+
+def _with_outsider(market: LogitMarket, memory: int, discount: float, entry: float, exit: float) -> Game:
+    """The game in which the last firm comes and goes: states of prices with it out of the market, then with it in."""
+    n, m = market.prices.shape
+    joint = m**n
+    before = joint**memory
+    rows = 2 * before * joint
+    _check.budget(rows * (48 + 16 * n), f"a pricing game of {2 * before} states and {joint} joint prices",
+                  "choose fewer firms or prices, or a shorter memory")
+    after = (np.arange(before)[:, None] % (before // joint) * joint + np.arange(joint)).reshape(-1)
+    both = np.stack([after, after + before], axis=1)
+    chances = np.repeat([[1.0 - entry, entry], [exit, 1.0 - exit]], before * joint, axis=0)
+    moves = sp.csr_array((chances.reshape(-1), np.concatenate([both, both]).reshape(-1), 2 * np.arange(rows + 1)),
+                         shape=(rows, 2 * before))
+    moves.eliminate_zeros()
+    profits = np.stack([market.without_last(), market.mean_profits], axis=1)
+    available = np.ones((2 * before, n * m), bool)
+    available[:before, (n - 1) * m + 1:] = False
+    rewards = np.repeat(profits, before, axis=1)
+    return MarkovGame(rewards, moves, discount, available=available, name="pricing")

@@ -35,6 +35,8 @@ class LogitMarket(NamedTuple):
     chances : ndarray (K,)
         Of these values.
     nash_price, nash_profit, monopoly_price, monopoly_profit : ndarray (N,)
+    last_share : ndarray (K, m, ..., m)
+        Of the customers, the last firm's.
     """
 
     prices: Float
@@ -44,11 +46,18 @@ class LogitMarket(NamedTuple):
     nash_profit: Float
     monopoly_price: Float
     monopoly_profit: Float
+    last_share: Float
 
     @property
     def mean_profits(self) -> Float:
         """(N, m, ..., m): expected over a_0."""
         return np.tensordot(self.chances, self.profits, 1)
+
+    def without_last(self) -> Float:
+        """(N, m, ..., m): the expected profits when the last firm is out of the market, its own 0."""
+        left = self.profits / (1.0 - self.last_share[:, None])  # what others sell keeps its proportions
+        left[:, -1] = 0.0
+        return np.tensordot(self.chances, left, 1)
 
     def profit_gain(self, profit: ArrayLike) -> Float:
         """(mean profit - mean profit^N) / (mean profit^M - mean profit^N), Calvano et al. (2020), (9): 0 under
@@ -169,4 +178,6 @@ def logit_market(num_firms: int = 2, num_prices: int = 15, *, cost: ArrayLike = 
     weight = np.exp(height - top)
     profits = np.stack([(each - own[:, None]) * weight / (weight.sum(axis=0) + np.exp(a / scale - top)) for a in drawn])
     at = [law @ _shares(price, worth, drawn, scale) * (price - own) for price in (competitive, joint)]
-    return LogitMarket(grid, profits.reshape(drawn.size, n, *[m] * n), law, competitive, at[0], joint, at[1])
+    last = np.stack([weight[-1] / (weight.sum(axis=0) + np.exp(a / scale - top)) for a in drawn])
+    return LogitMarket(grid, profits.reshape(drawn.size, n, *[m] * n), law, competitive, at[0], joint, at[1],
+                       last.reshape(drawn.size, *[m] * n))

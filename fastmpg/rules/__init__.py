@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .frank_wolfe import FrankWolfe as FrankWolfe
     from .gradient_play import GradientPlay as GradientPlay
     from .independent_q_learning import IndependentQLearning as IndependentQLearning
-    from .linear_q_ascent import Linear as Linear
     from .linear_q_ascent import LinearQAscent as LinearQAscent
     from .log_linear_learning import LogLinearLearning as LogLinearLearning
     from .monte_carlo_gradient_ascent import MonteCarloGradientAscent as MonteCarloGradientAscent

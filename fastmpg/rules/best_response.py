@@ -38,7 +38,10 @@ def _update(rule, state, feedback, k):
 
 
 @attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
-        examples=({}, {"inertia": 0.0}))
+        examples=({}, {"inertia": 0.0}),
+        proved="weakly acyclic games without a future, potential games among them: rests at a pure equilibrium "
+               "almost surely (Young 2004)",
+        fails="games without a pure equilibrium; without inertia players may miss each other for ever")
 class BestResponse(NamedTuple):
     """Every player who is awake plays the pure action that is best against the others' policies as they are.
 

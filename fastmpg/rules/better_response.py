@@ -45,7 +45,10 @@ def _update(rule, state, feedback, k):
                 nth -= taken
 
 
-@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False)
+@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
+        proved="weakly acyclic games without a future, potential games among them: rests at a pure equilibrium "
+               "almost surely (Young 2004)",
+        fails="games without a pure equilibrium")
 class BetterResponse(NamedTuple):
     """Every player who is awake plays one of the pure actions that are better than its policy, any of them alike.
 

@@ -40,7 +40,10 @@ def _update(rule, state, feedback, k):
                 own[a] = 1.0 if a == trial else 0.0
 
 
-@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False)
+@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
+        proved="potential games without a future: profiles by exp(phi / tau) / Z in the long run (Marden and "
+               "Shamma 2012)",
+        fails="small tau: local maximisers are left after times exponential in 1/tau")
 class BinaryLogLinearLearning(NamedTuple):
     """One player, drawn evenly, compares its action with one other and takes the better one, mostly.
 

@@ -276,7 +276,10 @@ class _CorrelatedQ(NamedTuple):
 
 
 @attach(feedback=JointTransition, state=CorrelatedState, update=_update,
-        examples=({}, {"objective": "libertarian", "alpha": (0.6, 1.0)}))
+        examples=({}, {"objective": "libertarian", "alpha": (0.6, 1.0)}),
+        proved="nothing in general; values converge where all stage games have saddle points, or all an optimum of all "
+               "players (Littman 2001)",
+        fails="several correlated equilibria: values need not converge (Zinkevich, Greenwald and Littman 2005)")
 class CorrelatedQLearning(NamedTuple):
     """All players together learn the values of joint actions, and play a correlated equilibrium of these values.
 

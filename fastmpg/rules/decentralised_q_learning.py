@@ -24,6 +24,7 @@ from ..models.game import Game
 from ._choices import choice
 from ._greedy import act_greedily, blank
 from ._schedule import numbers, rate, step_size
+from .state import first_largest
 
 
 @kernel
@@ -36,8 +37,8 @@ def _is_best(policy, q, s, low, high, tolerance):
 
 
 @kernel
-def _draw_best(state, s, i, low, high, tolerance, u):
-    """One of the actions that are best up to the tolerance becomes the baseline in state s."""
+def _draw_best(state, s, i, low, high, tolerance, u, k):
+    """One of the actions that are best up to the tolerance becomes the baseline in state s, at update k."""
     enough, count, taken = state.q[s, low + largest_of(state.q[s, low:high])] - tolerance, 0, -1
     for c in range(low, high):
         count += state.q[s, c] >= enough
@@ -47,6 +48,8 @@ def _draw_best(state, s, i, low, high, tolerance, u):
             if nth == 0:
                 taken = c - low
             nth -= 1
+    if first_largest(state, s, i, low, high) != taken:
+        state.moved[0] = k + 1
     for c in range(low, high):
         state.policy[s, c] = 1.0 if c == low + taken else 0.0
     state.greedy[s, i] = taken
@@ -76,17 +79,23 @@ def _update(rule, state, feedback, k):
             for x in range(states):
                 if x > 0:
                     _, v = choice(feedback.key, k, i + players * x)
-                _draw_best(state, x, i, low, high, rule.tolerance, v)
+                _draw_best(state, x, i, low, high, rule.tolerance, v, k)
     for x in range(states):
         for c in range(state.counts.shape[1]):
             state.counts[x, c] = 0
 
 
-@attach(act=act_greedily)
+@kernel
+def _moved(state):
+    """Updates made when a baseline's action changed last."""
+    return state.moved[0]
+
+
+@attach(act=act_greedily, moved_at=_moved)
 class PhasedState(NamedTuple):
     """policy (S, A_total), the baselines; q, counts (S, A_total), of the phase; visits (S,); greedy (S, N): the
-    baselines' actions, -1 where they are still the policy that the run was started with; epsilon, masked: see
-    :mod:`fastmpg.rules._greedy`.
+    baselines' actions, -1 where they are still the policy that the run was started with; moved (1,): updates made when
+    one of them changed last; epsilon, masked: see :mod:`fastmpg.rules._greedy`.
     """
 
     policy: Any
@@ -94,6 +103,7 @@ class PhasedState(NamedTuple):
     counts: Any
     visits: Any
     greedy: Any
+    moved: Any
     epsilon: Any
     masked: bool
 
@@ -102,7 +112,7 @@ class PhasedState(NamedTuple):
         """Nothing learned yet."""
         q, states = blank(game, policy), policy.shape[0]
         return cls(policy.copy(), q, np.zeros(policy.shape, np.int64), np.zeros(states, np.int64),
-                   np.full((states, game.num_players), -1), np.zeros(1), bool(np.isinf(q).any()))
+                   np.full((states, game.num_players), -1), np.zeros(1, np.int64), np.zeros(1), bool(np.isinf(q).any()))
 
 
 @attach(update=_update)
@@ -118,7 +128,10 @@ class _Phases(NamedTuple):
 
 
 @attach(feedback=Transition, state=PhasedState, update=_update,
-        examples=({"phase": 5, "exploration": 0.3}, {"phase": 3, "alpha": 0.2, "tolerance": 0.3}))
+        examples=({"phase": 5, "exploration": 0.3}, {"phase": 3, "alpha": 0.2, "tolerance": 0.3}),
+        proved="weakly acyclic games: equilibria with any probability below 1, with phases long and exploration "
+               "small enough (Arslan and Yuksel 2017)",
+        fails="short phases: responses to noise; other players who do not hold still")
 class DecentralisedQLearning(NamedTuple):
     """Every player keeps its policy for a phase, learns what its actions are worth meanwhile, and then mostly responds.
 

@@ -79,7 +79,10 @@ class _Bandit(NamedTuple):
 
 
 @attach(feedback=Transition, state=BanditState, update=_update, tables=("payoffs",),
-        examples=({}, {"exploration": 0.3, "confidence": 2.0, "stages": 1000}))
+        examples=({}, {"exploration": 0.3, "confidence": 2.0, "stages": 1000}),
+        proved="expected regret below 2.63 sqrt(T A ln A) of the range against anybody, without states (Auer et "
+               "al. 2002)",
+        fails="policies themselves may go round: only averages are near coarse correlated equilibria")
 class Exp3P(NamedTuple):
     """Every player treats the stage game as a bandit whose rewards an adversary may choose.
 

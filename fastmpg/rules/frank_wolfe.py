@@ -40,7 +40,10 @@ class _Step(NamedTuple):
 
 
 @attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False, tables=("step",),
-        examples=({}, {"step": 0.1}, {"step": (1.0, 1.0)}))
+        examples=({}, {"step": 0.1}, {"step": (1.0, 1.0)}),
+        proved="fictitious play, step (1, 1): two-player zero-sum games (Robinson 1951), potential games (Monderer "
+               "and Shapley 1996), without a future",
+        fails="Shapley's (1964) game of three actions; Markov games: nothing is known")
 class FrankWolfe(NamedTuple):
     """Every player moves its policy towards the pure action that is best against the others' policies as they are.
 

@@ -35,7 +35,10 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, offset, policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01}))
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01}),
+        proved="potential games: the gradient goes to 0, and policies to equilibria where c(pi) stays above 0; "
+               "with lam > 0 an eps-equilibrium after polynomially many steps (Zhang et al. 2022)",
+        fails="plateaus as long as 1/c; without a potential policies may go round")
 class GradientPlay(NamedTuple):
     """Every player follows the gradient of its own value in its softmax parameters.
 

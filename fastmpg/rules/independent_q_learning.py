@@ -288,7 +288,10 @@ class _QLearning(NamedTuple):
 
 
 @attach(feedback=Transition, state=LearnerState, update=_update, tables=("initial",),
-        examples=({}, {"alpha": (0.6, 1.0), "exploration": ("exponential", 0.01), "initial": "uniform_opponents"}))
+        examples=({}, {"alpha": (0.6, 1.0), "exploration": ("exponential", 0.01), "initial": "uniform_opponents"}),
+        proved="one player, or others who hold still: q converges (Watkins and Dayan 1992)",
+        fails="others who learn too are no stationary world: cycles, and prices above those of equilibrium "
+              "(Calvano et al. 2020)")
 class IndependentQLearning(NamedTuple):
     """Every player learns the values of its own actions from its own rewards, and takes the others for part of the
     world.

@@ -94,7 +94,7 @@ class LinearState(NamedTuple):
 
 
 @attach(update=rounds)
-class Linear(NamedTuple):
+class _Linear(NamedTuple):
     """The rule as kernels see it."""
 
     eta: float
@@ -108,7 +108,10 @@ class Linear(NamedTuple):
 
 
 @attach(feedback=Samples, state=LinearState, update=rounds, tables=("features",),
-        examples=({"samples": 50}, {"samples": 50, "radius": 3.0}))
+        examples=({"samples": 50}, {"samples": 50, "radius": 3.0}),
+        proved="potential games: the Nash regret of QAscent, and what the estimates miss (Ding et al. 2022, "
+               "Algorithm 2)",
+        fails="features that cannot tell Qbar: their error stays")
 class LinearQAscent(NamedTuple):
     """Every player fits its marginalised Q by linear features to samples, moves along the fit and projects back.
 
@@ -238,9 +241,9 @@ class LinearQAscent(NamedTuple):
             raise ValueError("with features that are a function the first policy must be uniform, found another: leave "
                              "policy out")
 
-    def compiled(self) -> Linear:
+    def compiled(self) -> _Linear:
         """The rule as kernels see it."""
         features = (OneHot() if self.features is None else function_features(self.features) if callable(self.features)
                     else FeatureTable(self.features))
         radius = math.inf if self.radius is None else self.radius
-        return Linear(self.eta, self.samples, self.exploration, radius, *numbers(self.sgd), features)
+        return _Linear(self.eta, self.samples, self.exploration, radius, *numbers(self.sgd), features)

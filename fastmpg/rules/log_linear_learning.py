@@ -33,7 +33,9 @@ def _update(rule, state, feedback, k):
             policy[s, c] = 1.0 if c == offset[i] + taken else 0.0
 
 
-@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False)
+@attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
+        proved="potential games without a future: profiles by exp(phi / tau) / Z in the long run (Blume 1993)",
+        fails="small tau: local maximisers are left after times exponential in 1/tau")
 class LogLinearLearning(NamedTuple):
     """One player, drawn evenly, takes a pure action by the exponential of what it pays against the others' present one.
 

@@ -82,7 +82,10 @@ class _Ascent(NamedTuple):
     exploration: float
 
 
-@attach(feedback=Rollouts, state=TableState, update=_update, examples=({}, {"kind": "q", "exploration": 0.1}))
+@attach(feedback=Rollouts, state=TableState, update=_update, examples=({}, {"kind": "q", "exploration": 0.1}),
+        proved="potential games: the Nash regret of exact steps up to the error of the batches (Ding et al. 2022; "
+               "Leonardos et al. 2022)",
+        fails="rollouts that are cut too short are biased; the noise of small batches stays")
 class MonteCarloGradientAscent(NamedTuple):
     """Every player estimates its gradient, or its marginalised Q, from rollouts, moves along it and projects back.
 

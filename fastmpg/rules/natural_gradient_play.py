@@ -52,7 +52,10 @@ def _update(rule, state, feedback, k):
     softmax_rows(theta, offset, policy)
 
 
-@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01, "clip": "centred"}))
+@attach(feedback=Oracle, state=SoftmaxState, update=_update, examples=({}, {"lam": 0.01, "clip": "centred"}),
+        proved="potential games: NE-gaps go to 0 at a rate by the least c(pi) met, with lam > 0 by constants of "
+               "the game alone (Zhang et al. 2022)",
+        fails="zero-sum games: policies leave an inner equilibrium and go round")
 class NaturalGradientPlay(NamedTuple):
     """Every player multiplies its probabilities by the exponential of its marginalised advantage.
 

@@ -128,7 +128,10 @@ class _BestResponse(NamedTuple):
     memory: float
 
 
-@attach(feedback=JointTransition, state=NSCPState, update=_update, examples=({}, {"memory": 0.1}))
+@attach(feedback=JointTransition, state=NSCPState, update=_update, examples=({}, {"memory": 0.1}),
+        proved="nothing in general; others whose policies converge are responded to (Weinberg and Rosenschein "
+               "2004)",
+        fails="models of players who respond to one another cycle as fictitious play does")
 class NSCPLearner(NamedTuple):
     """Every player learns the values of joint actions from its own rewards, keeps models of how the others play, and
     responds to these as well as it can.

@@ -49,7 +49,10 @@ def _update(rule, state, feedback, k):
     softmax_rows(state.theta, feedback.offset, state.policy)
 
 
-@attach(feedback=Oracle, state=GuessingState, update=_update, uses_value=False, uses_visitation=False)
+@attach(feedback=Oracle, state=GuessingState, update=_update, uses_value=False, uses_visitation=False,
+        proved="bounded sum of regrets (Syrgkanis et al. 2015); zero-sum games with one equilibrium: last iterates "
+               "(Daskalakis and Panageas 2019), without a future",
+        fails="large steps; last iterates with more than two players")
 class OptimisticMultiplicativeWeights(NamedTuple):
     """Every player multiplies its probabilities by the exponential of its payoffs, the last ones counted twice.
 

@@ -91,7 +91,10 @@ class _Numbers(NamedTuple):
 
 
 @attach(feedback=Critic, state=OptimisticState, update=_update, uses_visitation=False,
-        examples=({}, {"critic": 0.2}, {"critic": (1.0, 0.5)}, {"critic": "exact"}))
+        examples=({}, {"critic": 0.2}, {"critic": (1.0, 0.5)}, {"critic": "exact"}),
+        proved="two players, zero-sum or of one interest: last iterates converge (Wei et al. 2021; Ding et al. "
+               "2022)",
+        fails="nothing is known of more than two players")
 class OptimisticQAscent(NamedTuple):
     """Every player moves its probabilities along its critic's Q twice: for good, and ahead of the next step.
 

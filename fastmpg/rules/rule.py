@@ -101,6 +101,8 @@ class Contract:
         Updates two runs at once. Default None.
     pairs : static method (game, one, other) -> bool
         Whether two compiled rules can be updated at once. By default never.
+    proved, fails : str
+        What is proved of it, with the source, and where it fails, in a few words.
     examples : sequence of mappings
         Parameters that show the rule at work, for benchmarks and tests: one without parameters by default, ``({},)``.
     """
@@ -119,6 +121,8 @@ class Contract:
     tables: tuple[str, ...] = ()
     update_pair: Any = None
     pairs: Callable[[Game, Any, Any], bool] = _never
+    proved: str = ""
+    fails: str = ""
     examples: tuple[Mapping[str, Any], ...] = ({},)
 
 

@@ -22,7 +22,7 @@ from ..machine import attach, precise
 from ..models.game import Game
 from ._features import close_rows, copy_table, empty_fit, keep_nothing, learn_rows, open_rows
 from ._schedule import numbers
-from .linear_q_ascent import Linear, LinearQAscent, rounds
+from .linear_q_ascent import LinearQAscent, _Linear, rounds
 from .state import refuse_zeros
 
 
@@ -70,7 +70,9 @@ class ClimbingState(NamedTuple):
             return cls(policy.copy(), np.zeros_like(policy), np.log(policy), np.zeros(5), empty_fit(policy.size, 0))
 
 
-@attach(feedback=Samples, state=ClimbingState, update=rounds, examples=({"samples": 50}, {"samples": 50, "eta": 0.3}))
+@attach(feedback=Samples, state=ClimbingState, update=rounds, examples=({"samples": 50}, {"samples": 50, "eta": 0.3}),
+        proved="the mean step is that of NaturalGradientPlay but for exploration and what no sample reached",
+        fails="the noise of small batches stays; the limit is O(exploration) off")
 class SampledNaturalGradient(NamedTuple):
     """Every player estimates its marginalised Q from samples and follows the natural gradient, exploring a little.
 
@@ -116,6 +118,6 @@ class SampledNaturalGradient(NamedTuple):
             raise ValueError(f"SampledNaturalGradient needs a discount below 1, found {game!r}")
         refuse_zeros(game, policy, "SampledNaturalGradient")
 
-    def compiled(self) -> Linear:
+    def compiled(self) -> _Linear:
         """The rule as kernels see it."""
-        return Linear(self.eta, self.samples, self.exploration, math.inf, *numbers(self.sgd), Climbing())
+        return _Linear(self.eta, self.samples, self.exploration, math.inf, *numbers(self.sgd), Climbing())

@@ -57,7 +57,10 @@ def _update(rule, state, feedback, k):
 
 
 @attach(feedback=Oracle, state=ImprovingState, update=_update, uses_value=False, uses_visitation=False,
-        examples=({}, {"tau": 0.1}))
+        examples=({}, {"tau": 0.1}),
+        proved="potential games: the potential rises at every update; near-potential games: Nash regret up to "
+               "alpha (Guo et al. 2023)",
+        fails="needs somebody who compares all players' gains; one row moves at a time")
 class SequentialMaximumImprovement(NamedTuple):
     """The player and state with most to gain respond, one at a time.
 

@@ -103,7 +103,10 @@ class _Believing(NamedTuple):
     beta_shift: float
 
 
-@attach(feedback=JointTransition, state=BelievingState, update=_update, examples=({}, {"alpha": 0.2, "beta": 0.1}))
+@attach(feedback=JointTransition, state=BelievingState, update=_update, examples=({}, {"alpha": 0.2, "beta": 0.1}),
+        proved="two-player zero-sum Markov games: beliefs converge to equilibria, here of the game with entropy "
+               "(Sayin et al. 2022)",
+        fails="cycles where fictitious play has them; a table of joint actions")
 class SmoothedFictitiousPlay(NamedTuple):
     """Every player keeps beliefs of how the others play and values of what they do together, and responds softly.
 

@@ -92,7 +92,10 @@ class _Bonus(NamedTuple):
     bonus: float
 
 
-@attach(feedback=Transition, state=VState, update=_update, tables=("payoffs",), examples=({}, {"bonus": 0.1}))
+@attach(feedback=Transition, state=VState, update=_update, tables=("payoffs",), examples=({}, {"bonus": 0.1}),
+        proved="coarse correlated equilibria after O(H^5 S max A_i / eps^2) episodes, in zero-sum games "
+               "equilibria, by the mixture of all policies (Jin et al. 2021)",
+        fails="last policies need not converge")
 class VLearning(NamedTuple):
     """Every player learns the values of states, and in each of them runs a bandit on what follows.
 
