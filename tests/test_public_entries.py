@@ -153,7 +153,7 @@ CALLS = {
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
-            "solvers.RoundRobin", "Stability",
+            "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
             "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",

@@ -118,3 +118,20 @@ def test_too_much_is_refused_with_sizes():
         SOLVE(game, max_policies=2000)
     with pytest.raises(MemoryError, match="joint actions"):
         SOLVE(fm.games.ring_polymatrix(60, 4))
+
+
+def test_round_robin_from_many_starts_finds_some_of_them():
+    game = fm.games.random_markov(4, (2, 2), rng=0, identical_interest=True)
+    every = {each.tobytes() for each in SOLVE(game).policy}
+    found = fm.solvers.round_robin(game, starts=30, rng=1)
+    assert len(found.runs) == 30 and found.found.sum() == sum(run.status == "equilibrium" for run in found.runs) == 30
+    assert len({each.tobytes() for each in found.policy}) == len(found.policy) >= 1
+    assert {each.tobytes() for each in found.policy} <= every
+    stack = np.stack([fm.random_policy(game, seed) for seed in range(3)])
+    kept = stack.copy()
+    several = fm.solvers.round_robin(game, starts=stack)
+    for run, start in zip(several.runs, stack, strict=True):
+        assert np.array_equal(run.policy, fm.solvers.round_robin(game, start).policy)
+    assert np.array_equal(stack, kept)
+    with pytest.raises(ValueError, match="policy or starts"):
+        fm.solvers.round_robin(game, stack[0], starts=2)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .quantal_response_tracing import quantal_response_tracing as quantal_response_tracing
     from .replicator_dynamics import replicator_dynamics as replicator_dynamics
     from .round_robin import RoundRobin as RoundRobin
+    from .round_robin import RoundRobins as RoundRobins
     from .round_robin import round_robin as round_robin
     from .shapley import ZeroSumSolution as ZeroSumSolution
     from .shapley import shapley as shapley
