@@ -103,8 +103,8 @@ def build(argv: Sequence[str]) -> Parser:
                      help="one of fastmpg.solvers (default: %(default)s)")
     if argv[:1] == ["solve"] and [word.startswith("-") for word in argv[1:2]] == [False]:
         game, method = pick(argv[1], games(), "game"), solving.method_of(argv[2:])
-        add_parameters(one, {"game": (game, games()[game]),
-                             "method": (method, solving.flags(solving.solvers()[method]))})
+        add_parameters(one, {"game": (game, games()[game])})  # first: names that both have are the game's
+        add_parameters(one, {"method": (method, solving.flags(solving.solvers()[method]))})
 
     one = command("resume", run.go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
     one.add_argument("file", metavar="FILE")

@@ -70,6 +70,15 @@ class QuantalBranch(NamedTuple):
                 f"{self.turning_points} turning points, {self.crossings} crossings, NE-gap {self.ne_gap.max():.3g}>")
 
 
+def _next(system: Equations, guess: Float, along: Float, likely: Any, far: float) -> tuple[Float, Float, float] | None:
+    """The next point, its tangent and the sign of the determinant; None if lost, or where equations are singular."""
+    try:
+        found = _corrected(system, guess, along, likely, far)
+        return None if found is None else (found[0], *tangent(found[1], along))
+    except np.linalg.LinAlgError:
+        return None
+
+
 def _corrected(system: Equations, guess: Float, along: Float, likely: Any, far: float) -> tuple[Float, Any] | None:
     """The point of the branch in the plane through ``guess`` across ``along``, and derivatives there; None if lost."""
     y, size, last = guess.copy(), np.inf, False
@@ -136,9 +145,9 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
     along, sign = tangent(system.at(y, likely)[1], along)
     points, step, status, turns, crossings = [y], FIRST, "steps exhausted", 0, 0
     while len(points) <= most:
-        found = _corrected(system, y + step * along, along, likely, OFF * step)
+        found = _next(system, y + step * along, along, likely, OFF * step)
         if found is not None:
-            after, other = tangent(found[1], along)
+            _, after, other = found
             bent, flipped = float(after @ along) < TURN, other != sign
             if flipped and not bent and step <= CROSSING * (1.0 + float(y[-1])):
                 flipped, crossings = False, crossings + 1
