@@ -17,7 +17,7 @@ from fastmpg.feedback import bench
 from fastmpg.metrics.metric import known
 from fastmpg.metrics.origin import centred
 
-PUBLIC = {"best_gap", "best_on_cycle", "best_welfare", "c", "cce_gap", "ce_gap", "chain", "cycle",
+PUBLIC = {"average_reward", "best_gap", "best_on_cycle", "best_welfare", "c", "cce_gap", "ce_gap", "chain", "cycle",
           "deviation", "distance_to_nash", "fisher_matrix",
           "grad_norm", "gradient", "log_barrier",
           "log_barrier_objective", "mismatch", "nash_regret", "natural_gradient", "ne_gap", "ne_gap_bound",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .average_reward import average_reward as average_reward
     from .best_gap import best_gap as best_gap
     from .c import c as c
     from .cce_gap import cce_gap as cce_gap
