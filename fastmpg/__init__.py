@@ -39,6 +39,7 @@ from .run.linear_policy import linear_policy
 from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
 from .run.resume import resume
+from .run.stability import Stability, stability
 from .run.trajectory import Trajectory
 from .run.until import Below, Unchanged
 
@@ -65,6 +66,7 @@ __all__ = [
     "SimulatorGame",
     "Snapshot",
     "SoftmaxState",
+    "Stability",
     "TableState",
     "Trajectory",
     "Transition",
@@ -94,6 +96,7 @@ __all__ = [
     "set_threads",
     "solvers",
     "split",
+    "stability",
     "theory",
     "uniform_policy",
 ]

@@ -17,9 +17,11 @@ from fastmpg.feedback import bench
 from fastmpg.metrics.metric import known
 from fastmpg.metrics.origin import centred
 
-PUBLIC = {"best_gap", "best_on_cycle", "c", "chain", "cycle", "deviation", "distance_to_nash", "fisher_matrix",
+PUBLIC = {"best_gap", "best_on_cycle", "best_welfare", "c", "cce_gap", "ce_gap", "chain", "cycle",
+          "deviation", "distance_to_nash", "fisher_matrix",
           "grad_norm", "gradient", "log_barrier",
           "log_barrier_objective", "mismatch", "nash_regret", "natural_gradient", "ne_gap", "ne_gap_bound",
+          "price_of_anarchy", "welfare",
           "perturbed_gradient", "q_error", "qre_gap", "regularised_gradient", "smoothed_q"}
 EXACT = ("ne_gap", "qre_gap", "c", "mismatch", "grad_norm", "value", "log_barrier", "visited_log_barrier")
 

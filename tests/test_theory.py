@@ -154,9 +154,12 @@ def test_bounds_move_the_right_way():
 
 
 def test_potential_range_is_asked_for_where_it_is_unknown():
-    for game in (spanning((0.0, 1.0), (0.0, 0.5)), spanning((0.0, 1.0), (1.0, 0.0))):
-        with pytest.raises(ValueError,
-                           match=r"only for identical interest, found different rewards; pass .* widths, (1.5|2)\)"):
+    for linear in (spanning((0.0, 1.0), (0.0, 0.5)), spanning((0.0, 1.0), (1.0, 0.0))):
+        # sums of terms of one action each, with moves of none: a potential game
+        assert theory.natural_gradient_step(linear) > 0.0
+        bent = linear.rewards ** np.array([2.0, 3.0]).reshape(2, 1, *[1] * (linear.rewards.ndim - 2))
+        game = fm.MarkovGame(bent, linear.transitions, linear.discount, linear.initial)
+        with pytest.raises(ValueError, match=r"found different rewards; pass .* widths, (1.125|2)\)"):
             theory.natural_gradient_step(game)
         assert theory.natural_gradient_step(game, potential_range=1.0) == pytest.approx(1 / 16)
     for game in (spanning((0.0, 1.0), (0.0, 1.0)), spanning((0.0, 2.0), actions=(3,))):  # one reward twice; one player

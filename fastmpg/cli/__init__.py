@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import cache, listing, reproduce, run
+from . import solve as solving
 from .names import add_parameters, games, pick, rules, whole
 from .output import INTERRUPTED, OK, PIPE_CLOSED, complain
 
@@ -95,6 +96,16 @@ def build(argv: Sequence[str]) -> Parser:
         game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
         add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])})
 
+    one = command("solve", solving.solve, "solve a named game: all its pure equilibria, or by another method",
+                  epilog="`fastmpg solve GAME --method NAME --help` shows the parameters of that game and that method")
+    one.add_argument("game", metavar="GAME")
+    one.add_argument("--method", default=solving.FIRST, metavar="NAME",
+                     help="one of fastmpg.solvers (default: %(default)s)")
+    if argv[:1] == ["solve"] and [word.startswith("-") for word in argv[1:2]] == [False]:
+        game, method = pick(argv[1], games(), "game"), solving.method_of(argv[2:])
+        add_parameters(one, {"game": (game, games()[game]),
+                             "method": (method, solving.flags(solving.solvers()[method]))})
+
     one = command("resume", run.go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
     one.add_argument("file", metavar="FILE")
     one.add_argument("--steps", type=whole, metavar="N",
@@ -148,6 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = build(words).parse_args(words)
         if options.command == "run":
             options.game, options.rule = pick(options.game, games(), "game"), pick(options.rule, rules(), "rule")
+        if options.command == "solve":
+            options.game = pick(options.game, games(), "game")
         if options.command == "info":
             options.game = [pick(name, games(), "game") for name in options.game]
         status: int = options.action(options)

@@ -20,6 +20,8 @@ from .._discover import public_functions
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .best_gap import best_gap as best_gap
     from .c import c as c
+    from .cce_gap import cce_gap as cce_gap
+    from .ce_gap import ce_gap as ce_gap
     from .chain import chain as chain
     from .cycle import best_on_cycle as best_on_cycle
     from .cycle import cycle as cycle
@@ -40,6 +42,9 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .qre_gap import qre_gap as qre_gap
     from .regularised_gradient import regularised_gradient as regularised_gradient
     from .smoothed import smoothed_q as smoothed_q
+    from .welfare import best_welfare as best_welfare
+    from .welfare import price_of_anarchy as price_of_anarchy
+    from .welfare import welfare as welfare
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)

@@ -12,9 +12,10 @@ future nothing is rounded at all. Monderer & Shapley (1996), Lemma 2.3; for Mark
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import _check, machine
 from .._check import Float
@@ -25,11 +26,12 @@ from ..metrics.gaps import gain_error, gaps, value_residual
 from ..metrics.origin import centred
 from ..metrics.respond import profile, respond
 from ..metrics.rounding import magnitudes, policy_excess
-from ..models.game import Game, contract
-from ..policy import check_policy, uniform_policy
+from ..models.game import Game, check_game, contract
+from ..policy import check_policies, check_policy, random_policy, uniform_policy
 
-__all__ = ["RoundRobin", "round_robin"]
+__all__ = ["RoundRobin", "RoundRobins", "round_robin"]
 
+STATUSES = ("equilibrium", "cycle", "limit", "undecided")
 NEGLIGIBLE = 1e-6  # of the largest difference that two values can have: rounding that could hide more than this decides
 
 
@@ -99,7 +101,40 @@ class RoundRobin(NamedTuple):
         return f"<RoundRobin: {self.status} after {made}, NE-gap {self.ne_gap.max():.3g}>"
 
 
-def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> RoundRobin:
+class RoundRobins(NamedTuple):
+    """Where the dynamics ended from many starts.
+
+    Attributes
+    ----------
+    runs : tuple of RoundRobin
+        One a start, in order.
+    policy : ndarray (K, S, A_total)
+        The different equilibria among the ends, in the order in which they were found.
+    found : ndarray (K,)
+        How many starts ended at each.
+    """
+
+    runs: tuple[RoundRobin, ...]
+    policy: Float
+    found: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        told = {status: sum(run.status == status for run in self.runs) for status in STATUSES}
+        ends = ", ".join(f"{count} {status}" for status, count in told.items() if count)
+        return f"<RoundRobins: {len(self.runs)} starts, {ends}; {len(self.policy)} different equilibria>"
+
+
+@overload
+def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts: None = None,
+                rng: Any = 0) -> RoundRobin: ...
+
+
+@overload
+def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts: Any, rng: Any = 0) -> RoundRobins: ...
+
+
+def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts: Any = None,
+                rng: Any = 0) -> RoundRobin | RoundRobins:
     """Let players best-respond in turn until none can improve.
 
     Parameters
@@ -109,12 +144,23 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
         Where to start; uniform by default. In the first round everyone moves to a pure best response.
     maxiter : int
         Most rounds to make.
+    starts : int or array_like (R, S, A_total), optional
+        Many starts instead of one: so many random policies, or these.
+    rng : None, int, sequence of int, SeedSequence or Generator
+        Of random starts.
 
     Returns
     -------
     RoundRobin
         Its status says whether the profile is an equilibrium or the dynamics came back to an earlier profile. Neither
         that nor the gaps depend on the origin of a player's payoffs.
+    RoundRobins
+        With ``starts``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a policy does not fit the game, or both ``policy`` and ``starts`` are given.
 
     Examples
     --------
@@ -123,13 +169,40 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000) -> Rou
     <RoundRobin: equilibrium after 3 rounds, 1 moves, NE-gap 0>
     >>> fm.solvers.round_robin(fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])).status  # matching pennies
     'cycle'
+    >>> fm.solvers.round_robin(fm.games.random_normal_form((4, 5), rng=2), starts=100)
+    <RoundRobins: 100 starts, 24 equilibrium, 76 cycle; 2 different equilibria>
 
     Notes
     -----
     Monderer & Shapley (1996), Lemma 2.3; Leonardos et al. (2022), Theorem 3.1.
     """
+    check_game(game)
     limit = _check.integer(maxiter, "maxiter", low=1)
-    table = uniform_policy(game) if policy is None else check_policy(game, policy)
+    if starts is None:
+        return _from(game, uniform_policy(game) if policy is None else check_policy(game, policy), limit)
+    if policy is not None:
+        raise ValueError("give policy or starts, found both")
+    if _check.is_int(starts):
+        count, draw = _check.integer(starts, "starts", low=1), _check.generator(rng)
+        _check.budget(8 * count * game.num_states * sum(game.num_actions) * 2, f"starts = {count} policies of {game!r}",
+                      "ask for fewer")
+        stack = np.stack([random_policy(game, draw) for _ in range(count)])
+    else:
+        stack = check_policies(game, starts, "starts")
+        if stack.ndim != 3 or len(stack) == 0:
+            raise ValueError(f"starts must be a number or a stack (R, S, A_total) of policies, found {stack.shape}")
+    runs = tuple(_from(game, np.ascontiguousarray(each), limit) for each in stack)
+    ends: dict[bytes, list[int]] = {}
+    for r, run in enumerate(runs):
+        if run.status == "equilibrium":
+            ends.setdefault(np.packbits(run.policy > 0.5).tobytes(), []).append(r)
+    policies = np.array([runs[each[0]].policy for each in ends.values()])
+    found = np.array([len(each) for each in ends.values()], np.int64)
+    return RoundRobins(runs, policies.reshape(-1, *stack.shape[1:]), found)
+
+
+def _from(game: Game, table: Float, limit: int) -> RoundRobin:
+    """The dynamics from a checked policy, which is overwritten."""
     near, _ = centred(game)
     desk, norms = Desk.create(near, table, wants_visit=False), magnitudes(near)
     gap, hidden, sums = np.zeros(game.num_players), np.zeros(game.num_players), np.zeros(2)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _check
 from .._check import Float, real
 from ..models.game import Game, check_discounted, check_game
+from ._potential_range import known_range
 from .mismatch import MismatchSupremum, is_small, mismatch_supremum
 
 _found: weakref.WeakKeyDictionary[Game, MismatchSupremum] = weakref.WeakKeyDictionary()
@@ -63,14 +64,21 @@ def mismatch_or_bound(game: Game, given: float | None) -> float:
     return 1.0 / (sizes(game)[2] * float(game.initial.min()))
 
 
-def potential_range_or_known(game: Game, given: float | None) -> float:
-    """D as given, or the reward's own range where the reward is the potential."""
+def potential_range_or_known(game: Game, given: float | None, *, shared: bool = False) -> float:
+    """D as given, or the reward's own range where the reward is the potential; found, unless it must be ``shared``, in
+    potential games of one state, and where moves do not depend on actions.
+    """
     if given is not None:
         return real(given, "potential_range", 0.0)
     widths = np.ptp(payoff_range_of(game), axis=1)
     planes = np.asarray(getattr(game, "rewards", ()))  # one reward may be stored once per player
     if not (game.shares_reward or game.num_players == 1 or (planes.size and (planes == planes[:1]).all())):
-        raise ValueError("potential_range is known only for identical interest, found different rewards; pass max phi "
+        found = None if shared else known_range(game)
+        if found is not None:
+            return found
+        raise ValueError("potential_range is known only for identical interest"
+                         f"{'' if shared else ' and where stage payoffs alone make a potential'}, found "
+                         "different rewards; pass max phi "
                          "- min phi or an upper bound (for a normal-form potential game, such as the sum of payoff "
                          f"widths, {widths.sum():.6g})")
     return float(widths[0])

@@ -54,7 +54,7 @@ from .mismatch import mismatch_supremum
 def _shared_sizes(game: Game) -> tuple[int, int, float, float]:
     """N, A, 1 - gamma and the width of the one reward; ValueError where there are several."""
     check_game(game)
-    width = potential_range_or_known(game, None)
+    width = potential_range_or_known(game, None, shared=True)
     players, most, left, _ = sizes(game)
     return players, most, left, width
 

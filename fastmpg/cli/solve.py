@@ -1,0 +1,75 @@
+"""``fastmpg solve``."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .names import chosen, games, pick
+from .output import MISSED, OK, finite, show_json
+
+DONE = {"converged", "equilibrium"}  # among statuses
+FIRST = "pure_equilibria"
+SHOWN = 200  # entries of an array that are printed
+
+
+def solvers() -> dict[str, Callable[..., Any]]:
+    """The solvers that take a game and what a flag can say."""
+    from .. import solvers as room
+
+    found = {}
+    for name in room.__all__:
+        each = getattr(room, name)
+        if not inspect.isclass(each):
+            first, *rest = inspect.signature(each).parameters.values()
+            if first.name == "game" and not any(p.default is p.empty and p.name in ("features",) for p in rest):
+                found[name] = each
+    return found
+
+
+def flags(solver: Callable[..., Any]) -> Any:
+    """What a solver takes besides the game, as :func:`.names.parameters` reads it."""
+
+    def stand_in(**given: Any) -> Any:
+        return given
+
+    whole = inspect.signature(solver)
+    stand_in.__signature__ = whole.replace(parameters=list(whole.parameters.values())[1:])  # type: ignore[attr-defined]
+    return stand_in
+
+
+def method_of(words: Sequence[str]) -> str:
+    """The solver that --method names among the words, or the first choice."""
+    for at, word in enumerate(words):
+        if word.startswith("--method="):
+            return pick(word.partition("=")[2], solvers(), "method")
+        if word == "--method" and at + 1 < len(words):
+            return pick(words[at + 1], solvers(), "method")
+    return FIRST
+
+
+def solve(options: argparse.Namespace) -> int:
+    """Solve a named game and list what the solver returns."""
+    import numpy as np
+
+    game = games()[options.game](**chosen(options, "game"))
+    method = pick(options.method, solvers(), "method")
+    found = solvers()[method](game, **chosen(options, "method"))
+    state = getattr(found, "status", None)
+    status = OK if not isinstance(state, str) or state in DONE else MISSED
+    fields = found._asdict() if hasattr(found, "_asdict") else {"found": repr(found)}
+    if options.json:
+        show_json(finite({"game": game.name, "method": method, **fields}))
+        return status
+    print(f"{method} on {game.name}: {found!r}")
+    for name, value in fields.items():
+        if isinstance(value, np.ndarray):
+            shape = " x ".join(map(str, value.shape))
+            print(f"\n{name} ({shape})")
+            if 0 < value.size <= SHOWN:
+                print(np.array2string(value, precision=6, suppress_small=True, max_line_width=110))
+            elif value.size:
+                print("  --json prints it")
+    return status
