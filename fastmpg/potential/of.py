@@ -13,13 +13,13 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.fft
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from .._check import Float
 from .._same import comparable
 from ..models.game import Game, check_game
+from ..theory._potential_range import missed, nearest
 from ..theory.perturbed import weights_of
 
 __all__ = ["StagePotential", "of"]
@@ -68,19 +68,6 @@ class StagePotential(NamedTuple):
         return f"<StagePotential of {states} states: {'; '.join(said)}; residual at most {self.residual.max():.3g}>"
 
 
-def _nearest(payoffs: Float) -> Float:
-    """phi (A_0, ...) of payoffs (N, A_0, ...) that everybody can take everything of."""
-    n = payoffs.shape[0]
-    top, below = np.zeros(payoffs.shape[1:]), np.zeros(payoffs.shape[1:])
-    for i in range(n):
-        moves = (np.arange(payoffs.shape[1 + i]) > 0).reshape([-1 if j == i else 1 for j in range(n)])
-        share = payoffs.shape[1 + i] * moves
-        top += share * scipy.fft.dctn(payoffs[i], norm="ortho")
-        below += share
-    below.flat[0] = 1.0
-    return np.asarray(scipy.fft.idctn(top / below, norm="ortho"))
-
-
 def _orders(payoffs: Float) -> tuple[bool, bool]:
     """Whether there are an ordinal and a generalised ordinal potential: by cycles of deviations."""
     n, sizes = payoffs.shape[0], payoffs.shape[1:]
@@ -100,15 +87,6 @@ def _orders(payoffs: Float) -> tuple[bool, bool]:
         label = connected_components(graph, directed=True, connection="strong")[1]
         found.append(not bool((label[start[strict]] == label[end[strict]]).any()))
     return found[0], found[1]
-
-
-def _off(payoffs: Float, phi: Float) -> tuple[float, float]:
-    """The largest change by one player's deviation of u_i - phi, and of u_i."""
-    off = change = 0.0
-    for i in range(payoffs.shape[0]):
-        off = max(off, float(np.ptp(payoffs[i] - phi, axis=i).max()))
-        change = max(change, float(np.ptp(payoffs[i], axis=i).max()))
-    return off, change
 
 
 def stage_payoffs(game: Game, weights: Float) -> Float:
@@ -164,10 +142,10 @@ def of(game: Game, *, weights: Any = None) -> StagePotential:
         there = ([np.arange(n) for n in sizes] if game.available is None else
                  [np.flatnonzero(each) for each in np.split(game.available[s], game.offset[1:-1])])
         here = payoffs[s][np.ix_(np.arange(len(sizes)), *there)]
-        phi = _nearest(here)
+        phi = nearest(here)
         table[s] = np.nan
         table[s][np.ix_(*there)] = phi
-        off[s], spread[s] = _off(here, phi)
+        off[s], spread[s] = missed(here, phi), missed(here, np.zeros(()))
         if orders is not None:
             orders[:, s] = _orders(here)
     ordinal, generalised = (None, None) if orders is None else orders
