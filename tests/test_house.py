@@ -25,6 +25,7 @@ LAYERS = [
     ("feedback",),
     ("metrics", "horizon"),
     ("rules", "theory"),
+    ("potential",),
     ("solvers",),
     ("run",),
     ("experiments", "plot", "cli", "__main__"),

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 
 import naive
 import numpy as np
@@ -174,9 +175,9 @@ def test_a_weighted_potential_game_has_a_weighted_perturbed_potential(rng):
                                            weights=weights)
         rise = [values(game, each, tau)[0][player] for each in pair]
         assert_allclose(found[1] - found[0], weights[player] * (rise[1] - rise[0]), rtol=1e-12)
-    assert_allclose(theory.four_cycle_defect(game, weights=weights).relative, 0.0, atol=1e-13)
-    assert_allclose(theory.four_cycle_defect(game, weights="fit").weights, weights / weights.mean(), rtol=1e-9)
-    assert theory.four_cycle_defect(game).relative > 0.01
+    assert_allclose(fm.potential.defect(game, weights=weights).relative, 0.0, atol=1e-13)
+    assert_allclose(fm.potential.defect(game, weights="fit").weights, weights / weights.mean(), rtol=1e-9)
+    assert fm.potential.defect(game).relative > 0.01
 
 
 def test_a_potential_must_be_known_and_fit():
@@ -200,10 +201,10 @@ def test_the_printed_potential_is_none_where_players_move_the_state():
     others = [values(game, each, tau)[0][1] - values(game, each, 0.0)[0][1] for each in pair]  # what the proof drops
     assert np.abs(phi[1] - phi[0] - rise).max() > 1e-2
     assert_allclose(phi[1] - phi[0] - rise, others[1] - others[0], rtol=1e-9, atol=1e-12)
-    assert theory.four_cycle_defect(game).relative < 1e-13
-    assert theory.four_cycle_defect(game, tau=tau).relative > 1e-3
+    assert fm.potential.defect(game).relative < 1e-13
+    assert fm.potential.defect(game, tau=tau).relative > 1e-3
     still = fm.games.routing(2, reward="team", transitions="averaged")
-    assert theory.four_cycle_defect(still, tau=tau).relative < 1e-13
+    assert fm.potential.defect(still, tau=tau).relative < 1e-13
 
 
 @pytest.mark.parametrize("name, weights", [("markov", None), ("three players", [1.0, 3.0, 0.5]), ("counts", None)])
@@ -211,10 +212,11 @@ def test_the_four_cycles_by_plain_values(name, weights, monkeypatch):
     """The same squares, walked one deviation after the other."""
     game, tau = GAMES[name], 0.3
     seen = []
-    real = fm.theory.potential.evaluate
-    monkeypatch.setattr(fm.theory.potential, "evaluate", lambda near, table, tau: seen.append(table) or real(
-        near, table, tau=tau))
-    found = theory.four_cycle_defect(game, weights=weights, tau=tau, samples=6, rng=1)
+    module = sys.modules["fastmpg.potential.defect"]
+    real = module.evaluate
+    monkeypatch.setattr(module, "evaluate", lambda near, table, tau: seen.append(table) or real(near, table, tau=tau))
+    monkeypatch.setattr(module, "_fits", lambda game: False)
+    found = fm.potential.defect(game, weights=weights, tau=tau, samples=6, rng=1)
     scale, worst, largest = np.ones(game.num_players) if weights is None else np.array(weights), 0.0, 0.0
     for square in seen[0]:
         total = np.zeros(game.num_states)
@@ -233,13 +235,13 @@ def test_the_four_cycles_by_plain_values(name, weights, monkeypatch):
 def test_weights_are_fitted_only_where_they_are_positive():
     pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])
     game = fm.NormalFormGame([pennies, -pennies])  # weights (1, -1) would do
-    assert_array_equal(theory.four_cycle_defect(game, weights="fit").weights, 1.0)
+    assert_array_equal(fm.potential.defect(game, weights="fit").weights, 1.0)
     alone = fm.NormalFormGame([[1.0, 2.0]])
-    assert theory.four_cycle_defect(alone).relative == 0.0
+    assert fm.potential.defect(alone).relative == 0.0
     apart = fm.NormalFormGame(np.stack([np.repeat([[1.0], [2.0]], 2, 1), np.repeat([[5.0, 3.0]], 2, 0)]))
-    assert_allclose(theory.four_cycle_defect(apart, weights="fit").weights, 1.0)  # all weights do: the plainest
+    assert_allclose(fm.potential.defect(apart, weights="fit").weights, 1.0)  # all weights do: the plainest
     with pytest.raises(ValueError, match="fit"):
-        theory.four_cycle_defect(game, weights="best")
+        fm.potential.defect(game, weights="best")
 
 
 # --------------------------------------------------------------------------------------- Lemma 3.1(c), Rbar, Lemma 3.4

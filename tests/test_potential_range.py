@@ -5,7 +5,7 @@ import pytest
 
 import fastmpg as fm
 from fastmpg.theory._constants import potential_range_or_known
-from fastmpg.theory._potential_range import known_range, stage_potential
+from fastmpg.theory._potential_range import known_range, missed, nearest
 
 
 def with_potential(rng, num_actions, states=1):
@@ -20,7 +20,8 @@ def with_potential(rng, num_actions, states=1):
 def test_potentials_are_found_up_to_a_constant(num_actions):
     for seed in range(25):
         phi, payoffs = with_potential(np.random.default_rng(seed), num_actions)
-        found, off = stage_potential(payoffs[:, 0])
+        found = nearest(payoffs[:, 0])
+        off = missed(payoffs[:, 0], found)
         assert off <= 1e-14 * 20 and np.ptp(found - phi[0]) <= 1e-13
         game = fm.NormalFormGame(payoffs[:, 0])
         assert potential_range_or_known(game, None) == pytest.approx(np.ptp(phi), abs=1e-13)
@@ -34,13 +35,14 @@ def test_states_are_shifted_by_themselves_where_moves_do_not_depend_on_actions()
     moves = np.broadcast_to(np.random.default_rng(1).dirichlet(np.ones(4), 4)[:, None, None], (4, 2, 3, 4))
     game = fm.MarkovGame(payoffs, moves, 0.8)
     assert known_range(game) == pytest.approx(np.ptp(phi.reshape(4, -1), axis=1).max(), abs=1e-13)
-    assert fm.theory.four_cycle_defect(game).relative < 1e-13
+    assert fm.potential.defect(game).relative < 1e-13
     assert known_range(fm.games.random_markov(4, (2, 3), rng=0)) is None
 
 
 def test_no_potential_is_refused_as_before():
     pennies = fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])
-    assert stage_potential(pennies.payoffs)[1] == 8.0  # what the changes around the square add up to
+    off = missed(pennies.payoffs, nearest(pennies.payoffs))
+    assert off == pytest.approx(2.0)  # a quarter of what a square adds up to
     with pytest.raises(ValueError, match="potential_range is known only"):
         fm.theory.natural_gradient_step(pennies)
     phi, payoffs = with_potential(np.random.default_rng(0), (2, 2))

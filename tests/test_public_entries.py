@@ -157,7 +157,9 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
             "HorizonEvaluation", "HorizonPlay", "solvers.OccupancyPlay",
             "solvers.OccupancySolution", "solvers.MgeF", "solvers.MgeI", "solvers.MceIrl", "theory.DampingLimit",
-            "theory.Stationarity", "theory.CycleDefect", "theory.MismatchSupremum", "theory.IterationsRow",
+            "theory.Stationarity", "theory.MismatchSupremum", "theory.IterationsRow", "potential.PotentialDefect",
+            "potential.PotentialInterval", "potential.PotentialDifference", "potential.JacobianAsymmetry",
+            "potential.StagePotential",
             "theory.Ergodicity", "theory.StepSizeConditions",
             "theory.EntropyProof", "theory.LogitMarket"}
 # Called by the package itself, with what it has checked.
@@ -188,7 +190,7 @@ def members(label, kind):
 def callables():
     """(label, what to call, class of its self or None) of everything public."""
     rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics,
-             "theory.": fm.theory}
+             "theory.": fm.theory, "potential.": fm.potential}
     seen = set()
     for prefix, room in rooms.items():
         for name, value in vars(room).items():
@@ -288,7 +290,7 @@ def test_they_are_found():
             "solvers.round_robin", "metrics.c", "rules.TwoTimescaleQ", "MarkovGame", "MarkovGame.from_moves", "Record",
             "Record.log_spaced", "Result.load", "split"} <= labels
     assert len(labels) >= 60
-    rooms = (("", fm), ("solvers.", fm.solvers), ("theory.", fm.theory))
+    rooms = (("", fm), ("solvers.", fm.solvers), ("theory.", fm.theory), ("potential.", fm.potential))
     assert not OUTCOMES - {prefix + name for prefix, room in rooms for name in vars(room)}
 
 

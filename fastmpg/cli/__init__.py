@@ -117,6 +117,8 @@ def build(argv: Sequence[str]) -> Parser:
 
     one = command("info", listing.info, "show versions, threads and cache, or the sizes of named games")
     one.add_argument("game", nargs="*", metavar="GAME")
+    one.add_argument("--potential", action="store_true",
+                     help="whether it is a Markov potential game: its defect and, of small games, an interval of alpha")
     is_word = [not each.startswith("-") for each in argv[1:3]]
     if argv[:1] == ["info"] and is_word[:1] == [True] and is_word[1:] != [True]:
         game = pick(argv[1], games(), "game")

@@ -77,7 +77,8 @@ def info(options: argparse.Namespace) -> int:
         show_json({name: finite({"repr": repr(game), "num_players": game.num_players, "num_states": game.num_states,
                                  "num_actions": game.num_actions, "discount": game.discount, "nbytes": game.nbytes,
                                  "workspace_bytes": game.workspace_bytes(),
-                                 "payoff_range": game.payoff_range()})
+                                 "payoff_range": game.payoff_range(),
+                                 **(told_potential(game) if options.potential else {})})
                    for name, game in found.items()})
         return OK
     for i, game in enumerate(found.values()):
@@ -86,7 +87,31 @@ def info(options: argparse.Namespace) -> int:
         print("\n" * (i > 0) + f"{game!r}\n  tables     {_check.gib(size)}\n  workspace  {_check.gib(work)}\n"
               f"  total      {_check.gib(size + work)}\n"
               f"  payoffs    from {low.min() + 0:.6g} to {high.max() + 0:.6g}")
+        if options.potential:
+            print("\n".join(f"  {each}" for each in nearness(game).values()))
     return OK
+
+
+def told_potential(game: Any) -> dict[str, Any]:
+    """The same in numbers."""
+    found = nearness(game)
+    near, square = found["alpha"], found["defect"]
+    return {"potential_defect": square.defect, "potential_change": square.change,
+            "alpha": near if isinstance(near, str) else [near.lower, near.upper]}
+
+
+def nearness(game: Any) -> dict[str, Any]:
+    """How near a game comes to a potential game: what can be said of its size."""
+    from .. import potential
+
+    if not game.exact:
+        raise ValueError(f"{game!r} has no exact values: build it from tables or counts to ask for its potential")
+    found: dict[str, Any] = {"defect": potential.defect(game)}
+    try:
+        found["alpha"] = potential.alpha(game)
+    except MemoryError as error:
+        found["alpha"] = str(error)
+    return found
 
 
 def draw(options: argparse.Namespace) -> int:

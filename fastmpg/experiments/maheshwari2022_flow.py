@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import plot, theory
+from .. import plot, potential, theory
 from .._check import Float
 from ..games.routing import routing
 from ..metrics.ne_gap import ne_gap
@@ -185,9 +185,9 @@ def flow() -> Outcome:
         Check("nobody moves the state: largest fall of (14) along (15), share of what it rises by", 0.0,
               float((np.maximum(-steps.min(axis=1), 0.0) / np.ptp(along.flow, axis=1)).max()), ROUNDING, STATEMENT),
         Check("nobody moves the state: the perturbed game is a potential game: four-cycle defect, relative, τ = 1", 0.0,
-              theory.four_cycle_defect(still, tau=1.0).relative, ROUNDING, STATEMENT),
+              potential.defect(still, tau=1.0).relative, ROUNDING, STATEMENT),
         Check("players move the state: the perturbed game is a potential game: four-cycle defect, relative, τ = 1, "
-              "team reward", 0.0, theory.four_cycle_defect(team, tau=1.0).relative, ROUNDING, NOT_REPRODUCED),
+              "team reward", 0.0, potential.defect(team, tau=1.0).relative, ROUNDING, NOT_REPRODUCED),
         Check("crossroads: φ falls along (15): its rise from start to end", 0.0, float(phi[-1] - phi[0]), ROUNDING,
               NOT_REPRODUCED),
         Check(f"crossroads: φ at t = {WHERE_END:g}, closed form", summit_lead(WHERE_END), float(phi[-1]), 1e-9,

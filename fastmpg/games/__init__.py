@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .matrix import zhang_3x2 as zhang_3x2
     from .matrix import zhang_8player as zhang_8player
     from .network import ring_polymatrix as ring_polymatrix
+    from .perturbed_team import perturbed_team as perturbed_team
     from .pricing import pricing as pricing
     from .pursuit_2 import pursuit_2 as pursuit_2
     from .pursuit_3 import pursuit_3 as pursuit_3

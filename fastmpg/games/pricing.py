@@ -204,9 +204,9 @@ def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str
                           f"learners' tables at most {MOST_ROWS} rows: choose fewer firms or prices, or a shorter "
                           "memory")
     market = logit_market(n, m, cost=cost, quality=quality, outside=outside, chances=chances, mu=mu, xi=xi)
-    if entry is not None or exit != 0.0:
-        comes = _check.real(1.0 if entry is None else entry, "entry", 0.0, 1.0, open_low=True)
-        leaves = _check.real(exit, "exit", 0.0, 1.0)
+    comes = _check.real(1.0 if entry is None else entry, "entry", 0.0, 1.0, open_low=True)
+    leaves = _check.real(exit, "exit", 0.0, 1.0)
+    if entry is not None or leaves != 0.0:
         if n < 2 or form == "simulator":
             raise ValueError("entry and exit are of the last of at least two firms, in tables, found "
                              f"{n} firms and form {form!r}")

@@ -43,7 +43,6 @@ from .log_barrier import (
 from .mismatch import MismatchSupremum, mismatch_supremum
 from .occupancy import occupancy_factor
 from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit
-from .potential import CycleDefect, four_cycle_defect
 from .q_ascent import IterationsRow, iterations_table, q_ascent_bound, q_ascent_step
 from .softmax import (
     gradient_play_bound,
@@ -55,7 +54,6 @@ from .stationary import Stationarity, gradient_domination, gradient_domination_b
 from .two_timescale import Ergodicity, StepSizeConditions, ergodicity, step_size_conditions
 
 __all__ = [
-    "CycleDefect",
     "DampingLimit",
     "EntropyProof",
     "Ergodicity",
@@ -69,7 +67,6 @@ __all__ = [
     "entropy_natural_proof",
     "entropy_natural_step",
     "ergodicity",
-    "four_cycle_defect",
     "gradient_domination",
     "gradient_domination_by_ratio",
     "gradient_play_bound",

@@ -1,14 +1,14 @@
 """D = max phi - min phi of games whose potential can be read off payoffs: Monderer & Shapley (1996), section 2.
 
-A stage potential phi_s exists if unilateral changes of payoffs are those of one function of the joint action. It is
-found by walking from one joint action to every other, player by player, and then checked against every change. Where
-moves do not depend on actions, the discounted sum of phi_s is a Markov potential, and phi_s may be shifted state by
-state.
+A stage potential phi_s exists if unilateral changes of payoffs are those of one function of the joint action. The
+nearest one is found and then checked against every change. Where moves do not depend on actions, the discounted sum of
+phi_s is a Markov potential, and phi_s may be shifted state by state.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 
 from .._check import Float
 from ..metrics._joint import joint_tables
@@ -17,20 +17,26 @@ from ..models.game import Game
 NEAR = 1e-10  # of the largest payoff: what rounding leaves of a sum around a cycle
 
 
-def stage_potential(payoffs: Float) -> tuple[Float, float]:
-    """phi (A_0, ..), 0 at the first joint action, and the largest change of a payoff (N, A_0, ..) that phi misses."""
-    players = len(payoffs)
-    first = (slice(0, 1),) * players
-    phi = np.zeros((1,) * players)
-    for i in range(players):  # players before i anywhere, those after i at their first action
-        at = (slice(None),) * (i + 1) + first[i + 1:]
-        there = payoffs[i][at]
-        phi = phi + (there - there[(slice(None),) * i + (slice(0, 1),)])
-    off = 0.0
-    for i in range(players):
-        rest = payoffs[i] - phi  # depends on the others alone if phi is a potential
-        off = max(off, float(np.ptp(rest, axis=i).max()))
-    return phi, off
+def nearest(payoffs: Float) -> Float:
+    """phi (A_0, ...) whose changes by one player's deviation come nearest to those of payoffs (N, A_0, ...), mean 0.
+
+    Least squares over all deviations: the Laplacian of their graph is diagonal in cosines along every player's axis,
+    phi-hat(c) = sum_{i: c_i > 0} A_i u_i-hat(c) / sum_{i: c_i > 0} A_i (Candogan et al. 2011).
+    """
+    n = payoffs.shape[0]
+    top, below = np.zeros(payoffs.shape[1:]), np.zeros(payoffs.shape[1:])
+    for i in range(n):
+        moves = (np.arange(payoffs.shape[1 + i]) > 0).reshape([-1 if j == i else 1 for j in range(n)])
+        share = payoffs.shape[1 + i] * moves
+        top += share * scipy.fft.dctn(payoffs[i], norm="ortho")
+        below += share
+    below.flat[0] = 1.0
+    return np.asarray(scipy.fft.idctn(top / below, norm="ortho"))
+
+
+def missed(payoffs: Float, phi: Float) -> float:
+    """The largest change of a payoff by one player's deviation that phi misses."""
+    return max(float(np.ptp(payoffs[i] - phi, axis=i).max()) for i in range(payoffs.shape[0]))
 
 
 def known_range(game: Game) -> float | None:
@@ -50,8 +56,9 @@ def known_range(game: Game) -> float | None:
             return None
     size, widest = float(np.abs(tables.rewards).max()), 0.0
     for s in range(states):
-        phi, off = stage_potential(tables.rewards[:, s].reshape(-1, *game.num_actions))
-        if off > NEAR * size:
+        payoffs = tables.rewards[:, s].reshape(-1, *game.num_actions)
+        phi = nearest(payoffs)
+        if missed(payoffs, phi) > NEAR * size:
             return None
         widest = max(widest, float(np.ptp(phi)))
     return widest
