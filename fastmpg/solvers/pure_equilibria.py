@@ -37,33 +37,53 @@ Whole = NDArray[np.int64]
 
 
 @kernel
-def best_reply_marks(planes, n_actions, slack, best, marks):
-    """marks (J,) <- how many players, 0.., would stay at a joint action; -1 where it cannot be taken, as given.
+def mutual_best_replies(planes, n_actions, slack, best, can, alive):
+    """How many joint actions are best replies of everybody: the first so many of alive (J,), filled in order.
 
     planes (N or 1, J): payoffs, of several players with the own action first   n_actions (N,)
-    best (J / min A_i,): scratch   marks (J,): 0, or -1, on the way in. Whom an earlier player leaves nobody else asks.
+    best (J / A_0,): scratch   can (J,): which joint actions there are, or (0,) for all
+
+    Player 0 is asked about all of them; everybody else only about those that nobody before would leave.
     """
-    joint, right = marks.size, marks.size
-    for i in range(n_actions.size):
-        own = n_actions[i]
+    joint, players = alive.size, n_actions.size
+    table, others = planes[0], joint // n_actions[0]
+    for m in range(others):
+        best[m] = -math.inf
+    for a in range(n_actions[0]):  # player 0's own action is the slowest digit in any order
+        if can.size == 0:
+            for m in range(others):
+                best[m] = max(best[m], table[a * others + m])
+        else:
+            for m in range(others):
+                if can[a * others + m]:
+                    best[m] = max(best[m], table[a * others + m])
+    count = 0
+    for a in range(n_actions[0]):
+        for m in range(others):
+            j = a * others + m
+            if table[j] + slack >= best[m] and (can.size == 0 or can[j]):
+                alive[count] = j
+                count += 1
+    right = others
+    for i in range(1, players):
+        own, kept = n_actions[i], 0
         right //= own
-        shared, others = planes.shape[0] == 1, joint // own
-        table = planes[0] if shared else planes[i]
-        for left in range(others // right):
-            for m in range(right):
-                best[m] = -math.inf
-            for a in range(own):
-                at = (left * own + a) * right
-                read = at if shared else a * others + left * right
-                for m in range(right):
-                    if marks[at + m] >= 0:
-                        best[m] = max(best[m], table[read + m])
-            for a in range(own):
-                at = (left * own + a) * right
-                read = at if shared else a * others + left * right
-                for m in range(right):
-                    if marks[at + m] == i and table[read + m] + slack >= best[m]:
-                        marks[at + m] += 1
+        shared = planes.shape[0] == 1
+        table, stride = planes[0 if shared else i], right if shared else joint // own
+        for k in range(count):
+            j = alive[k]
+            left, low = j // (own * right), j % right
+            first = left * own * right + low  # the same with player i's action 0
+            read = first if shared else left * right + low
+            top = -math.inf
+            for b in range(own):
+                if can.size == 0 or can[first + b * right]:
+                    top = max(top, table[read + b * stride])
+            if table[read + (j // right) % own * stride] + slack >= top:
+                alive[kept] = j
+                kept += 1
+        count = kept
+    return count
 
 
 class PureEquilibria(NamedTuple):
@@ -104,21 +124,22 @@ class PureEquilibria(NamedTuple):
 def _one_state(game: Game, tol: float) -> PureEquilibria:
     """One state: nothing but comparisons of payoffs."""
     joint = math.prod(game.num_actions)
-    least = joint // min(game.num_actions)
     if isinstance(game, NormalFormGame) and game.available is None:
         model = game.model  # its planes are what the kernel reads
-        _check.budget(joint + 8 * least, f"marks at {joint} joint actions of {game!r}", "ask of a smaller game")
-        planes, marks = model.rewards[:, 0], np.zeros(joint, np.int8)
+        _check.budget(16 * joint, f"a list of {joint} joint actions of {game!r}", "ask of a smaller game")
+        planes, can = model.rewards[:, 0], np.zeros(0, bool)
     else:
         tables = joint_tables(game, "the payoffs")
         planes = own_action_first(tables.rewards.reshape(game.num_players, 1, *game.num_actions),
                                   game.num_actions)[:, 0]
         if game.num_players == 1:
             planes = np.ascontiguousarray(tables.rewards[:, 0])
-        marks = np.zeros(joint, np.int8) if tables.can is None else np.where(tables.can[0], 0, -1).astype(np.int8)
+        can = np.zeros(0, bool) if tables.can is None else np.ascontiguousarray(tables.can[0])
     left = 1.0 - game.discount  # what is gained once is gained for ever
-    best_reply_marks(planes, np.array(game.num_actions, np.int64), tol * left, np.zeros(least), marks)
-    found = digits(game, np.flatnonzero(marks == game.num_players))
+    alive = np.zeros(joint, np.int64)
+    best = np.zeros(joint // game.num_actions[0])
+    left_over = mutual_best_replies(planes, np.array(game.num_actions, np.int64), tol * left, best, can, alive)
+    found = digits(game, alive[:left_over])
     k = len(found)
     _check.budget(16 * k * (sum(game.num_actions) + game.num_players), f"a list of {k} equilibria", "raise no tol")
     policy, gain = pure_policy(game, found[:, None]), np.zeros(k)
