@@ -105,6 +105,7 @@ def without_one(state, actions, uniforms, rewards):
 
 
 @compiled_only
+@pytest.mark.slow
 def test_simulators_without_an_action():
     mask = np.tile([True, False, True, True, True], (3, 1))
     game = fm.SimulatorGame(begin, both, (3, 2), 3, 0.8, available=mask)

@@ -390,7 +390,8 @@ def test_integer_payoffs_from_any_origin(rng, level):
     assert found == {"equilibrium", "cycle"}
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["dense", "counts", *(pytest.param(each, marks=pytest.mark.slow)
+                                                     for each in FORMS if each not in ("dense", "counts"))])
 @pytest.mark.parametrize("gamma", [0.5, 1.0 - 2.0**-7])
 def test_every_representation_from_any_origin(rng, form, gamma):
     """Multiples of 2^-10 at 1e11 are exact; rows that sum to 1 exactly leave nothing of the level."""

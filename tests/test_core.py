@@ -86,7 +86,7 @@ def make(seed, limit, num_players=None, num_states=None, num_actions=None, disco
     return Case(game, naive.random_policy(rng, actions, states), forms_of(game))
 
 
-RANDOM = 60
+RANDOM, QUICK = 60, 36  # cases, and those of the quick suite: kinds come round every 24
 EXTRA = {
     "one player": {"num_players": 1, "num_states": 8, "num_actions": (5,), "discount": 0.9},
     "one action each": {"num_players": 3, "num_states": 5, "num_actions": (1, 1, 1), "discount": 0.9},
@@ -107,7 +107,8 @@ SLOW = {
     "iterative sparse": {"num_players": 2, "num_states": 150, "num_actions": (2, 2), "discount": 0.9},
     "iterative sparse, far-sighted": {"num_players": 2, "num_states": 140, "num_actions": (2, 2), "discount": 0.99},
 }
-CASES = [*range(RANDOM), *EXTRA, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+CASES = [*range(QUICK), *EXTRA,
+         *(pytest.param(which, marks=pytest.mark.slow) for which in (*range(QUICK, RANDOM), *SLOW))]
 every_case = pytest.mark.parametrize("which", CASES)
 
 

@@ -49,7 +49,7 @@ def by_python(state, count):
     return seen
 
 
-@pytest.mark.parametrize("step", [lcg, fnv, shifted])
+@pytest.mark.parametrize("step", [lcg, *(pytest.param(each, marks=pytest.mark.slow) for each in (fnv, shifted))])
 def test_integers_wrap_around(step):
     game = fm.SimulatorGame(reset, step, (2, 2), 8, 0.5, observe="hash")
     result = play(game)

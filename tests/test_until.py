@@ -42,7 +42,7 @@ def settling(policies, game, stages):
     return None
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ["Q", *(pytest.param(each, marks=pytest.mark.slow) for each in RULES if each != "Q")])
 def test_a_run_ends_when_what_everybody_does_has_stood(name):
     """The stage by hand, from a record of every policy; till then the run is the one without a condition."""
     rule, stages = RULES[name], 20 if name == "rollouts" else 300
