@@ -187,3 +187,22 @@ def test_importing_the_package_imports_no_plotting():
     code = ("import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; "
             "assert not {'matplotlib', 'tqdm'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_branches_and_potentials_are_drawn(tmp_path):
+    game = fm.NormalFormGame([[[4, 0], [3, 2]], [[4, 3], [0, 2]]])
+    found = fm.solvers.quantal_response_tracing(game)
+    ax = plot.branch(found, game)
+    assert len(ax.lines) == 4 and ax.get_xscale() == "symlog"
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), found.policies[:, 0, 1])
+
+    team = fm.games.random_markov(2, (2, 2), identical_interest=True, rng=0)
+    result = fm.learn(team, fm.rules.NaturalGradientPlay(0.1), 20, record=fm.Record(every=5, metrics=("policy", "value")))
+    ax = plot.potential(result, team)
+    rise = result.trace["value"][:, 0] - result.trace["value"][0, 0]
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), rise, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="has no potential"):
+        game = fm.games.random_markov(2, (2, 2), rng=0)
+        plot.potential(fm.learn(game, fm.rules.NaturalGradientPlay(0.1), 20, record=fm.Record(metrics=("policy",))), game)
+    with pytest.raises(ValueError, match='record "policy"'):
+        plot.potential(fm.learn(team, fm.rules.NaturalGradientPlay(0.1), 20), team)

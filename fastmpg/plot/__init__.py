@@ -3,9 +3,10 @@
 from ._figure import COLOURS, STYLE, figure, save, shades, style
 from .crowds import junction, occupancy
 from .horizons import arrows, horizon
+from .potentials import branch, potential
 from .results import policy, reduced, runs, trace
 
 __all__ = [
-    "COLOURS", "STYLE", "arrows", "figure", "horizon", "junction", "occupancy", "policy", "reduced", "runs", "save",
-    "shades", "style", "trace",
+    "COLOURS", "STYLE", "arrows", "branch", "figure", "horizon", "junction", "occupancy", "policy", "potential",
+    "reduced", "runs", "save", "shades", "style", "trace",
 ]
