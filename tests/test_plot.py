@@ -197,7 +197,8 @@ def test_branches_and_potentials_are_drawn(tmp_path):
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), found.policies[:, 0, 1])
 
     team = fm.games.random_markov(2, (2, 2), identical_interest=True, rng=0)
-    result = fm.learn(team, fm.rules.NaturalGradientPlay(0.1), 20, record=fm.Record(every=5, metrics=("policy", "value")))
+    record = fm.Record(every=5, metrics=("policy", "value"))
+    result = fm.learn(team, fm.rules.NaturalGradientPlay(0.1), 20, record=record)
     ax = plot.potential(result, team)
     rise = result.trace["value"][:, 0] - result.trace["value"][0, 0]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), rise, rtol=1e-9, atol=1e-12)
