@@ -204,6 +204,7 @@ def test_branches_and_potentials_are_drawn(tmp_path):
     np.testing.assert_allclose(ax.lines[0].get_ydata(), rise, rtol=1e-9, atol=1e-12)
     with pytest.raises(ValueError, match="has no potential"):
         game = fm.games.random_markov(2, (2, 2), rng=0)
-        plot.potential(fm.learn(game, fm.rules.NaturalGradientPlay(0.1), 20, record=fm.Record(metrics=("policy",))), game)
+        only = fm.Record(metrics=("policy",))
+        plot.potential(fm.learn(game, fm.rules.NaturalGradientPlay(0.1), 20, record=only), game)
     with pytest.raises(ValueError, match='record "policy"'):
         plot.potential(fm.learn(team, fm.rules.NaturalGradientPlay(0.1), 20), team)
