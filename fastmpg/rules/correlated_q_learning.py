@@ -29,6 +29,7 @@ from ..models.available import possible
 from ..models.game import Game
 from ._exploring import checked, first_of, number_at, schedule
 from ._greedy import blank, count_available, draw_row, nth_available
+from ._joint import count_joint
 from ._schedule import numbers, rate, step_size
 
 
@@ -121,12 +122,8 @@ def _act(state, s, offset, uniforms, at, actions):
 def _update(rule, state, feedback, k):
     """One step: joint_q (N, S, J) of all players at what they played."""
     s, t, offset = feedback.state[0], feedback.state[1], feedback.offset
-    players, j = offset.size - 1, 0
-    for i in range(players):
-        j = j * (offset[i + 1] - offset[i]) + feedback.actions[i]
+    players, j = offset.size - 1, count_joint(state, feedback, s)
     refresh(state, t, offset)
-    state.visits[s] += 1
-    state.joint_counts[s, j] += 1
     alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(state.joint_counts[s, j]))
     for i in range(players):
         before = state.joint_q[i, s, j]

@@ -17,56 +17,25 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..feedback.joint_transition import JointTransition
-from ..machine import attach, kernel, precise
+from ..machine import attach, precise
 from ..models.game import Game
 from ._exploring import checked, first_of, number_at, schedule
 from ._greedy import act_greedily, best_value, blank, settle
+from ._joint import count_joint, follow, marginal_values
 from ._schedule import numbers, rate, step_size
-
-
-@kernel
-def marginal_values(joint_q, model, offset, s, q):
-    """q[s] <- what every action is worth against the models of the others.
-
-    joint_q (N, S, J)   model, q (S, A_total)   q_i(s, a) at [s, offset[i] + a], -inf stays
-    """
-    players, joint = offset.size - 1, joint_q.shape[2]
-    for c in range(q.shape[1]):
-        if q[s, c] > -np.inf:
-            q[s, c] = 0.0
-    for i in range(players):
-        for j in range(joint):
-            rest, weight, own = j, 1.0, 0
-            for k in range(players - 1, -1, -1):
-                n = offset[k + 1] - offset[k]
-                a = rest % n
-                rest = rest // n
-                if k == i:
-                    own = a
-                else:
-                    weight *= model[s, offset[k] + a]
-            if weight > 0.0:
-                q[s, offset[i] + own] += weight * joint_q[i, s, j]
 
 
 @precise
 def _update(rule, state, feedback, k):
     """One step of all players: Q (N, S, J), the models, and what they give together in row s."""
     s, t, offset = feedback.state[0], feedback.state[1], feedback.offset
-    players, j = offset.size - 1, 0
-    for i in range(players):
-        j = j * (offset[i + 1] - offset[i]) + feedback.actions[i]
-    state.visits[s] += 1
-    state.joint_counts[s, j] += 1
+    players, j = offset.size - 1, count_joint(state, feedback, s)
     alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(state.joint_counts[s, j]))
     for i in range(players):
         aim = feedback.rewards[i] + feedback.discount * best_value(state, t, i, offset[i], offset[i + 1])
         state.joint_q[i, s, j] += alpha * (aim - state.joint_q[i, s, j])
     share = rule.memory if rule.memory > 0.0 else 1.0 / state.visits[s]
-    for i in range(players):
-        for c in range(offset[i], offset[i + 1]):
-            seen = 1.0 if c == offset[i] + feedback.actions[i] else 0.0
-            state.model[s, c] += share * (seen - state.model[s, c])
+    follow(state.model, feedback, s, share)
     marginal_values(state.joint_q, state.model, offset, s, state.q)
     for i in range(players):
         settle(state, s, i, offset[i], offset[i + 1])

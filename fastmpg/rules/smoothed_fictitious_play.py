@@ -24,28 +24,21 @@ from ..machine import attach, precise
 from ..models.game import Game
 from ._choices import soften
 from ._greedy import blank
+from ._joint import count_joint, follow, marginal_values
 from ._schedule import numbers, rate, step_size
-from .nscp_learner import marginal_values
 
 
 @precise
 def _update(rule, state, feedback, k):
     """One step of all players: beliefs (S, A_total), Q (N, S, J), and what they give together in row s."""
     s, t, offset = feedback.state[0], feedback.state[1], feedback.offset
-    players, j = offset.size - 1, 0
-    for i in range(players):
-        j = j * (offset[i + 1] - offset[i]) + feedback.actions[i]
-    state.visits[s] += 1
-    state.joint_counts[s, j] += 1
+    players, j = offset.size - 1, count_joint(state, feedback, s)
     alpha = step_size(rule.alpha, rule.exponent, rule.shift, float(state.visits[s]))
     beta = step_size(rule.beta, rule.beta_exponent, rule.beta_shift, float(state.joint_counts[s, j]))
     for i in range(players):
         aim = feedback.rewards[i] + feedback.discount * state.value[i, t]
         state.joint_q[i, s, j] += beta * (aim - state.joint_q[i, s, j])
-    for i in range(players):
-        for c in range(offset[i], offset[i + 1]):
-            seen = 1.0 if c == offset[i] + feedback.actions[i] else 0.0
-            state.model[s, c] += alpha * (seen - state.model[s, c])
+    follow(state.model, feedback, s, alpha)
     marginal_values(state.joint_q, state.model, offset, s, state.q)
     for i in range(players):
         low, high = offset[i], offset[i + 1]
