@@ -117,6 +117,7 @@ def test_simulators_without_an_action():
     assert "(12 of 15 available)" in repr(game) and game == copy.deepcopy(game) != less
 
 
+@pytest.mark.slow
 def test_functions_are_asked_only_about_what_can_be_done():
     def moves(state, actions):
         return 99 if state == 0 and actions[1] == 1 else (state + actions[0]) % 3

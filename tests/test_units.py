@@ -47,7 +47,7 @@ for name, rule in tasks:
         keep(name + " gaps", fm.ne_gap(game, start), fm.qre_gap(game, start, 0.3), *fm.best_response(game, start, 1))
     else:
         record = fm.Record(metrics=exact, tau=0.3)
-        result = fm.learn(game, getattr(fm.rules, rule)(), steps, policy=start, record=record)
+        result = fm.learn(game, getattr(fm.rules, rule)(), steps, policy=start, rng=1, record=record)
         keep(f"{name} {rule}", result.policy, *(result.trace[each] for each in sorted(result.trace)))
 print(json.dumps([len(COMPILED), found]))
 """
