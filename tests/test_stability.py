@@ -79,7 +79,14 @@ def test_missing_actions_have_no_directions():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="policy must be a fixed point of the rule"):
         fm.stability(HUNT, fm.rules.NaturalGradientPlay(0.5), fm.uniform_policy(HUNT))
-    with pytest.raises(ValueError, match="rule must learn from exact feedback, found TwoTimescaleQ"):
+    with pytest.raises(ValueError, match="rule must learn from exact feedback and draw nothing, found TwoTimescaleQ"):
         fm.stability(HUNT, fm.rules.TwoTimescaleQ(0.1), [[1, 0, 1, 0]])
     with pytest.raises(ValueError, match=r"rule must be one rule, found eta of shape \(2,\)"):
         fm.stability(HUNT, fm.rules.NaturalGradientPlay(np.array([0.1, 0.2])), [[1, 0, 1, 0]])
+
+
+@pytest.mark.parametrize("kind", [fm.rules.BestResponse, fm.rules.BetterResponse, fm.rules.LogLinearLearning,
+                                  fm.rules.BinaryLogLinearLearning])
+def test_rules_that_draw_are_no_maps(kind):
+    with pytest.raises(ValueError, match=f"draw nothing, found {kind.__name__}"):
+        fm.stability(fm.NormalFormGame.identical_interest([[1, 0], [0, 1]]), kind(), [[1, 0, 1, 0]])

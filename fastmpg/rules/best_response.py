@@ -39,6 +39,7 @@ def _update(rule, state, feedback, k):
 
 @attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
         examples=({}, {"inertia": 0.0}),
+        draws=True,
         proved="weakly acyclic games without a future, potential games among them: rests at a pure equilibrium "
                "almost surely (Young 2004)",
         fails="games without a pure equilibrium; without inertia players may miss each other for ever")

@@ -46,6 +46,7 @@ def _update(rule, state, feedback, k):
 
 
 @attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
+        draws=True,
         proved="weakly acyclic games without a future, potential games among them: rests at a pure equilibrium "
                "almost surely (Young 2004)",
         fails="games without a pure equilibrium")

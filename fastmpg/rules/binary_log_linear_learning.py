@@ -41,6 +41,7 @@ def _update(rule, state, feedback, k):
 
 
 @attach(feedback=Oracle, state=TableState, update=_update, uses_value=False, uses_visitation=False,
+        draws=True,
         proved="potential games without a future: profiles by exp(phi / tau) / Z in the long run (Marden and "
                "Shamma 2012)",
         fails="small tau: local maximisers are left after times exponential in 1/tau")

@@ -129,6 +129,7 @@ class _Phases(NamedTuple):
 
 @attach(feedback=Transition, state=PhasedState, update=_update,
         examples=({"phase": 5, "exploration": 0.3}, {"phase": 3, "alpha": 0.2, "tolerance": 0.3}),
+        draws=True,
         proved="weakly acyclic games: equilibria with any probability below 1, with phases long and exploration "
                "small enough (Arslan and Yuksel 2017)",
         fails="short phases: responses to noise; other players who do not hold still")

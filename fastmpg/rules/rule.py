@@ -101,6 +101,9 @@ class Contract:
         Updates two runs at once. Default None.
     pairs : static method (game, one, other) -> bool
         Whether two compiled rules can be updated at once. By default never.
+    draws : bool
+        Whether ``update`` draws numbers of its own (``feedback.key``), so that it is no map from states to states.
+        Default False.
     proved, fails : str
         What is proved of it, with the source, and where it fails, in a few words.
     examples : sequence of mappings
@@ -121,6 +124,7 @@ class Contract:
     tables: tuple[str, ...] = ()
     update_pair: Any = None
     pairs: Callable[[Game, Any, Any], bool] = _never
+    draws: bool = False
     proved: str = ""
     fails: str = ""
     examples: tuple[Mapping[str, Any], ...] = ({},)

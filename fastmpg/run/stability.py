@@ -64,9 +64,9 @@ class Stability(NamedTuple):
 def _check_rule(rule: Any) -> None:
     """Refuse what is no map from policies to policies."""
     found = contract_of(rule)
-    if found.feedback is not feedback_contract(Oracle):
-        raise ValueError(f"rule must learn from exact feedback, found {type(rule).__name__}, whose updates are random "
-                         "or depend on earlier play")
+    if found.feedback is not feedback_contract(Oracle) or found.draws:
+        raise ValueError("rule must learn from exact feedback and draw nothing, found "
+                         f"{type(rule).__name__}, whose updates are random or depend on earlier play")
     if found.state not in (state_contract(TableState), state_contract(SoftmaxState)):
         raise ValueError(f"rule must keep nothing but its policy, found {type(rule).__name__}, whose updates depend on "
                          "more that it keeps")
