@@ -70,11 +70,14 @@ def test_smoothed_fictitious_play_finds_the_equilibrium_of_zero_sum_games():
 @compiled_only
 @pytest.mark.parametrize("rule", ["EXP3", "EXP3.P"])
 def test_the_regret_of_bandits_stays_below_the_bound(rule):
-    """Auer et al. (2002), Corollary 3.2, against an opponent who learns too; it is far below that of playing evenly."""
+    """Auer et al. (2002), Corollary 3.2 on average, and Theorem 6.3 (remembered) in every run at delta = .05, against an
+    opponent who learns too.
+    """
     game = fm.games.random_normal_form((4, 4), rng=6)
     span, steps, n = np.ptp(game.payoffs.reshape(2, -1), axis=1), 10_000, 4
-    xi = min(1.0, np.sqrt(n * np.log(n) / ((np.e - 1) * steps)))
-    made = fm.rules.Exp3P(xi) if rule == "EXP3" else fm.rules.Exp3P(3 * xi, 0.5, steps)
+    sure = np.log(n * steps / 0.05)
+    made = (fm.rules.Exp3P(min(1.0, np.sqrt(n * np.log(n) / ((np.e - 1) * steps)))) if rule == "EXP3" else
+            fm.rules.Exp3P(min(0.6, 2 * np.sqrt(0.6 * n * np.log(n) / steps)), 2 * np.sqrt(sure), steps))
     regrets = []
     for seed in range(8):
         moves = fm.learn(game, made, steps, rng=seed, record=fm.Record(every=steps, trajectory=True)).trajectory.actions
@@ -82,8 +85,11 @@ def test_the_regret_of_bandits_stays_below_the_bound(rule):
         got = game.payoffs[0][one, other].sum(), game.payoffs[1][one, other].sum()
         best = game.payoffs[0][:, other].sum(axis=1).max(), game.payoffs[1][one].sum(axis=0).max()
         regrets.append((np.array(best) - got) / span)
-    bound = 2 * np.sqrt(np.e - 1) * np.sqrt(steps * n * np.log(n))
-    assert np.mean(regrets, axis=0).max() < bound * (1 if rule == "EXP3" else 3)
+    if rule == "EXP3":
+        assert np.mean(regrets, axis=0).max() < 2 * np.sqrt(np.e - 1) * np.sqrt(steps * n * np.log(n))
+    else:
+        bound = 4 * np.sqrt(n * steps * sure) + 4 * np.sqrt(5 / 3 * n * steps * np.log(n)) + 8 * sure
+        assert np.max(regrets) < bound < steps
 
 
 @compiled_only
