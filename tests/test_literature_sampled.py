@@ -70,7 +70,7 @@ def test_smoothed_fictitious_play_finds_the_equilibrium_of_zero_sum_games():
 @compiled_only
 @pytest.mark.parametrize("rule", ["EXP3", "EXP3.P"])
 def test_the_regret_of_bandits_stays_below_the_bound(rule):
-    """Auer et al. (2002), Corollary 3.2 on average, and Theorem 6.3 (remembered) in every run at delta = .05, against an
+    """Auer et al. (2002), Corollary 3.2 on average, Theorem 6.3 (remembered) in every run at delta = .05, against an
     opponent who learns too.
     """
     game = fm.games.random_normal_form((4, 4), rng=6)
