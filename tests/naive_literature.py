@@ -1,6 +1,7 @@
 """Twins of the rules of the literature that see exact expectations, on top of :mod:`naive`."""
 
 import naive
+import naive_numbers
 import numpy as np
 
 RUN_KEY = 0x6B6579  # of the child of a run's seed that keys its randomness
@@ -43,9 +44,9 @@ class OptimisticMultiplicativeWeights:
         self.game, self.policies, self.eta, self.last = game, policies, eta / (1 - game.discount), None
 
     def step(self):
-        seen = naive.q_bar(self.game, self.policies)
+        seen = [np.where(np.isfinite(q), q, 0.0) for q in naive.q_bar(self.game, self.policies)]  # where p is 0
         before = self.last or seen
-        self.policies = [naive.softmax(naive.log(p) + self.eta * np.where(np.isfinite(q), 2 * q - old, 0.0))
+        self.policies = [naive.softmax(naive.log(p) + self.eta * (2 * q - old))
                          for p, q, old in zip(self.policies, seen, before, strict=True)]
         self.last = seen
 
@@ -59,7 +60,7 @@ class Moving:
         self.game, self.policies, self.inertia, self.key, self.k = game, policies, inertia, key_of(seed), 0
 
     def number(self, index):
-        return naive.uniform(self.key, self.k, index, CHOICES)
+        return naive_numbers.uniform(self.key, self.k, index, CHOICES)
 
     def step(self):
         after = [p.copy() for p in self.policies]
@@ -123,7 +124,7 @@ class Revising:
         self.game, self.policies, self.tau, self.key, self.k = game, policies, tau, key_of(seed), 0
 
     def number(self, index):
-        return naive.uniform(self.key, self.k, index, CHOICES)
+        return naive_numbers.uniform(self.key, self.k, index, CHOICES)
 
     def step(self):
         i = int(self.number(0) * len(self.policies))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import naive_numbers
 import numpy as np
 from naive_baselines import _Greedy, draw, mask_of, step_size
 from naive_literature import CHOICES, key_of
@@ -26,9 +27,7 @@ class DecentralisedQLearning(_Greedy):
         self.counts = [np.zeros(q.shape, int) for q in self.q]
 
     def number(self, index):
-        import naive
-
-        return naive.uniform(self.key, self.k, index, CHOICES)
+        return naive_numbers.uniform(self.key, self.k, index, CHOICES)
 
     def step(self, seen):
         s, actions, rewards, t = seen

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-import naive
 import naive_linear
+import naive_numbers
 import numpy as np
 
 from fastmpg.feedback._times import CHUNK
@@ -120,7 +120,7 @@ def all_of(begin, act, move, discount, key, first, count, player, width):
     found = []
     for n in range(first, first + count):
         def number(stream, t, index, n=n):
-            return naive.uniform(key, n, 2 * width * t + index, stream)
+            return naive_numbers.uniform(key, n, 2 * width * t + index, stream)
 
         found.append(naive_linear.played(number, begin, act, move, discount, player))
     rows, actions, returns = zip(*found, strict=True)

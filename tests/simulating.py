@@ -3,6 +3,7 @@
 import math
 
 import naive
+import naive_rules
 import numpy as np
 import pytest
 import scipy.stats
@@ -122,7 +123,7 @@ def check_replay(game, steps, rng, reward, tau=0.5, alpha=(0.6, 1.0), beta=(1.0,
     assert states.shape == (steps + 1,) and actions.shape == (steps, game.num_players) and result.steps == steps
     seen = states if rows is None else rows(states)
     start = None if policy is None else naive.split(policy, game.num_actions)
-    twin = naive.two_timescale_q(seen, actions, reward(states, actions), game.num_actions, game.num_states,
+    twin = naive_rules.two_timescale_q(seen, actions, reward(states, actions), game.num_actions, game.num_states,
                                  game.discount, tau, alpha, beta, at, start)
     for row, k in enumerate(at.tolist()):
         q, pi, counts, visits = twin[k]

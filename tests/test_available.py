@@ -10,6 +10,7 @@ import functools
 import pickle
 
 import naive
+import naive_rules
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -24,16 +25,13 @@ from fastmpg.rules.rule import contract
 from fastmpg.rules.two_timescale_q import QState, _act
 
 TAU = 0.3
-EXACT = {
-    "GradientPlay": [{"eta": 0.1}, {"eta": 0.1, "lam": 0.05}],
-    "NaturalGradientPlay": [{"eta": 0.1}, {"eta": 0.1, "lam": 0.05}, {"eta": 0.1, "lam": 0.01, "clip": "raw"},
-                            {"eta": 0.1, "lam": 0.01, "clip": "centred"}],
-    "EntropyNaturalGradientPlay": [{"eta": 0.1, "tau": TAU}, {"eta": 0.1, "tau": 0.0},
-                                   {"eta": 0.1, "tau": TAU, "advantage": "printed"}],
-    "ProjectedGradientAscent": [{"eta": 0.3}],
-    "QAscent": [{"eta": 0.1}],
-    "OptimisticQAscent": [{"eta": 0.1}, {"eta": 0.1, "critic": "exact"}],
-}
+MORE = {"GradientPlay": [{"lam": 0.05}],
+        "NaturalGradientPlay": [{"lam": 0.05}, {"lam": 0.01, "clip": "raw"}],
+        "EntropyNaturalGradientPlay": [{"tau": TAU}, {"tau": 0.0}, {"tau": TAU, "advantage": "printed"}],
+        "ProjectedGradientAscent": [{"eta": 0.3}], "SequentialMaximumImprovement": [{"tau": TAU}]}
+EXACT = {name: [kind._field_defaults | given for given in (*contract(kind).examples, *MORE.get(name, []))]
+         for name, kind in ((name, getattr(fm.rules, name)) for name in fm.rules.__all__)
+         if not contract(kind).feedback.sampled}
 SAMPLED = [fm.rules.TwoTimescaleQ(0.1), fm.rules.MonteCarloGradientAscent(0.05, length=5, exploration=0.1),
            fm.rules.MonteCarloGradientAscent(0.05, length=5, kind="q", exploration=0.1)]
 
@@ -230,8 +228,8 @@ def test_exact_rules_equal_those_of_the_game_without_the_columns(form, name):
                       fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm", "policy"), tau=TAU))
     for given in EXACT[name]:
         rule = getattr(fm.rules, name)(**given)
-        found = fm.learn(game, rule, 10, policy=wide(policy), record=record)
-        expected = fm.learn(less, rule, 10, policy=policy, record=record)
+        found = fm.learn(game, rule, 10, policy=wide(policy), rng=3, record=record)
+        expected = fm.learn(less, rule, 10, policy=policy, rng=3, record=record)
         assert_allclose(found.trace["policy"], wide(expected.trace["policy"]), rtol=0, atol=1e-12, err_msg=str(rule))
         for each in ("ne_gap", "qre_gap", "value", "c", "grad_norm"):
             assert_allclose(found.trace[each], expected.trace[each], rtol=0, atol=1e-11, err_msg=f"{each} of {rule}")
@@ -329,7 +327,7 @@ def test_exact_rules_on_ragged_masks(seed):
             for _ in range(4):
                 stepper.step()
             for form, game in forms.items():
-                found = fm.learn(game, getattr(fm.rules, name)(**given), 4, policy=naive.join(policies))
+                found = fm.learn(game, getattr(fm.rules, name)(**given), 4, policy=naive.join(policies), rng=0)
                 close(found.policy, naive.join(stepper.policies), 10.0), form
                 assert (found.policy[~game.available] == 0).all() and np.isfinite(found.trace["ne_gap"]).all()
 
@@ -341,7 +339,7 @@ def test_states_that_nobody_visits(name):
     rewards = np.random.default_rng(1).uniform(-1, 1, (2, 2, 3, 2))
     game = fm.MarkovGame(rewards, moves, 0.9, [1.0, 0.0], available=[[1, 0, 1, 1, 1], [0, 1, 1, 1, 0]])
     for given in EXACT[name]:
-        found = fm.learn(game, getattr(fm.rules, name)(**given), 5,
+        found = fm.learn(game, getattr(fm.rules, name)(**given), 5, rng=0,
                          record=fm.Record(metrics=("ne_gap", "grad_norm", "c")))
         assert found.status == "done" and (found.policy[~game.available] == 0).all()
         assert all(np.isfinite(found.trace[each]).all() for each in ("ne_gap", "grad_norm", "c"))
@@ -365,7 +363,7 @@ def test_two_timescale_learning_on_ragged_masks(seed, runs):
         for trace, path in zip(traces, paths, strict=True):
             states, actions = path if isinstance(path, tuple) else (path.states, path.actions)
             assert game.available[states[:-1, None], game.offset[:-1] + actions].all()
-            slow = naive.TwoTimescaleQ(twin, policies, 0.2)
+            slow = naive_rules.TwoTimescaleQ(twin, policies, 0.2)
             for k in range(300):
                 reward = twin.rewards[(slice(None), states[k], *actions[k])]
                 slow.step((states[k], actions[k], reward, states[k + 1]))

@@ -7,6 +7,7 @@ import threading
 from typing import Any, NamedTuple
 
 import naive
+import naive_numbers
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -73,15 +74,15 @@ def test_replay(rule, kind, rng):
     twin = naive.twin_of(type(rule).__name__)
     more = {"seed": tuple(key)} if getattr(twin, "seeded", False) else {}
     twin = twin(game, naive.split(fm.uniform_policy(game), game.num_actions), **rule._asdict(), **more)
-    assert states[0] == first(game, naive.uniform(key, 0, 0, 2))
+    assert states[0] == first(game, naive_numbers.uniform(key, 0, 0, 2))
     for k in range(steps):
         s, a, t = states[k], actions[k], states[k + 1]
-        assert list(a) == twin.act(s, [naive.uniform(key, k, i, 0) for i in range(2)], k), k
+        assert list(a) == twin.act(s, [naive_numbers.uniform(key, k, i, 0) for i in range(2)], k), k
         law = game.transitions[(s, *a)]
         if game.terminal is not None and law[3] > 0 and (law[t] == 0 or s == 2):  # from 2: back, or over
-            ended = over(game, s, a, naive.uniform(key, k, 0, 1))
+            ended = over(game, s, a, naive_numbers.uniform(key, k, 0, 1))
             if ended:
-                assert t == (first(game, naive.uniform(key, k + 1, 0, 2)) if k < steps - 1 or t != 3 else 3)
+                assert t == (first(game, naive_numbers.uniform(key, k + 1, 0, 2)) if k < steps - 1 or t != 3 else 3)
                 t = 3
         assert law[t] > 0
         twin.step((s, a, game.rewards[(slice(None), s, *a)], t))

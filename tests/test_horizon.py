@@ -3,8 +3,8 @@
 import itertools
 import math
 
-import naive
 import naive_horizon as plain
+import naive_numbers
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -247,11 +247,12 @@ def test_play_is_the_twins_draws(rng):
     key = tuple(int(word) for word in np.random.SeedSequence(7).generate_state(2))
     row = game.transitions.indices.reshape(81, 5, 5)
     for r in range(runs):
-        state = int(np.searchsorted(np.cumsum(game.initial), naive.uniform(key, r, 0, START), side="right"))
+        state = int(np.searchsorted(np.cumsum(game.initial), naive_numbers.uniform(key, r, 0, START), side="right"))
         for t in range(horizon):
             assert found.states[r, t] == state
-            actions = [int(np.searchsorted(np.cumsum(p), naive.uniform(key, r * horizon + t, i, ACTIONS), side="right"))
-                       for i, p in enumerate(np.split(policy[t, state], 2))]
+            drawn = [naive_numbers.uniform(key, r * horizon + t, i, ACTIONS) for i in range(2)]
+            actions = [int(np.searchsorted(np.cumsum(p), u, side="right"))
+                       for p, u in zip(np.split(policy[t, state], 2), drawn, strict=True)]
             assert found.actions[r, t].tolist() == actions
             assert_array_equal(found.rewards[r, t], game.rewards[:, state, actions[0], actions[1]])
             state = int(row[state, actions[0], actions[1]])

@@ -151,7 +151,8 @@ def table_of(rng, states, columns, d):
 
 
 @pytest.mark.parametrize("more", [{}, {"radius": 2.0}, {"radius": 1e-3}, {"sgd": (0.5, 4.0)}, {"sgd": 0.5},
-                                  {"features": 3}, {"features": 3, "radius": 0.5}, {"exploration": 1.0}], ids=str)
+                                  {"features": 3}, {"features": 3, "radius": 0.5}, {"exploration": 1.0},
+                                  {"step": "natural"}, {"step": "natural", "sgd": (0.5, 4.0)}], ids=str)
 @pytest.mark.parametrize("form", ["dense", "masked"])
 def test_rounds_are_the_twin_s(rng, form, more):
     """Six rounds, estimates and policies to 1e-12."""
@@ -159,9 +160,11 @@ def test_rounds_are_the_twin_s(rng, form, more):
                                                         naive.random_policy(rng, ACTIONS, 3))
     if "features" in more:
         more = more | {"features": table_of(rng, 3, 5, more["features"])}
-    rule = RULE(0.05, 150, **({"exploration": 0.1} | more))
+    name = "LinearQAscent" if more.get("step") is None else "SampledNaturalGradient"
+    given = {"exploration": 0.1} | {key: value for key, value in more.items() if key != "step"}
+    rule = getattr(fm.rules, name)(0.05, 150, **given)
     can = None if form == "dense" else np.split(MASK, [2], axis=1)
-    slow = naive_linear.LinearQAscent(naive.Game(None, None, 0.8, None, can), policies, **rule._asdict())
+    slow = getattr(naive_linear, name)(naive.Game(None, None, 0.8, None, can), policies, **rule._asdict())
     run = fm.learn(game, rule, 6, policy=naive.join(policies), rng=7, record=TABLES)
     key = run_key(np.random.SeedSequence(7))
     for k in range(6):

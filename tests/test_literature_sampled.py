@@ -124,3 +124,17 @@ def test_runs_in_company_and_in_pieces(tmp_path):
             path = tmp_path / f"{type(rule).__name__}{r}.npz"
             fm.learn(game, rule, 50, rng=child, record=fm.Record(every=10, metrics=("policy",)), checkpoint=path)
             assert_array_equal(fm.resume(path, 100).trace["policy"], together.trace["policy"][r])
+
+
+@compiled_only
+@pytest.mark.parametrize("rule", [fm.rules.Exp3P(0.2), fm.rules.Exp3P(0.2, 1.0, 500)], ids=repr)
+def test_bandits_leave_out_what_is_missing(rule, rng):
+    """As the game without the column: the same numbers draw the same actions."""
+    payoffs = rng.random((2, 3, 2))
+    mask = [[1, 0, 1, 1, 1]]
+    game = fm.MarkovGame(payoffs[:, None], np.ones((1, 3, 2, 1)), 0.0, available=mask)
+    less = fm.MarkovGame(payoffs[:, None, ::2], np.ones((1, 2, 2, 1)), 0.0)
+    rule = rule._replace(payoffs=(0.0, 1.0))
+    one, other = (fm.learn(each, rule, 500, rng=1, record=LAST).policy[0] for each in (game, less))
+    assert one[1] == 0.0
+    np.testing.assert_allclose(one[[0, 2, 3, 4]], other, rtol=0, atol=1e-12)

@@ -1,6 +1,7 @@
 """Optimistic Q-ascent: its twin, and gaps that a separate program in plain NumPy found along its runs."""
 
 import naive
+import naive_rules
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -80,7 +81,7 @@ def test_a_step_too_small_shows_nothing():
 def test_many_steps_are_the_twins(rng, critic, actions, states, discount):
     slow = naive.random_game(rng, actions, states, discount)
     start = naive.random_policy(rng, actions, states)
-    twin = naive.OptimisticQAscent(slow, start, 0.05, critic)
+    twin = naive_rules.OptimisticQAscent(slow, start, 0.05, critic)
     for _ in range(25):
         twin.step()
     rows = sp.csr_array(slow.transitions.reshape(-1, states))

@@ -1,7 +1,7 @@
 """Random numbers: known answers, laws, and that no number serves twice."""
 
 
-import naive
+import naive_numbers
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -90,7 +90,7 @@ def test_philox_known_answers(philox):
     out = np.zeros((4, words.shape[1]), np.uint64)
     philox(words, out)
     assert_array_equal((out & LOW)[:, :len(KNOWN)].T, [answer for _, _, answer in KNOWN])
-    assert [naive.philox(counter, key) for counter, key, _ in KNOWN] == [answer for _, _, answer in KNOWN], \
+    assert [naive_numbers.philox(counter, key) for counter, key, _ in KNOWN] == [answer for _, _, answer in KNOWN], \
         "the twin itself"
 
 
@@ -99,7 +99,7 @@ def test_philox_is_its_twin_on_random_words(rng):
     numbers, lanes = np.zeros((2, 4, words.shape[1]), np.uint64)
     philox_numbers(words, numbers)
     philox_lanes(words, lanes)
-    expected = [naive.philox(column[:4], column[4:]) for column in words.T.tolist()]
+    expected = [naive_numbers.philox(column[:4], column[4:]) for column in words.T.tolist()]
     assert_array_equal((numbers & LOW).T, expected)
     assert_array_equal((lanes & LOW).T, expected)
     # words above 32 bits, which rounds leave behind, must not matter
@@ -130,8 +130,8 @@ def test_draws_are_those_of_their_counters(players, draws, rng):
     for first in (0, 8, 2**32 - 8):
         mine, world = uniforms(key, first, 2 * LANES, players, draws)
         for k in range(2 * LANES):
-            assert mine[k].tolist() == [naive.uniform(key, first + k, i, 0) for i in range(players)]
-            assert world[k].tolist() == [naive.uniform(key, first + k, d, 1) for d in range(draws)]
+            assert mine[k].tolist() == [naive_numbers.uniform(key, first + k, i, 0) for i in range(players)]
+            assert world[k].tolist() == [naive_numbers.uniform(key, first + k, d, 1) for d in range(draws)]
         fewer, _ = uniforms(key, first + LANES, LANES, 1, 0)
         assert_array_equal(fewer[:, 0], mine[LANES:, 0])
 

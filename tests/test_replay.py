@@ -3,7 +3,7 @@ with the package but the rewards it is given.
 """
 
 
-import naive
+import naive_numbers
 import numpy as np
 import pytest
 import test_counts
@@ -167,11 +167,11 @@ def test_replay_of_a_simulator(rng):
     result = check_replay(game, 1500, seed, link_reward(4), tau=1e-3)
     states, actions = result.trajectory.states, result.trajectory.actions
     key = run_key(seed).tolist()
-    assert states[0] == links_reset([naive.uniform(key, 0, 0, 2)])
+    assert states[0] == links_reset([naive_numbers.uniform(key, 0, 0, 2)])
     for k in range(200):
-        drawn, rewards = [naive.uniform(key, k, d, 1) for d in range(2)], np.zeros(4)
+        drawn, rewards = [naive_numbers.uniform(key, k, d, 1) for d in range(2)], np.zeros(4)
         assert links_step(states[k], actions[k], drawn, rewards) == states[k + 1]
-    first = [int(naive.uniform(key, 0, i, 0) >= 0.5) for i in range(4)]
+    first = [int(naive_numbers.uniform(key, 0, i, 0) >= 0.5) for i in range(4)]
     assert actions[0].tolist() == first
     assert law_p_value(states, actions, twin_of(fm.games.routing(4))) >= P_VALUE
 
@@ -233,7 +233,7 @@ def test_simulators_of_one_shape_are_told_apart(rng):
 def test_replay_of_a_hashed_simulator(rng):
     game = fm.SimulatorGame(links_reset, clocked_step, (2,) * 4, 64, 0.5, observe="hash", draws=2)
     result = check_replay(game, 2000, rng, link_reward(4), tau=1e-3,
-                          rows=lambda states: np.array([naive.splitmix64(s) % 64 for s in states.tolist()]))
+                          rows=lambda states: np.array([naive_numbers.splitmix64(s) % 64 for s in states.tolist()]))
     assert (result.state.visits > 0).all()
 
 
@@ -241,8 +241,8 @@ def test_replay_of_a_hashed_simulator(rng):
 def test_hash():
     for state in (0, 1, 2, 3, 10**18, -1, -5, -2**63, 2**63 - 1):
         for rows in (1, 2, 64, 1000, 2**26):
-            assert hashed(state, rows) == naive.splitmix64(state % 2**64) % rows
-    assert naive.splitmix64(0) == 0xE220A8397B1DCDAF  # the first output of the reference generator seeded with 0
+            assert hashed(state, rows) == naive_numbers.splitmix64(state % 2**64) % rows
+    assert naive_numbers.splitmix64(0) == 0xE220A8397B1DCDAF  # the reference generator's first output, seeded with 0
 
 
 @compiled_only

@@ -4,6 +4,7 @@ they are run."""
 import itertools
 
 import naive
+import naive_numbers
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -49,12 +50,12 @@ def replayed(game, policies, key, k, count, length):
     n, offset = game.num_players, game.offset
     out = np.zeros((3, game.num_states, int(offset[-1])))
     for rollout in range(k * count, (k + 1) * count):
-        s, path = chosen(naive.uniform(key, rollout, 0, START), game.initial), []
+        s, path = chosen(naive_numbers.uniform(key, rollout, 0, START), game.initial), []
         for t in range(length):
-            joint = tuple(chosen(naive.uniform(key, rollout * length + t, i, ACTIONS), policies[i][s])
+            joint = tuple(chosen(naive_numbers.uniform(key, rollout * length + t, i, ACTIONS), policies[i][s])
                           for i in range(n))
             path.append((s, joint, game.rewards[(slice(None), s, *joint)]))
-            s = chosen(naive.uniform(key, rollout * length + t, 0, ENVIRONMENT), game.transitions[(s, *joint)])
+            s = chosen(naive_numbers.uniform(key, rollout * length + t, 0, ENVIRONMENT), game.transitions[(s, *joint)])
         for t, (s, joint, _) in enumerate(path):
             for i in range(n):
                 c = offset[i] + joint[i]
@@ -99,7 +100,7 @@ def test_nothing_is_drawn_twice():
     key, seen = [int(word) for word in run_key(np.random.SeedSequence(5))], []
     for k, t in itertools.product(range(40), range(10)):
         for n in range(2):
-            seen.append(naive.uniform(key, (2 * k + n) * 10 + t, 0, ACTIONS))
+            seen.append(naive_numbers.uniform(key, (2 * k + n) * 10 + t, 0, ACTIONS))
     assert len(set(seen)) == len(seen) == 800
     counts = np.zeros(64)
     for k in range(40):

@@ -1,6 +1,7 @@
 """Sun et al. (2024) by other routes: the regularised gradient, the printed Markov form, the sequences of the proof."""
 
 import naive
+import naive_rules
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -89,7 +90,7 @@ def test_the_pseudo_inverse_sees_the_rank_that_there_is(rare):
 def test_the_printed_form_is_its_twin(name, tau):
     game = GAMES[name]
     policy = fm.random_policy(game, 5)
-    twin = naive.start(naive.entropy_natural_gradient_play, game, fm.split(game, policy), eta=0.1, tau=tau,
+    twin = naive.start(naive_rules.entropy_natural_gradient_play, game, fm.split(game, policy), eta=0.1, tau=tau,
                        advantage="printed")
     twin.step()
     assert_allclose(fm.learn(game, ENTROPY(0.1, tau, "printed"), 1, policy=policy).policy, naive.join(twin.policies),

@@ -58,7 +58,7 @@ def claims() -> Outcome:
                      f"{found.change:.4g}, {found.squares} squares"
                      f"{', all deterministic ones' if found.exhaustive else ''}; "
                      + ("a potential game" if has else "no Markov potential game, alpha at least "
-                        f"{found.defect / 4:.3g}"))
+                        f"{found.alpha:.3g}"))
         if has:
             checks.append(Check(f"relative defect, {name}", 0.0, found.relative, ROUNDING, STATEMENT))
         else:  # found there on other squares; the worst of ours is no smaller

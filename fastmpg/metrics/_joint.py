@@ -12,6 +12,9 @@ from .. import _check
 from .._check import Float
 from ..models.available import possible
 from ..models.game import Game, check_game
+from ..models.markov.game import MarkovGame
+from ..policy import uniform_policy
+from .respond import best_response
 
 
 class JointTables(NamedTuple):
@@ -49,6 +52,26 @@ def joint_tables(game: Game, what: str, times: int = 1) -> JointTables:
         moves = moves.reshape(states * joint, states)
     can = None if game.available is None else possible(game.available, game.num_actions).reshape(states, joint)
     return JointTables(rewards, moves, can)
+
+
+def others_out(table: Float, policies: Any, kept: tuple[int, ...]) -> Float:
+    """The mean of (S, A_0, ..., more axes) over everybody's actions but those of ``kept``, in the order of players.
+
+    policies: N of (S, A_i)
+    """
+    for j in reversed(range(len(policies))):
+        if j not in kept:  # players after j are gone unless kept: the place of j is still j + 1
+            table = np.einsum("sa...,sa->s...", np.moveaxis(table, 1 + j, 1), policies[j])
+    return table
+
+
+def together(game: Game, tables: JointTables, reward: Float) -> tuple[Float, Float]:
+    """A pure policy (S, A_total) that is best for a reward (S, J) of all players as one, and its values (S,)."""
+    states, joint = reward.shape
+    moves = tables.moves if not isinstance(tables.moves, np.ndarray) else tables.moves.reshape(states, joint, states)
+    one = MarkovGame(reward[None], moves, game.discount, game.initial, available=tables.can)
+    policy, value = best_response(one, uniform_policy(one), 0)
+    return pure_policy(game, digits(game, policy.argmax(axis=1))), value
 
 
 def digits(game: Game, joint: NDArray[np.int64]) -> NDArray[np.int64]:

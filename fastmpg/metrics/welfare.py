@@ -10,11 +10,9 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from ..models.game import Game, check_discounted
-from ..models.markov.game import MarkovGame
 from ..policy import check_policies
-from ._joint import digits, joint_tables, pure_policy
+from ._joint import joint_tables, together
 from .evaluation import evaluate
-from .respond import best_response
 
 __all__ = ["best_welfare", "price_of_anarchy", "welfare"]
 
@@ -104,12 +102,8 @@ def best_welfare(game: Game) -> BestWelfare:
     """
     tables = joint_tables(game, "the best welfare", 2)
     check_discounted(game)
-    states, joint = game.num_states, math.prod(game.num_actions)
-    moves = tables.moves if not isinstance(tables.moves, np.ndarray) else tables.moves.reshape(states, joint, states)
-    one = MarkovGame(tables.rewards.sum(axis=0)[None], moves, game.discount, game.initial, available=tables.can)
-    policy, value = best_response(one, np.full((states, joint), 1.0 / joint) if tables.can is None
-                                  else tables.can / tables.can.sum(axis=1, keepdims=True), 0)
-    return BestWelfare(float(value @ game.initial), pure_policy(game, digits(game, policy.argmax(axis=1))))
+    policy, value = together(game, tables, tables.rewards.sum(axis=0))
+    return BestWelfare(float(value @ game.initial), policy)
 
 
 def price_of_anarchy(game: Game, policies: Any) -> PriceOfAnarchy:

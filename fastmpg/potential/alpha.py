@@ -4,8 +4,8 @@
             | [Phi(s, pi_i', pi_-i) - Phi(s, pi)] - [V_i(s, pi_i', pi_-i) - V_i(s, pi)] |
 
 (Guo, Li, Maheshwari, Sastry and Wu 2023, arXiv 2305.12553.) From below: around a square of deviations Phi adds up to 0,
-so that a quarter of the defect is no more than alpha. From above: with Phi the value of one reward phi for all, what
-players miss is V_i of h_i = r_i - phi, and for every i
+so that a quarter of the defect, less what rounding may have made of it, is no more than alpha. From above: with Phi the
+value of one reward phi for all, what players miss is V_i of h_i = r_i - phi, and for every i
 
     max |V^h(pi_i', pi_-i) - V^h(pi)| <= max_s [ hi(s) - lo(s) ]                            and
         <= max_{s, a_-i, a, a'} [ h(a) - h(a') + gamma sum_t ( (P - P')^+ hi - (P - P')^- lo ) ] / (1 - gamma)
@@ -27,12 +27,13 @@ from scipy.optimize import linprog
 from .. import _check
 from .._check import Float
 from .._same import comparable
+from ..metrics._joint import joint_tables, together
 from ..metrics.evaluation import evaluate
 from ..metrics.ne_gap import ne_gap
+from ..metrics.origin import centred
 from ..models.available import choices
 from ..models.game import Game, check_discounted, check_game
-from ..models.markov.game import MarkovGame
-from .defect import PotentialDefect, defect
+from .defect import PotentialDefect, defect, rounded
 from .of import of
 
 __all__ = ["PotentialInterval", "alpha"]
@@ -142,51 +143,30 @@ def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int,
     return min(whole, most / (1.0 - discount)) * (1.0 + 1e-12)
 
 
-def _optimiser(game: Game, phi: Float, moves: Float, there: Any) -> Float:
-    """A deterministic policy (S, A_total) that maximises the discounted phi from every state: policy iteration."""
-    states, here = game.num_states, np.arange(game.num_states)
-    paid, value = np.where(there, phi, -np.inf), np.zeros(game.num_states)
-    taken = paid.argmax(axis=1)
-    for _ in range(1000):
-        value = np.linalg.solve(np.eye(states) - game.discount * moves[here, taken], paid[here, taken])
-        q = paid + game.discount * moves @ value
-        better = q.max(axis=1) > q[here, taken] + 1e-12 * np.abs(value).max()
-        if not better.any():
-            break
-        taken = np.where(better, q.argmax(axis=1), taken)
-    policy = np.zeros((states, sum(game.num_actions)))
-    for i, a in enumerate(np.unravel_index(taken, game.num_actions)):
-        policy[here, game.offset[i] + a] = 1.0
-    return policy
-
-
-def _climbed(game: Game, found: PotentialDefect, rounds: int) -> float:
+def _climbed(game: Game, found: PotentialDefect) -> PotentialDefect:
     """A larger defect near a square: rows of its five policies become pure, one at a time, while it grows."""
     i, k = (int(x) for x in found.players)
     n, offset, available = game.num_players, game.offset, choices(game)[0]
     parts = [slice(offset[j], offset[j + 1]) for j in range(n)]
-    corners, best = found.square.copy(), found.defect
-
-    def around(stack: Float) -> Float:
-        value = evaluate(game, stack).value
-        w = value[:, :, i] - value[:, :, k]
-        return np.abs(w[:, 1] - w[:, 0] - w[:, 2] + w[:, 3]).max(axis=1)
-
-    for _ in range(rounds):
+    near, best = centred(game)[0], found
+    for _ in range(ROUNDS):
         tried = []
         for s in range(game.num_states):
             for j in range(n):
                 for a in np.flatnonzero(available[s, parts[j]]):
                     row = np.eye(game.num_actions[j])[a]
                     for moved in ((0, 3), (1, 2)) if j == i else ((0, 1), (2, 3)) if j == k else ((0, 1, 2, 3),):
-                        other = corners.copy()
+                        other = best.square.copy()
                         other[list(moved), s, parts[j]] = row
                         tried.append(other)
-        seen = around(np.stack(tried))
+        told = evaluate(near, np.stack(tried))
+        w = told.value[:, :, i] - told.value[:, :, k]
+        seen = np.abs(w[:, 1] - w[:, 0] - w[:, 2] + w[:, 3]).max(axis=1)
         at = int(seen.argmax())
-        if seen[at] <= best * (1.0 + 1e-9):
+        if seen[at] <= best.defect * (1.0 + 1e-9):
             break
-        best, corners = float(seen[at]), tried[at]
+        error = rounded(found.weights, float(np.max(told.error_bound)), max(found.change, float(seen[at])))
+        best = best._replace(defect=float(seen[at]), error=error, square=tried[at])
     return best
 
 
@@ -236,20 +216,14 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
                           f"joint actions, at most {LARGEST} (and {50 * LARGEST} transitions); a quarter of "
                           "fastmpg.potential.defect is a lower bound for games of any size")
     square = defect(game, samples=samples, rng=rng)
-    lower = (square.defect if square.exhaustive or game.num_players == 1 else _climbed(game, square, ROUNDS)) / 4.0
-    dense = game.to_dense()
+    lower = (square if square.exhaustive else _climbed(game, square)).alpha
+    tables = joint_tables(game, "linear programs", 4)
     static = game.discount == 0.0
-    planes: Any = np.asarray(dense.rewards, np.float64)  # type: ignore[attr-defined]
-    rewards: Any = np.broadcast_to(planes, (game.num_players, *planes.shape[1:]))
-    moves: Any = np.zeros((states, joint, states))
-    if not static and isinstance(dense, MarkovGame):
-        moves = np.asarray(dense.transitions, np.float64).reshape(states, joint, states)
-    there = np.ones((states, *sizes), bool)
-    if game.available is not None:
-        for i, each in enumerate(np.split(game.available, game.offset[1:-1], axis=1)):
-            there &= each.reshape(states, *(sizes[i] if j == i else 1 for j in range(len(sizes))))
-    flat = there.reshape(states, joint)
-    rewards = np.where(there, rewards, 0.0)
+    moves: Any = tables.moves if isinstance(tables.moves, np.ndarray) else tables.moves.toarray()
+    moves = moves.reshape(states, joint, states)
+    flat: Any = np.ones((states, joint), bool) if tables.can is None else tables.can
+    there = flat.reshape(states, *sizes)
+    rewards: Any = np.where(flat, tables.rewards, 0.0).reshape(-1, states, *sizes)
 
     shared = (rewards == rewards[:1]).all()
     if shared:
@@ -268,8 +242,10 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
     assert best is not None
     upper, name, phi = best
     limit = name if static or shared else "bounds of values that all players together could reach"
+    if not shared:  # h is a difference of payoffs, rounded
+        upper += 4.0 * np.finfo(float).eps * float(np.abs(rewards).max()) / (1.0 - game.discount)
     if static:
         lower = max(lower, objective - SLACK * float(np.abs(rewards).max()))
-    policy = _optimiser(game, phi.reshape(states, joint), moves, flat)
-    return PotentialInterval(min(lower, upper), upper, np.where(there, phi, np.nan), policy,
-                             float(ne_gap(game, policy).max()), limit)
+    policy, _ = together(game, tables, phi.reshape(states, joint))
+    gap = float(ne_gap(game, policy).max())
+    return PotentialInterval(lower, upper, np.where(there, phi, np.nan), policy, gap, limit)

@@ -41,8 +41,9 @@ class PotentialDefect(NamedTuple):
     ----------
     defect : float
         The largest |sum of the deviators' weighted value changes around a square|, over squares and states: proof that
-        there is no potential if it is more than rounding, and a quarter of it is a lower bound on alpha (see
-        :func:`fastmpg.potential.alpha`).
+        there is no potential if it is more than ``error``.
+    error : float
+        Certified bound on what rounding may have made of ``defect``.
     change : float
         The largest single weighted change among all squares.
     square : ndarray (4, S, A_total)
@@ -61,6 +62,7 @@ class PotentialDefect(NamedTuple):
     """
 
     defect: float
+    error: float
     change: float
     square: Float
     players: Any
@@ -74,10 +76,17 @@ class PotentialDefect(NamedTuple):
         """defect / change: about 1e-14 is rounding; 0 where nothing changes."""
         return self.defect / self.change if self.change > 0.0 else 0.0
 
+    @property
+    def alpha(self) -> float:
+        """A certified lower bound on alpha (see :func:`fastmpg.potential.alpha`): any one function adds up to 0 around
+        the square, so that one of its four changes misses at least a quarter.
+        """
+        return max(0.0, self.defect - self.error) / 4.0
+
     def __repr__(self) -> str:
         many = "all deterministic squares" if self.exhaustive else "sampled squares"
         return (f"<PotentialDefect {self.defect:.6g}, {self.relative:.2g} of the largest change {self.change:.6g}, "
-                f"over {self.squares} squares ({many}); alpha >= {self.defect / 4:.6g}>")
+                f"over {self.squares} squares ({many}); alpha >= {self.alpha:.6g}>")
 
 
 def _fitted(rows: Float) -> Float:
@@ -133,20 +142,22 @@ def _fits(game: Game) -> bool:
     return math.prod(counts) * pairs * game.num_states <= SQUARES
 
 
-def profile_values(game: Game, each: list[Float], tau: float) -> Float:
-    """V (N, S, D_0, ..., D_{N-1}) of all profiles of the players' policies (D_i, S, A_i)."""
+def profile_values(game: Game, each: list[Float], tau: float) -> tuple[Float, float]:
+    """V (N, S, D_0, ..., D_{N-1}) of all profiles of the players' policies (D_i, S, A_i), and a bound on its error."""
     counts = [len(one) for one in each]
     joint = np.stack(np.meshgrid(*(np.arange(c) for c in counts), indexing="ij")).reshape(len(counts), -1)
     policies = np.concatenate([one[joint[i]] for i, one in enumerate(each)], axis=2)
-    value = evaluate(game, policies, tau=tau).value
-    return np.moveaxis(value, 0, -1).reshape(game.num_players, game.num_states, *counts)
+    told = evaluate(game, policies, tau=tau)
+    table = np.moveaxis(told.value, 0, -1).reshape(game.num_players, game.num_states, *counts)
+    return table, float(np.max(told.error_bound))
 
 
 def _worst_deterministic(game: Game, each: list[Float], scale: Float,
-                         tau: float) -> tuple[float, float, Float, Any, int, int]:
-    """defect, change, square, players, state and number of squares, over all deterministic ones."""
+                         tau: float) -> tuple[PotentialDefect, int]:
+    """What is found over all deterministic squares, and how many there are."""
     n = game.num_players
-    value: Any = profile_values(game, each, tau) * scale.reshape(-1, *(1,) * (n + 1))
+    table, off_by = profile_values(game, each, tau)
+    value: Any = table * scale.reshape(-1, *(1,) * (n + 1))
     change, looked = 0.0, 0
     best: tuple[float, tuple[int, int], int, list[int], tuple[int, int]] = (-1.0, (0, 1), 0, [0] * n, (0, 0))
     for i in range(n):
@@ -174,7 +185,13 @@ def _worst_deterministic(game: Game, each: list[Float], scale: Float,
         for j in who:
             picks[j] = moved[0] if j == i else moved[1]
         corners.append(np.concatenate([one[picks[j]] for j, one in enumerate(each)], axis=1))
-    return max(most, 0.0), change, np.stack(corners), np.array([i, k]), s, looked
+    return PotentialDefect(max(most, 0.0), rounded(scale, off_by, change), change, np.stack(corners), np.array([i, k]),
+                           s, scale, looked, True), looked
+
+
+def rounded(scale: Float, error: float, change: float) -> float:
+    """What rounding may make of a sum around a square: two values a change, four changes, and the sum itself."""
+    return 8.0 * float(scale.max()) * error + 16.0 * np.finfo(float).eps * change
 
 
 def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 100, rng: Any = 0) -> PotentialDefect:
@@ -233,11 +250,11 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
     n, columns = game.num_players, (game.num_states, sum(game.num_actions))
     _check.budget(32 * count * (columns[0] * (columns[1] + n)), f"squares for samples = {count}", "ask for fewer")
     if n == 1:
-        return PotentialDefect(0.0, 0.0, np.zeros((4, *columns)), np.zeros(2, np.int64), 0, scale, 0, True)
+        return PotentialDefect(0.0, 0.0, 0.0, np.zeros((4, *columns)), np.zeros(2, np.int64), 0, scale, 0, True)
     near = centred(game)[0]
     corners, movers = _sampled(game, count, draw)
-    value = evaluate(near, corners, tau=tau).value  # (samples, 4, N, S)
-    steps = np.roll(value, -1, axis=1) - value
+    told = evaluate(near, corners, tau=tau)
+    steps = np.roll(told.value, -1, axis=1) - told.value  # (samples, 4, N, S)
     each, turns = np.arange(count)[:, None], movers[:, [0, 1, 0, 1]]
     changes = steps[each, np.arange(4), turns]  # (samples, 4, S), of the deviator
     if fit:
@@ -248,13 +265,14 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
     changes = changes * scale[turns][..., None]
     around = np.abs(changes.sum(axis=1))
     r, s = (int(x) for x in np.unravel_index(around.argmax(), around.shape))
-    found = PotentialDefect(float(around[r, s]), float(np.abs(changes).max()), corners[r], movers[r], s, scale, count,
-                            False)
+    change = float(np.abs(changes).max())
+    found = PotentialDefect(float(around[r, s]), rounded(scale, float(np.max(told.error_bound)), change), change,
+                            corners[r], movers[r], s, scale, count, False)
     if not _fits(game):
         return found
-    most, change, square, players, s, looked = _worst_deterministic(near, deterministic(game), scale, tau)
-    found = found._replace(change=max(found.change, change), squares=count + looked, exhaustive=True)
-    return found if most <= found.defect else found._replace(defect=most, square=square, players=players, state=s)
+    every, looked = _worst_deterministic(near, deterministic(game), scale, tau)
+    worst = every if every.defect > found.defect else found
+    return worst._replace(change=max(found.change, every.change), squares=count + looked, exhaustive=True)
 
 
 def _pure(game: Game, policy: Float) -> Float:

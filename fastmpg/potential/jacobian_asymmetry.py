@@ -20,6 +20,7 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from .._same import comparable
+from ..metrics._joint import JointTables, joint_tables, others_out
 from ..models.game import Game, check_discounted, check_game
 from ..policy import check_policy, split
 
@@ -51,19 +52,11 @@ class JacobianAsymmetry(NamedTuple):
                 f"{self.size:.6g}>")
 
 
-def _marginal(table: Float, policies: list[Float], kept: tuple[int, ...]) -> Float:
-    """Expectation over all players' actions but the kept ones': (S, A_0, ..., more) -> (S, kept actions, more)."""
-    for j in range(len(policies) - 1, -1, -1):
-        if j not in kept:
-            table = np.einsum("sa...,sa->s...", np.moveaxis(table, 1 + j, 1), policies[j])
-    return table
-
-
-def mixed_derivatives(game: Game, policy: Float, i: int, k: int) -> tuple[Float, Float]:
-    """d^2 V_i(rho) and d^2 V_k(rho) / d pi_i(a|s) d pi_k(b|t), (S, A_i, S, A_k) each, of a dense game."""
+def mixed_derivatives(game: Game, tables: JointTables, policy: Float, i: int, k: int) -> tuple[Float, Float]:
+    """d^2 V_i(rho) and d^2 V_k(rho) / d pi_i(a|s) d pi_k(b|t), (S, A_i, S, A_k) each, of dense tables."""
     parts, states, gamma = split(game, policy), game.num_states, game.discount
-    moves = np.asarray(game.transitions, np.float64)  # type: ignore[attr-defined]
-    both = _marginal(moves, parts, (i, k))  # (S, A, B, S), the smaller index first
+    size = (states, *game.num_actions)
+    both = others_out(tables.moves.reshape(*size, states), parts, (i, k))  # (S, A, B, S), the smaller index first
     both = both if i < k else np.swapaxes(both, 1, 2)
     of_i, of_k = np.einsum("sabt,sb->sat", both, parts[k]), np.einsum("sabt,sa->sbt", both, parts[i])
     chain = np.einsum("sat,sa->st", of_i, parts[i])
@@ -71,8 +64,7 @@ def mixed_derivatives(game: Game, policy: Float, i: int, k: int) -> tuple[Float,
     visits = game.initial @ inverse  # not normalised
     found = []
     for who in (i, k):
-        planes = np.asarray(game.rewards, np.float64)  # type: ignore[attr-defined]
-        stage = _marginal(planes[min(who, len(planes) - 1)], parts, (i, k))
+        stage = others_out(tables.rewards[who].reshape(size), parts, (i, k))
         stage = stage if i < k else np.swapaxes(stage, 1, 2)
         value = inverse @ np.einsum("sab,sa,sb->s", stage, parts[i], parts[k])
         q_i = np.einsum("sab,sb->sa", stage, parts[k]) + gamma * of_i @ value
@@ -139,13 +131,15 @@ def jacobian_asymmetry(game: Game, policy: Any) -> JacobianAsymmetry:
     at = check_policy(game, policy)
     _check.budget(16 * (game.num_states * max(game.num_actions)) ** 2, "mixed derivatives of two players",
                   "fewer states or actions would fit")
-    dense = game.to_dense()
+    tables = joint_tables(game, "mixed derivatives")
+    if not isinstance(tables.moves, np.ndarray):
+        tables = tables._replace(moves=tables.moves.toarray())
     there = None if game.available is None else split(game, game.available)
     n, size = game.num_players, 0.0
     bases = [_tangent(part, None if there is None else there[i]) for i, part in enumerate(split(game, at))]
     out = np.zeros((n, n))
     for i, k in itertools.combinations(range(n), 2):
-        own, other = (each.reshape(len(bases[i]), len(bases[k])) for each in mixed_derivatives(dense, at, i, k))
+        own, other = (each.reshape(len(bases[i]), len(bases[k])) for each in mixed_derivatives(game, tables, at, i, k))
         blocks = [bases[i].T @ each @ bases[k] for each in (own, other)]
         size = max(size, *(float(np.linalg.norm(each, 2)) if each.size else 0.0 for each in blocks))
         out[i, k] = out[k, i] = np.linalg.norm(blocks[0] - blocks[1], 2) if blocks[0].size else 0.0

@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .._check import Float
 from .._same import comparable
+from ..metrics._joint import joint_tables
 from ..models.game import Game, check_game
 from ..theory._potential_range import missed, nearest
 from ..theory.perturbed import weights_of
@@ -90,10 +91,9 @@ def _orders(payoffs: Float) -> tuple[bool, bool]:
 
 
 def stage_payoffs(game: Game, weights: Float) -> Float:
-    """Weighted rewards (S, N, A_0, ...), from the dense form."""
-    planes = np.asarray(game.to_dense().rewards, np.float64)  # type: ignore[attr-defined]
-    full = np.broadcast_to(planes, (game.num_players, *planes.shape[1:]))
-    return np.moveaxis(full * weights.reshape(-1, *(1,) * (full.ndim - 1)), 0, 1)
+    """Weighted rewards (S, N, A_0, ...)."""
+    table = joint_tables(game, "stage payoffs").rewards * weights[:, None, None]
+    return np.moveaxis(table.reshape(*table.shape[:2], *game.num_actions), 0, 1)
 
 
 def of(game: Game, *, weights: Any = None) -> StagePotential:

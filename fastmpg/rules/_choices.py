@@ -16,6 +16,13 @@ def choice(key, k, number):
 
 
 @precise
+def drawn_player(key, k, players):
+    """One of the players, drawn evenly by the first number of update k, and that update's second number."""
+    u, v = choice(key, k, 0)
+    return min(int(u * players), players - 1), v
+
+
+@precise
 def draw_softmax(q, tau, u):
     """An action by exp(q(a) / tau), inversion at u.    q (A_i,), -inf where there is no action"""
     top = q[0]

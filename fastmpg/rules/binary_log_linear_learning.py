@@ -16,7 +16,7 @@ from ..feedback.oracle import Oracle
 from ..kernels.elementary import exp
 from ..kernels.simplex import weighed
 from ..machine import attach, precise
-from ._choices import choice
+from ._choices import choice, drawn_player
 from ._greedy import count_available, nth_available
 from .state import TableState
 
@@ -25,9 +25,7 @@ from .state import TableState
 def _update(rule, state, feedback, k):
     """The drawn player's rows: the trial, or as before.    policy, q_bar (S, A_total)"""
     policy, offset = state.policy, feedback.offset
-    players = offset.size - 1
-    u, _ = choice(feedback.key, k, 0)
-    i = min(int(u * players), players - 1)
+    i, _ = drawn_player(feedback.key, k, offset.size - 1)
     for s in range(policy.shape[0]):
         u, v = choice(feedback.key, k, s + 1)
         own, q = policy[s, offset[i]:offset[i + 1]], feedback.q_bar[s, offset[i]:offset[i + 1]]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .. import _check
 from ..feedback.oracle import Oracle
 from ..machine import attach, precise
-from ._choices import choice, draw_softmax
+from ._choices import choice, draw_softmax, drawn_player
 from .state import TableState
 
 
@@ -22,9 +22,7 @@ from .state import TableState
 def _update(rule, state, feedback, k):
     """The drawn player's rows become pure, actions by exp(Qbar / tau).    policy, q_bar (S, A_total)"""
     policy, offset = state.policy, feedback.offset
-    players = offset.size - 1
-    u, v = choice(feedback.key, k, 0)
-    i = min(int(u * players), players - 1)
+    i, v = drawn_player(feedback.key, k, offset.size - 1)
     for s in range(policy.shape[0]):
         if s > 0:
             _, v = choice(feedback.key, k, s)

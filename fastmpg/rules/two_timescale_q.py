@@ -11,7 +11,7 @@ included. For one player, who sees s, a, r, t, that is
     q[s, a] += alpha(n[s, a]) * (aim - q[s, a]);   pi[s] = moved
 
 and nothing else happens below: ``learn_from`` does it for all players at once, with nu(s) and V(t) = sum(pi[t] * q[t])
-kept beside the tables, where each row's last visit left them (tests/naive.py has the plain form as its twin).
+kept beside the tables, where each row's last visit left them (tests/naive_rules.py has the plain form as its twin).
 
 Players are lanes: a row of the tables holds, action by action, the numbers of all players side by side. Four players or
 fewer fill half a vector, and in an ensemble two runs share one; a number goes through the same operations either way.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from .._check import Float
-from ..metrics._joint import joint_tables
+from ..metrics._joint import joint_tables, others_out
 from ..models.game import Game
 
 Whole = NDArray[np.int64]
@@ -77,16 +77,9 @@ class Equations:
             q[:, self.edges[i]:self.edges[i + 1]] = self._against(stage, policy, (i,))
         return q, value
 
-    def _against(self, table: Float, policy: Float, kept: tuple[int, ...], tail: int = 0) -> Float:
-        """Everybody but ``kept`` averaged out of (S, A_0, .., and ``tail`` more axes)."""
-        for j in reversed(range(self.players)):
-            if j not in kept:
-                own = policy[:, self.edges[j]:self.edges[j + 1]]
-                shape = [1] * table.ndim
-                shape[0], shape[j + 1] = own.shape
-                # axes of players after j are gone unless kept: the place of j is still j + 1
-                table = (table * own.reshape(shape)).sum(axis=j + 1)
-        return table
+    def _against(self, table: Float, policy: Float, kept: tuple[int, ...]) -> Float:
+        """Everybody but ``kept`` averaged out of (S, A_0, ..., more axes)."""
+        return others_out(table, np.split(policy, self.edges[1:-1], axis=1), kept)
 
     def at(self, y: Float, likely: Whole) -> tuple[Float, Float]:
         """Residual (n,) and its derivatives (n, n + 1)."""
@@ -116,7 +109,7 @@ class Equations:
                     by_beta[every, low:high, every, edges[k]:edges[k + 1]] = -lam * cross
                     of_value[i, every, every, edges[k]:edges[k + 1]] = -(mine[:, :, None] * cross).sum(axis=1)
             of_value[i, every, every, low:high] = -mine * paid
-            ahead = self._against(self.moves, policy, (i,), 1)  # (S, A_i, S)
+            ahead = self._against(self.moves, policy, (i,))  # (S, A_i, S)
             by_value[:, low:high, i] = -lam * gamma * ahead
             own_value[i, every, i, every] += 1.0
             own_value[i, :, i] -= gamma * (mine[:, :, None] * ahead).sum(axis=1)

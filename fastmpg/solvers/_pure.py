@@ -142,13 +142,8 @@ def search(game: Game, tables: JointTables, tol: float, most: int) -> tuple[Whol
         replies = _products(best, base, strides[who], most - candidates, tol)
         candidates += len(replies)
         for i in others:
-            for part in range(0, len(replies), batch) if len(replies) > batch else ():
-                replies[part:part + batch] = np.where(_stays(t, i, replies[part:part + batch], columns[i])[:, None],
-                                                      replies[part:part + batch], -1)
-            if len(replies) > batch:
-                replies = replies[replies[:, 0] >= 0]
-            elif len(replies):
-                replies = replies[_stays(t, i, replies, columns[i])]
+            stays = [_stays(t, i, replies[low:low + batch], columns[i]) for low in range(0, len(replies), batch)]
+            replies = replies[np.concatenate(stays)] if stays else replies
         found.append(replies)
     return np.concatenate(found) if found else np.zeros((0, states), np.int64), count
 
