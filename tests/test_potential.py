@@ -233,6 +233,7 @@ def test_alpha_lies_in_its_interval(seed):
     assert 0.0 < found.lower < found.upper
     assert missed(game, found.phi, rng) <= found.upper
     assert found.gap <= found.upper and fm.ne_gap(game, found.policy).max() == found.gap
+    assert {type(each) for each in (found.lower, found.upper, found.gap)} == {float}
     assert "width" in repr(found) and "could reach" in repr(found)
 
 

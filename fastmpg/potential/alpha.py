@@ -33,7 +33,7 @@ from ..metrics.ne_gap import ne_gap
 from ..metrics.origin import centred
 from ..models.available import choices
 from ..models.game import Game, check_discounted, check_game
-from .defect import PotentialDefect, defect, rounded
+from .defect import ULP, PotentialDefect, defect, rounded
 from .of import of
 
 __all__ = ["PotentialInterval", "alpha"]
@@ -243,7 +243,7 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
     upper, name, phi = best
     limit = name if static or shared else "bounds of values that all players together could reach"
     if not shared:  # h is a difference of payoffs, rounded
-        upper += 4.0 * np.finfo(float).eps * float(np.abs(rewards).max()) / (1.0 - game.discount)
+        upper += 4.0 * ULP * float(np.abs(rewards).max()) / (1.0 - game.discount)
     if static:
         lower = max(lower, objective - SLACK * float(np.abs(rewards).max()))
     policy, _ = together(game, tables, phi.reshape(states, joint))

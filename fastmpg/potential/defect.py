@@ -30,6 +30,7 @@ from ..theory.perturbed import weights_of
 __all__ = ["PotentialDefect", "defect"]
 
 TINY = 1e-9  # singular values beside the largest that rounding could leave
+ULP = 2.0**-52
 PROFILES, SQUARES = 2**12, 2**24  # deterministic profiles, and numbers of their squares, that are all looked at
 
 
@@ -191,7 +192,7 @@ def _worst_deterministic(game: Game, each: list[Float], scale: Float,
 
 def rounded(scale: Float, error: float, change: float) -> float:
     """What rounding may make of a sum around a square: two values a change, four changes, and the sum itself."""
-    return 8.0 * float(scale.max()) * error + 16.0 * np.finfo(float).eps * change
+    return 8.0 * float(scale.max()) * error + 16.0 * ULP * change
 
 
 def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 100, rng: Any = 0) -> PotentialDefect:
