@@ -26,6 +26,7 @@ from .models.counts.vectors import count_vectors
 from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
+from .models.names import Names
 from .models.normal_form import NormalFormGame
 from .models.occupancy.game import OccupancyGame
 from .models.polymatrix import PolymatrixGame
@@ -55,6 +56,7 @@ __all__ = [
     "Interrupted",
     "JointTransition",
     "MarkovGame",
+    "Names",
     "NormalFormGame",
     "OccupancyGame",
     "Oracle",

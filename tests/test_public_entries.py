@@ -151,7 +151,7 @@ CALLS = {
                       "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
+OUTCOMES = {"Evaluation", "Names", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",

@@ -35,6 +35,7 @@ from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
 from ..machine import Held, inlined, kernel, method
 from .available import Mask
+from .names import Nameable
 
 marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
 solve, lookahead, push, pull = method("solve"), method("lookahead"), method("push"), method("pull")
@@ -86,7 +87,7 @@ BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_h
          "_moved", "_counts", "_everything"}
 
 
-class Game(ABC):
+class Game(Nameable, ABC):
     """A tabular Markov game: N players, S states, A_i actions each, rewards, transitions, discount, initial law.
 
     Attributes
@@ -106,6 +107,8 @@ class Game(ABC):
         Whether all players share one stored reward.
     name : str
         What reports call it.
+    names : Names, or None
+        What players, states and actions are called; see :meth:`named`.
     largest_change : float
         By how much the most changed probability was moved to let its row be a distribution: 0 for rows of float64 that
         have no negative entries.
@@ -118,13 +121,9 @@ class Game(ABC):
     bit for bit.
     """
 
-    num_players: int
-    num_states: int
-    num_actions: tuple[int, ...]
     discount: float
     initial: Float
     shares_reward: bool
-    name: str
     largest_change: float = 0.0
     available: Mask | None = None
     terminal: Mask | None = None
@@ -329,8 +328,9 @@ class Game(ABC):
         else:
             least, most = min(counts), max(counts)
             actions = f"{least} actions each" if least == most else f"{least} to {most} actions"
-        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players, {self.num_states} states, "
-                f"{actions}{self._missing()}, discount {self.discount:g}, {shared}>")
+        actions = self._action_names() or actions
+        return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players{self._player_names()}, "
+                f"{self.num_states} states, {actions}{self._missing()}, discount {self.discount:g}, {shared}>")
 
     def _missing(self) -> str:
         """How much of the players' actions there is, where some are missing: for people."""

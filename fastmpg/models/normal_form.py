@@ -225,5 +225,7 @@ class NormalFormGame(Game):
 
         ones = np.ones((1, *self.num_actions, 1))
         if self.shares_reward:
-            return MarkovGame.identical_interest(self.rewards[0], ones, 0.0, available=self.available, name=self.name)
-        return MarkovGame(self.rewards, ones, 0.0, available=self.available, name=self.name)
+            game = MarkovGame.identical_interest(self.rewards[0], ones, 0.0, available=self.available, name=self.name)
+        else:
+            game = MarkovGame(self.rewards, ones, 0.0, available=self.available, name=self.name)
+        return game._with(self.names, {})

@@ -355,4 +355,5 @@ class PolymatrixGame(Game):
             rewards[i] += (table if i < k else table.transpose(0, 2, 1)).reshape(shape)
         moves = np.broadcast_to(self._model.transitions.reshape(n_states, *(1,) * len(actions), n_states),
                                 (n_states, *actions, n_states))
-        return MarkovGame(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())
+        game = MarkovGame(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())
+        return game._with(self.names, {})

@@ -17,6 +17,7 @@ from ..machine import UNCOMPILED, attach, inlined, user_kernel
 from ..machine.explain import explaining
 from .available import mask_of
 from .game import Game
+from .names import renamed
 
 MOST_ROWS = 2**26  # observations: the learners keep a row for each
 
@@ -50,11 +51,13 @@ class _ByName:
         return _ByName, (self.function, self.what)
 
 
-def _named(builder: str, recipe: dict[str, Any], name: str) -> Game:
+def _named(builder: str, recipe: dict[str, Any], name: str, names: Any = None) -> Game:
     games = importlib.import_module(f"{__name__.partition('.')[0]}.games")  # which import this module
     game: Game = getattr(games, builder)(**recipe)
     game.name = name
-    return game
+    return renamed(game, names)
+
+
 class _Elsewhere(ValueError):
     """The row observed in a state is outside of the tables."""
 
@@ -260,7 +263,7 @@ class SimulatorGame(Game):
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Named games by their arguments, others by the names of their functions."""
         if self.builder is not None:
-            return _named, (self.builder, self.recipe, self.name)
+            return _named, (self.builder, self.recipe, self.name, self.names and self.names.lists())
         return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -313,6 +316,6 @@ class SimulatorGame(Game):
         raise AssertionError
 
     def __repr__(self) -> str:
-        return (f"<SimulatorGame {self.name!r}: {self.num_players} players, {self.num_states} observations, actions "
-                f"{self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}{self._missing()}, "
-                f"discount {self.discount:g}>")
+        counts = f"actions {self.num_actions if self.num_players <= 8 else f'of {self.num_players} players'}"
+        return (f"<SimulatorGame {self.name!r}: {self.num_players} players{self._player_names()}, {self.num_states} "
+                f"observations, {self._action_names() or counts}{self._missing()}, discount {self.discount:g}>")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..models.game import Game
+from ..models.names import renamed
 from ..rules.rule import _label
 from . import storage
 from .record import Record
@@ -55,7 +56,7 @@ class Keeper:
         tables, self.fixed = game.tables(), dict(arrays)
         self.meta = meta | {"format": FORMAT, "kind": "checkpoint", "game": game.name, "game_type": type(game).__name__,
                             "game_digest": digest(tables) if tables else None, "recipe": game.recipe,
-                            "builder": game.builder}
+                            "builder": game.builder, "names": game.names and game.names.lists()}
         if tables and sum(each.nbytes for each in tables.values()) > LARGE:
             packed = storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False)
             storage.write_atomically(game_file(self.path), packed)
@@ -153,7 +154,7 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
 
         named: Game = getattr(games, meta.get("builder") or meta["game"])(**meta["recipe"])
         named.name = meta["game"]
-        return named
+        return renamed(named, meta.get("names"))
     if meta["game_digest"] is None:
         raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, "
                          "game=...)")
@@ -168,7 +169,7 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
         raise ValueError(f"{game_file(Path(path))} holds another game than the checkpoint's")
     game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
     game.name = meta["game"]
-    return game
+    return renamed(game, meta.get("names"))
 
 
 def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,

@@ -374,8 +374,9 @@ class CountGame(Game):
         moves = moves.reshape(n_states, *actions, n_states)
         if shared:
             reward = m.rewards[0, :, index, 0].T.reshape(n_states, *actions)
-            return MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name,
+            game = MarkovGame.identical_interest(reward, moves, self.discount, self.initial, name=self.name,
                                                  **self._masks())
+            return game._with(self.names, {})
         rewards = np.empty((n_players, n_states, joint))
         for i in range(n_players):
             own = choices[i]
@@ -383,5 +384,6 @@ class CountGame(Game):
                 rewards[i] = m.rewards[0, :, index, own].T
             else:
                 rewards[i] = m.rewards[i if m.payoff_kind == EACH else 0][:, own, counts[np.arange(joint), own]]
-        return MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,
+        game = MarkovGame(rewards.reshape(n_players, n_states, *actions), moves, self.discount, self.initial,
                           name=self.name, **self._masks())
+        return game._with(self.names, {})

@@ -378,4 +378,5 @@ class MarkovGame(Game):
         moves = self.transitions.toarray().reshape(self.num_states, *self.num_actions, self.num_states)
         build = MarkovGame.identical_interest if self.shares_reward else MarkovGame
         rewards = self.rewards[0] if self.shares_reward else self.rewards
-        return build(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())
+        game = build(rewards, moves, self.discount, self.initial, name=self.name, **self._masks())
+        return game._with(self.names, {})

@@ -14,12 +14,13 @@ from ..._same import comparable
 from ...kernels.occupancy import OccupancyModel, Weighted
 from ...machine import user_kernel
 from ...machine.explain import explaining
+from ..names import Nameable, Names
 from .graphs import INSTEAD, Graph, graph_of
 from .psi import functional, pooled
 
 
 @comparable
-class OccupancyGame:
+class OccupancyGame(Nameable):
     """Players move on graphs of their own, and pay where others are likely to be.
 
     Player i of M is in a state x of its own, one of X; its next state depends on its own action alone, P_i(y | x, a).
@@ -125,6 +126,7 @@ class OccupancyGame:
         self.layout = self._map(layout)
         self.ground = self._words(ground, "ground", self.num_states)
         self.players = self._words(players, "players", m)
+        self._names = None if self.players is None or len(set(self.players)) < m else Names(self.players)
         rows = np.cumsum([0, *(each.states * each.actions for each in self._graphs)])
         pointers = [each.pointer[:-1] for each in self._graphs]
         entries = np.cumsum([0, *(each.target.size for each in self._graphs)])
@@ -154,6 +156,10 @@ class OccupancyGame:
         if self._frozen and name != "name":
             raise AttributeError(f"OccupancyGame is immutable: build a new game to change {name}")
         object.__setattr__(self, name, value)
+
+    def _with(self, names: Names | None, changed: dict[str, Any]) -> OccupancyGame:
+        own = self.players if names is None or names.players is None else names.players
+        return super()._with(names, changed | {"players": own})
 
     # ------------------------------------------------------------------------------------------------ what is given
     def _ends(self, final: Any, reward: _Tables) -> _Tables:
