@@ -34,7 +34,7 @@ def test_every_game_takes_names_and_stays_the_game_it_is(name):
     players, states = words("p", game.num_players), words("s", game.num_states)
     named = game.named("called so", list(players), states, ["left", "right"])
     assert game.names is None and game.name == title and repr(game) == before
-    assert type(named) is type(game) and named.model is game.model or named.model == game.model
+    assert type(named) is type(game) and (named.model is game.model or named.model == game.model)
     assert named.names == fm.Names(players, states, (("left", "right"),) * game.num_players)
     assert named == game and hash(named) == hash(game) and named.name == "called so"
     for way in WAYS.values():

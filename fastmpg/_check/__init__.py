@@ -19,6 +19,7 @@ from .arrays import (
     TOLERANCE,
     Float,
     array,
+    compressed_rows,
     distribution,
     initial,
     is_masked,
@@ -54,7 +55,8 @@ from .scalars import (
 
 __all__ = [
     "CHUNK", "FORBIDDEN", "LARGEST", "SHOWN", "TOLERANCE", "Float", "arity", "array", "budget", "children",
-    "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator", "gib", "initial", "integer",
+    "compressed_rows", "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator", "gib",
+    "initial", "integer",
     "is_int", "is_masked", "law_table", "laws", "num_actions", "path", "player", "power", "read", "real",
     "seed_sequence", "sequence", "shape", "shape_of", "shown", "single_tolerance", "text", "transitions",
 ]

@@ -193,3 +193,28 @@ def transitions(table: Float, single: bool, where: Callable[[int], str], *, own:
     """
     return laws(table, single, "transition probabilities", lambda row, _: where(row), own=own,
                 advice="divide each row by its sum, in float64 (for an absorbing state, let it lead to itself)")
+
+
+def compressed_rows(pointer: Any, index: Any, probability: Any, count: int, width: int, name: str) -> None:
+    """Refuse arrays that are no (count, width) CSR rows, sorted and without duplicates: kernels trust them.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with them.
+    """
+    kinds = [getattr(each, "dtype", np.dtype(object)).kind for each in (pointer, index, probability)]
+    if kinds[0] not in "iu" or kinds[1] not in "iu" or kinds[2] != "f":
+        raise ValueError(f"{name} must be rows of whole numbers with probabilities, found kinds {kinds}")
+    if pointer.shape != (count + 1,) or index.ndim != 1 or index.shape != probability.shape:
+        raise ValueError(f"{name} must be {count} rows, found a pointer of shape {pointer.shape}, "
+                         f"{index.shape} columns and {probability.shape} probabilities")
+    if int(pointer[0]) != 0 or int(pointer[-1]) != index.size or (pointer[1:] < pointer[:-1]).any():
+        raise ValueError(f"{name} must be rows one after the other, found a pointer that is not ascending from 0 to "
+                         f"{index.size}")
+    if index.size and not 0 <= int(index.min()) <= int(index.max()) < width:
+        raise ValueError(f"{name} must lead to 0 to {width - 1}, found {int(index.min())} to {int(index.max())}")
+    again = index[1:] <= index[:-1]
+    again[pointer[1:-1][(pointer[1:-1] > 0) & (pointer[1:-1] < index.size)] - 1] = False
+    if again.any():
+        raise ValueError(f"{name} must have ascending columns in every row")

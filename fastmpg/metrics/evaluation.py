@@ -13,6 +13,7 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk, visits_of_desk
 from ..kernels.simplex import entropy, weighed
 from ..machine import Bound, kernel, unit
+from ..models import html
 from ..models.game import Game
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
 
@@ -96,6 +97,10 @@ class Evaluation(NamedTuple):
     visit: Float
     error_bound: Any
 
+    def _repr_html_(self) -> str:
+        """For notebooks: a small table, and how often states are visited."""
+        return _page(self)
+
     def __repr__(self) -> str:
         *lead, players, states = self.value.shape
         many = f"{' x '.join(map(str, lead))} policies, " if lead else ""
@@ -103,6 +108,20 @@ class Evaluation(NamedTuple):
             return f"<Evaluation: {many}{players} players, {states} states>"
         return (f"<Evaluation: {many}{players} players, {states} states, values in [{self.value.min():.6g}, "
                 f"{self.value.max():.6g}], error at most {np.max(self.error_bound):.1e}>")
+
+
+def _page(found: Evaluation) -> str:
+    *lead, players, states = found.value.shape
+    rows = [("policies", " x ".join(map(str, lead)) or 1), ("players", players), ("states", states)]
+    if not found.value.size:
+        return html.facts("Evaluation", rows)
+    for i in range(min(players, 12)):
+        own = found.value[..., i, :]
+        span = f"{own.min():.4g}" if own.min() == own.max() else f"{own.min():.4g} to {own.max():.4g}"
+        rows.append((f"value of player {i}", span))
+    rows.append(("error at most", f"{np.max(found.error_bound):.1e}"))
+    line = found.visit.reshape(-1, states).mean(axis=0).tolist()
+    return html.facts("Evaluation", rows, html.bars(line, "discounted visitation, by state") if states > 1 else "")
 
 
 def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:

@@ -34,7 +34,9 @@ from .._same import same
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
 from ..machine import Held, inlined, kernel, method
+from . import html
 from .available import Mask
+from .files import Saved
 from .names import Nameable
 
 marginals, factor, deviate = method("contract"), method("factor"), method("deviate")
@@ -87,7 +89,7 @@ BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_h
          "_moved", "_counts", "_everything"}
 
 
-class Game(Nameable, ABC):
+class Game(Nameable, Saved, ABC):
     """A tabular Markov game: N players, S states, A_i actions each, rewards, transitions, discount, initial law.
 
     Attributes
@@ -153,15 +155,6 @@ class Game(Nameable, ABC):
     def workspace_bytes(self, threads: int = 1) -> int:
         """What :meth:`workspace` would allocate."""
 
-    def tables(self) -> dict[str, NDArray[Any]]:
-        """Arrays from which :meth:`from_tables` builds the same game, bit for bit; none if it is made of functions."""
-        return {}
-
-    @classmethod
-    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> Game:
-        """The game that gave these :meth:`tables`."""
-        raise NotImplementedError
-
     @property
     @abstractmethod
     def nbytes(self) -> int:
@@ -204,7 +197,7 @@ class Game(Nameable, ABC):
 
     _benches: Any = None  # workspaces that Python's questions left for the next one (see feedback/bench.py)
 
-    def check(self) -> None:  # noqa: B027
+    def check(self) -> None:
         """Raise what kernels could only note down while they simulated."""
 
     @property
@@ -331,6 +324,10 @@ class Game(Nameable, ABC):
         actions = self._action_names() or actions
         return (f"<{type(self).__name__} {self.name!r}: {self.num_players} players{self._player_names()}, "
                 f"{self.num_states} states, {actions}{self._missing()}, discount {self.discount:g}, {shared}>")
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a small table."""
+        return html.of_game(self)
 
     def _missing(self) -> str:
         """How much of the players' actions there is, where some are missing: for people."""

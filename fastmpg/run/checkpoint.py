@@ -173,8 +173,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
 
 
 def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,
-               until: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A rule, a record and a condition as JSON and arrays."""
+               until: Any = None, seed: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A rule, a record, a condition and a seed as JSON and arrays."""
     fields = rule._asdict()
     arrays = {f"rule/{name}": np.asarray(value) for name, value in fields.items()
               if isinstance(value, np.ndarray | list)}
@@ -184,7 +184,7 @@ def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,
     kind = type(rule)
     return {"rule": {"module": kind.__module__, "name": kind.__qualname__, "fields": plain}
             | ({"functions": functions} if functions else {}), "record": record.options(),
-            "shape": None if shape is None else list(shape), "until": described(until)}, arrays
+            "shape": None if shape is None else list(shape), "until": described(until), "rng": seed}, arrays
 
 
 def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:

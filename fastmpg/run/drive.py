@@ -14,8 +14,10 @@ from .._check import Float
 from .._same import comparable
 from ..models.game import Game, check_discounted, check_game
 from ..policy import check_policy, random_policy, uniform_policy
-from ..rules.rule import _checked_rule, contract_of
+from ..rules.rule import _checked_rule, _label, contract_of
+from .about import about
 from .checkpoint import Keeper
+from .grid import axes_of
 from .job import Job
 from .progress import Progress
 from .record import Record
@@ -60,8 +62,9 @@ def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, i
     return _checked_rule(rule), _check.integer(steps, "steps", low=0), record or Record()
 
 
-def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, throw: bool, said: str = "") -> Result:
-    """What a job leaves behind; ``shape``: the run axes, None for a single run."""
+def _finish(job: Job, shape: tuple[int, ...] | None, rule: Any, status: str, throw: bool, said: str = "",
+            seed: Any = None) -> Result:
+    """What a job leaves behind; ``shape``: the run axes, None for a single run; ``rule`` with all its parameters."""
     job.publish()
     lead = shape or ()
     rows = job.rows
@@ -93,7 +96,8 @@ def _finish(job: Job, shape: tuple[int, ...] | None, label: str, status: str, th
                "diverged": _told(job, faults, shape is None)}[status]
     steps: Any = shaped(np.array(job.lengths)) if shape is not None and job.until is not None else job.lengths[0]
     result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, steps,
-                    SimpleNamespace(**state), label, job.game.name, trajectory)
+                    SimpleNamespace(**state), _label(rule), job.game.name, trajectory, *axes_of(rule, lead),
+                    about(job.game, rule, seed))
     if throw and status in ("interrupted", "diverged"):
         error: Interrupted | Diverged = (Interrupted if status == "interrupted" else Diverged)(result.message)
         error.result = result

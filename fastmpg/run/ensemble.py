@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import _check
 from ..models.game import Game
-from ..rules.rule import _label, contract_of
+from ..rules.rule import contract_of
+from .about import seed_of
 from .checkpoint import Keeper, _described
 from .drive import _check_inputs, _check_manner, _drive, _finish, _initial
 from .grid import expanded
@@ -44,7 +45,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     Returns
     -------
     Result
-        With the run axes in front of ``policy`` and of every array of the trace but "step".
+        With the run axes in front of ``policy`` and of every array of the trace but "step"; ``dims`` names them, and
+        ``coords`` holds the parameters' values along them.
 
     Examples
     --------
@@ -53,6 +55,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     >>> result = fm.ensemble(fm.games.zhang_3x2(), rule, 100, runs=3, policy="random", record=fm.Record(every=50))
     >>> result.policy.shape, result.trace["ne_gap"].shape
     ((2, 3, 1, 5), (2, 3, 3, 2))
+    >>> result.dims, result.coords["tau"]
+    (('tau', 'run'), array([0.1, 1. ]))
     """
     _check_manner(None, progress, throw, threads, checkpoint)
     if runs is not None:
@@ -76,6 +80,8 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     order = [r % places for r in range(count)]
     job = Job(game, [one[0] for one in checked], total, what, [starts[r] for r in order], [keys[r] for r in order],
               threads, single=False, until=until)
-    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, what, shape, until), game)
+    keeper, seed = None, seed_of(rng)
+    if checkpoint is not None:
+        keeper = Keeper(checkpoint, *_described(rule, what, shape, until, seed), game)
     status = _drive(job, keeper, None, progress, f"{count} runs")
-    return _finish(job, shape, _label(rule), status, throw)
+    return _finish(job, shape, rule, status, throw, seed=seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _check
 from ..models.game import Game
-from ..rules.rule import _label
+from .about import seed_of
 from .checkpoint import Keeper, _described
 from .drive import Snapshot, _check_inputs, _check_manner, _drive, _finish, _initial, _streamed
 from .job import Job
@@ -77,6 +77,8 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     start = _initial(game, rule, policy, rng)
     job = Job(game, [rule], steps, record, [start], [run_key(_check.seed_sequence(rng))], None, single=True,
               until=until)
-    keeper = None if checkpoint is None else Keeper(checkpoint, *_described(rule, record, None, until), game)
+    keeper, seed = None, seed_of(rng)
+    if checkpoint is not None:
+        keeper = Keeper(checkpoint, *_described(rule, record, None, until, seed), game)
     status = _drive(job, keeper, callback, progress, type(rule).__name__)
-    return _finish(job, None, _label(rule), status, throw)
+    return _finish(job, None, rule, status, throw, seed=seed)

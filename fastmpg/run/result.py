@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from .. import _check
 from .._check import Float
 from .._same import comparable
-from . import storage
+from . import labelled, storage
 from .trajectory import Trajectory
 
 FORMAT = 1
@@ -43,6 +43,14 @@ class Result:
         What ran on what.
     trajectory : Trajectory or None
         All states and actions, if they were recorded.
+    dims : tuple of str
+        Names of the run axes: a parameter of the rule that varies along one, or "run"; none of a single run.
+    coords : mapping of str to ndarray
+        What stands along the run axes, by their names; parameters that vary along one that has another name, or along
+        several, are arrays that broadcast against all run axes.
+    about : mapping
+        Where it comes from, as JSON has it: the rule's parameters, the game's sizes and names, the seed if it is known,
+        versions. It has no part in ``==``.
     """
 
     policy: Float
@@ -54,21 +62,31 @@ class Result:
     rule: str
     game: str
     trajectory: Any = None
+    dims: tuple[str, ...] = ()
+    coords: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     __hash__ = None  # type: ignore[assignment]  # arrays have none
 
     def __post_init__(self) -> None:
         ends = [self.steps] if isinstance(self.steps, np.ndarray) else []
-        for array in (self.policy, *self.trace.values(), *vars_of(self.state).values(), *ends):
+        for array in (self.policy, *self.trace.values(), *vars_of(self.state).values(), *ends, *self.coords.values()):
             array.flags.writeable = False
-        object.__setattr__(self, "trace", MappingProxyType(dict(self.trace)))
+        for name in ("trace", "coords", "about"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        axes = max(0, self.policy.ndim - 2)
+        dims = tuple(self.dims) or (*(f"axis_{k}" for k in range(axes - 1)), "run")[-axes:] * (axes > 0)
+        if len(dims) != axes:
+            raise ValueError(f"dims must name the {axes} run axes, found {dims}")
+        object.__setattr__(self, "dims", dims)
 
     def _parts(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "about")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Built anew, and so frozen again: by pickle, and by copy."""
-        return type(self), tuple(dict(part) if isinstance(part, MappingProxyType) else part for part in self._parts())
+        return type(self), tuple(dict(part) if isinstance(part, MappingProxyType) else part
+                                 for part in (*self._parts(), self.about))
 
     def __repr__(self) -> str:
         rows = self.trace["step"].size
@@ -76,12 +94,75 @@ class Result:
         steps = f"{made.min()}" if made.min() == made.max() else f"{made.min()} to {made.max()}"
         parts = [f"<Result: {self.rule} on {self.game!r}, {steps} steps, {self.status}"]
         if self.policy.ndim > 2:
-            parts.append(f"{'x'.join(map(str, self.policy.shape[:-2]))} runs")
+            counts = self.policy.shape[:-2]
+            parts.append(f"{'x'.join(map(str, counts))} runs" + self._axes())
         if "ne_gap" in self.trace and rows:
             last = self.trace["ne_gap"][..., -1, :].max(axis=-1)
             parts.append(f"NE-gap {last:.3g}" if last.ndim == 0 else f"NE-gap {last.min():.3g} to {last.max():.3g}")
         parts.append(f"{rows} recorded: {', '.join(sorted(set(self.trace) - {'step'})) or 'nothing'}>")
         return ", ".join(parts)
+
+    def _axes(self) -> str:
+        """The run axes for a repr, where they are more than runs."""
+        return "" if self.dims == ("run",) else f" ({' x '.join(self.dims)})"
+
+    def to_xarray(self) -> Any:
+        """The trace and the last policy as an ``xarray.Dataset`` with named axes; needs ``fastmpg[xarray]``.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable a recorded metric, of dimensions (\\*dims, "step", "player", "state", "action") as far as it has
+            them, "last_policy", and of ensembles whose runs ended separately "steps". Coordinates are those of
+            ``coords``, the recorded steps, and names where the game has them, else numbers. Players with fewer actions
+            than others have NaN at the missing ones; where their names differ, "action_name" (player, action) holds
+            them. Attributes say what ran, from which seed, with which versions, and how it ended.
+
+        Examples
+        --------
+        >>> import numpy as np, fastmpg as fm
+        >>> rule = fm.rules.NaturalGradientPlay(eta=np.array([[1.0], [5.0]]))
+        >>> result = fm.ensemble(fm.games.zhang_3x2(), rule, 10, runs=3)
+        >>> result.to_xarray()["ne_gap"].sel(eta=5.0).mean("run").dims  # doctest: +SKIP
+        ('step', 'player')
+        """
+        return labelled.dataset(self)
+
+    def to_frame(self, metrics: Sequence[str] | None = None) -> Any:
+        """The trace in long form as a ``pandas.DataFrame``, one number a row; needs ``fastmpg[pandas]``.
+
+        Parameters
+        ----------
+        metrics : sequence of str, optional
+            Of the recorded ones; all by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns: the run axes and parameters of ``coords``, "step", "metric", then "player", "state" and "action" as
+            far as some metric has them (missing where it has not), and "value".
+
+        Raises
+        ------
+        ValueError
+            If one was not recorded.
+        MemoryError
+            If the table would not fit.
+        """
+        return labelled.frame(self, metrics)
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`to_xarray` to a netCDF file, whole or not at all; needs ``fastmpg[xarray]``.
+
+        Parameters
+        ----------
+        path : path
+        """
+        labelled.netcdf(self, _check.path(path, "path"))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a small table, and how the largest gap fell."""
+        return labelled.page(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one npz file (no pickle), whole or not at all; a streamed trajectory stays in its
@@ -91,8 +172,10 @@ class Result:
         arrays = {"policy": self.policy}
         arrays |= {f"trace/{name}": value for name, value in self.trace.items()}
         arrays |= {f"state/{name}": value for name, value in vars_of(self.state).items()}
+        arrays |= {f"coords/{name}": value for name, value in self.coords.items()}
         meta = {"format": FORMAT, "kind": "result", "status": self.status, "message": self.message,
-                "steps": np.asarray(self.steps).tolist(), "rule": self.rule, "game": self.game, "trajectory": None}
+                "steps": np.asarray(self.steps).tolist(), "rule": self.rule, "game": self.game, "trajectory": None,
+                "dims": list(self.dims), "about": dict(self.about)}
         if self.trajectory is not None:
             meta["trajectory"] = self.trajectory.folder and os.fspath(self.trajectory.folder)
             if self.trajectory.folder is None:
@@ -111,7 +194,7 @@ class Result:
         arrays, meta = storage.unpack(_check.path(path, "path"))
         if not isinstance(meta, dict) or meta.get("kind") != "result" or meta.get("format") != FORMAT:
             raise ValueError(f"{os.fspath(path)} is no saved result of this version of fastmpg")
-        groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}, "trajectory": {}}
+        groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}, "trajectory": {}, "coords": {}}
         try:
             policy = arrays.pop("policy")
             for name, value in arrays.items():
@@ -122,7 +205,8 @@ class Result:
             made = meta["steps"]
             return cls(policy, groups["trace"], meta["status"], meta["message"],
                        np.array(made) if isinstance(made, list) else made,
-                       SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory)
+                       SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory,
+                       tuple(meta.get("dims") or ()), groups["coords"], meta.get("about") or {})
         except KeyError as error:
             raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import _check
 from ..models.game import Game, check_game
 from ..policy import uniform_policy
-from ..rules.rule import _checked_rule, _label
+from ..rules.rule import _checked_rule
 from . import checkpoint as _checkpoint
 from .checkpoint import Keeper, _described, _rule_of
 from .drive import Snapshot, _check_manner, _drive, _finish, _status_of
@@ -85,7 +85,7 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
               until=until)
     job.prepare()
     job.restore(arrays, made, meta["segments"], meta.get("owner"))
-    label = _label(whole_rule)
+    seed = meta.get("rng")
     if meta["status"] in ("done", "settled") and target == meta["steps"]:
         rows = arrays["trace/step"].size
         for r, run in enumerate(job.runs):
@@ -93,7 +93,7 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
         for name, value in job.trace.items():
             if name != "step":
                 value[:, :rows] = arrays[f"trace/{name}"]
-        return _finish(job, shape, label, _status_of(job), throw, said)
-    keeper = Keeper(path, *_described(whole_rule, record, shape, until), world, fresh=False)
+        return _finish(job, shape, whole_rule, _status_of(job), throw, said, seed)
+    keeper = Keeper(path, *_described(whole_rule, record, shape, until, seed), world, fresh=False)
     status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
-    return _finish(job, shape, label, status, throw, said)
+    return _finish(job, shape, whole_rule, status, throw, said, seed)

@@ -331,6 +331,12 @@ class MarkovGame(Game):
         rewards = _check.entries(tables, "tables", ("rewards", "discount", "initial"))["rewards"]
         moves: Any = tables.get("transitions")
         if moves is None:
+            _check.entries(tables, "tables", ("pointer", "index", "probability"))
+            _check.shape_of(rewards, "rewards in tables")
+            if rewards.ndim < 3:
+                raise ValueError(f"tables must hold rewards (N or 1, S, A_0, ...), found shape {rewards.shape}")
+            _check.compressed_rows(tables["pointer"], tables["index"], tables["probability"],
+                                   math.prod(rewards.shape[1:]), rewards.shape[1], "tables")
             moves = Rows(tables["pointer"].astype(np.int64), tables["index"], tables["probability"], False)
         rest = (moves, float(tables["discount"]), tables["initial"])
         stored = moves.probability if isinstance(moves, Rows) else moves

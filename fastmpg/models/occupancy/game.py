@@ -14,13 +14,16 @@ from ..._same import comparable
 from ...kernels.occupancy import OccupancyModel, Weighted
 from ...machine import user_kernel
 from ...machine.explain import explaining
+from .. import html
+from ..files import Saved
 from ..names import Nameable, Names
 from .graphs import INSTEAD, Graph, graph_of
 from .psi import functional, pooled
+from .tables import arguments_in, tables_of
 
 
 @comparable
-class OccupancyGame(Nameable):
+class OccupancyGame(Nameable, Saved):
     """Players move on graphs of their own, and pay where others are likely to be.
 
     Player i of M is in a state x of its own, one of X; its next state depends on its own action alone, P_i(y | x, a).
@@ -301,6 +304,24 @@ class OccupancyGame(Nameable):
             found = psi(0, 0, 0.0 if self._pooled else np.zeros(self.num_players))
         _check.real(found, "what psi returns")
         return (pooled if self._pooled else functional)(psi)(self.num_players)
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Arrays from which :meth:`from_tables` builds the same game, bit for bit; none if it has a ``psi``."""
+        return {} if self._psi is not None else tables_of(self)
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, NDArray[Any]]) -> OccupancyGame:
+        """The game that gave these :meth:`tables`.
+
+        Parameters
+        ----------
+        tables : dict of ndarray
+        """
+        return cls(**arguments_in(tables))
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a small table."""
+        return html.of_occupancy(self)
 
     def _parts(self) -> Any:
         return (*self.model, self.starts, self.mu, self._psi, self._pooled)

@@ -1,0 +1,50 @@
+"""Where a result comes from, as JSON has it: what ran on what, by which versions, from which seed."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from .. import _check, machine
+from ..models.game import Game
+
+
+def seed_of(rng: Any) -> Any:
+    """What makes the same random numbers again: a number, several, or a SeedSequence's parts; None if not known."""
+    if isinstance(rng, np.random.SeedSequence):
+        entropy: Any = rng.entropy
+        whole = int(entropy) if _check.is_int(entropy) else list(map(int, entropy or ()))
+        return {"entropy": whole, "spawn_key": list(map(int, rng.spawn_key))}
+    if _check.is_int(rng):
+        return int(rng)
+    if isinstance(rng, list | tuple | np.ndarray):
+        return np.asarray(rng, object).tolist()
+    return None
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of the package and of what its numbers may depend on."""
+    from .. import __version__
+
+    return {"fastmpg": __version__, **machine.versions()}
+
+
+def _told(value: Any) -> Any:
+    """A parameter as JSON has it."""
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist() if value.dtype.kind in "biufU" and value.size <= 1000 else f"<{value.shape}>"
+    if isinstance(value, list | tuple):
+        return [_told(each) for each in value]
+    return getattr(value, "__qualname__", str(value))
+
+
+def about(game: Game, rule: Any, seed: Any) -> dict[str, Any]:
+    """What :class:`.result.Result` keeps of its making; ``seed``: of :func:`seed_of`."""
+    return {"rule": {"name": type(rule).__name__, "parameters": {k: _told(v) for k, v in rule._asdict().items()}},
+            "game": {"kind": type(game).__name__, "num_actions": list(game.num_actions), "discount": game.discount},
+            "names": None if game.names is None else game.names.lists(), "rng": seed, "versions": dict(versions())}
