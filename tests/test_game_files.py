@@ -27,7 +27,8 @@ def float32():
 
 
 GAMES = {
-    "normal form": lambda: fm.NormalFormGame([PENNIES, PENNIES]).named("t", ["a", "b"], ["s"], [["l", "r"], ["u", "v"]]),
+    "normal form": lambda: fm.NormalFormGame([PENNIES, PENNIES]).named("t", ["a", "b"], ["s"],
+                                                                       [["l", "r"], ["u", "v"]]),
     "normal form, masked": lambda: fm.NormalFormGame([PENNIES, PENNIES], available=[[1, 1, 1, 0]]),
     "identical interest": fm.games.zhang_3x2,
     "dense": lambda: fm.games.random_markov(4, (2, 3), rng=1),
@@ -88,7 +89,7 @@ def test_what_is_made_of_functions_is_refused(tmp_path):
 def test_a_class_loads_its_own(tmp_path):
     fm.games.zhang_3x2().save(tmp_path / "game")
     assert fm.NormalFormGame.load(tmp_path / "game") == fm.games.zhang_3x2()
-    with pytest.raises(ValueError, match="holds a NormalFormGame, no OccupancyGame: load it with fastmpg.NormalFormGa"):
+    with pytest.raises(ValueError, match=r"holds a NormalFormGame, no OccupancyGame: .* fastmpg\.NormalFormGame\.load"):
         fm.OccupancyGame.load(tmp_path / "game")
     with pytest.raises(FileNotFoundError):
         fm.Game.load(tmp_path / "absent")

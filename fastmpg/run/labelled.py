@@ -121,11 +121,11 @@ def _attributes(result: Any) -> dict[str, Any]:
              "status": result.status, "message": result.message, "game_kind": game.get("kind"),
              "discount": game.get("discount"), "num_actions": game.get("num_actions")}
     if about.get("rule"):
-        found["rule_parameters"] = json.dumps(about["rule"]["parameters"])
+        found["rule_parameters"] = json.dumps(about["rule"]["parameters"], sort_keys=True)
     if not isinstance(result.steps, np.ndarray):
         found["steps_made"] = int(result.steps)
     if about.get("rng") is not None:
-        found["rng"] = json.dumps(about["rng"])
+        found["rng"] = json.dumps(about["rng"], sort_keys=True)
     found |= {f"{name}_version": number for name, number in about.get("versions", {}).items()}
     return {name: value for name, value in found.items() if value is not None}
 
@@ -152,7 +152,7 @@ def frame(result: Any, metrics: Sequence[str] | None) -> Any:
     pandas = _library("pandas", "pandas")
     recorded = [name for name in result.trace if name != "step"]
     chosen = recorded if metrics is None else _check.sequence(metrics, "metrics", "names of recorded metrics")
-    wrong = [name for name in chosen if name not in recorded]
+    wrong = [name for name in chosen if not isinstance(name, str) or name not in recorded]
     if wrong:
         raise ValueError(f"metrics must be recorded ones, {', '.join(recorded) or 'of which there are none'}, found "
                          f"{_check.shown(wrong[0])}")
