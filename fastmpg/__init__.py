@@ -41,6 +41,7 @@ from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
 from .run.resume import resume
 from .run.stability import Stability, stability
+from .run.sweep import Sweep, SweepInterrupted, sweep
 from .run.trajectory import Trajectory
 from .run.until import Below, Unchanged
 
@@ -69,6 +70,8 @@ __all__ = [
     "Snapshot",
     "SoftmaxState",
     "Stability",
+    "Sweep",
+    "SweepInterrupted",
     "TableState",
     "Trajectory",
     "Transition",
@@ -99,6 +102,7 @@ __all__ = [
     "solvers",
     "split",
     "stability",
+    "sweep",
     "theory",
     "uniform_policy",
 ]

@@ -154,7 +154,7 @@ NAMEABLE = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 
             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2),
             "SimulatorGame": fm.games.routing(3, form="simulator")}
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Names", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
+OUTCOMES = {"Sweep", "SweepInterrupted", "Evaluation", "Names", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
@@ -240,12 +240,12 @@ def valid(label, tmp_path):
     own = dict(CALLS.get(label, {}))
     if label.endswith(".from_tables"):
         own["tables"] = tables(label.split(".")[0])
-    if label in ("resume", "Result.load", "Result.save", "Trajectory.load"):
+    if label in ("resume", "Result.load", "Result.save", "Trajectory.load", "Sweep.load"):
         result = fm.learn(GAME, RULE, 2, checkpoint=tmp_path / "run")
         result.save(tmp_path / "result")
         own |= {"resume": {"path": tmp_path / "run"}, "Result.load": {"path": tmp_path / "result"},
                 "Result.save": {"self": result, "path": tmp_path / "again"},
-                "Trajectory.load": {"folder": tmp_path / "moves"}}[label]
+                "Trajectory.load": {"folder": tmp_path / "moves"}, "Sweep.load": {"folder": tmp_path / "none"}}[label]
     kind, _, method = label.partition(".")
     if method in ("named", "save") and kind in NAMEABLE:
         own["self"] = NAMEABLE[kind]
@@ -314,7 +314,7 @@ def test_wrong_arguments(label, tmp_path, monkeypatch, keep_threads):
     monkeypatch.setattr(compiling, "user_kernel", lambda function: function)  # nothing is compiled again and again
     call, _ = CALLABLES[label]
     given = valid(label, tmp_path)
-    with contextlib.suppress(*((ValueError,) if label == "Trajectory.load" else ())):  # there is none
+    with contextlib.suppress(*((ValueError,) if label in ("Trajectory.load", "Sweep.load") else ())):  # there is none
         call(**given)
     found = {}
     for name in parameters(call):

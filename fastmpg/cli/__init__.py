@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from . import cache, listing, reproduce, run
+from . import cache, listing, reproduce, run, sweep
 from . import solve as solving
 from .names import add_parameters, games, pick, rules, whole
 from .output import INTERRUPTED, OK, PIPE_CLOSED, complain
@@ -75,19 +75,7 @@ def build(argv: Sequence[str]) -> Parser:
                   "list` all of them")
     one.add_argument("game", metavar="GAME")
     one.add_argument("rule", metavar="RULE")
-    one.add_argument("--steps", type=whole, required=True, metavar="N", help="updates to make")
-    one.add_argument("--every", type=whole, metavar="K", help="record every K steps (default: about 1000 times)")
-    one.add_argument("--metrics",
-                     help="what to record, with commas (`fastmpg list metrics`; default: ne_gap,value, of simulators "
-                     "policy)")
-    one.add_argument("--policy", choices=("uniform", "random"), default="uniform",
-                     help="where to start (default: %(default)s)")
-    one.add_argument("--seed", type=whole, default=0, metavar="N",
-                     help="of random policies and sampled rules (default: 0)")
-    one.add_argument("--runs", type=whole, metavar="R", help="make so many runs side by side")
-    one.add_argument("--until", metavar="WHAT=X",
-                     help="end a run early: unchanged=STAGES when everybody's greedy policy has stood for so long, or "
-                     "a recorded metric below a level, as ne_gap=1e-6")
+    run.about_runs(one)
     one.add_argument("--checkpoint", metavar="FILE",
                      help="keep all that `fastmpg resume FILE` needs up to date in a file")
     one.add_argument("--trajectory", metavar="DIR", help="stream the states and actions of a sampled rule to a folder")
@@ -95,6 +83,8 @@ def build(argv: Sequence[str]) -> Parser:
     if len(named) == 2:
         game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
         add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])})
+
+    sweep.arguments(command, argv)
 
     one = command("solve", solving.solve, "solve a named game: all its pure equilibria, or by another method",
                   epilog="`fastmpg solve GAME --method NAME --help` shows the parameters of that game and that method")
@@ -157,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         options = build(words).parse_args(words)
-        if options.command == "run":
+        if options.command in ("run", "sweep"):
             options.game, options.rule = pick(options.game, games(), "game"), pick(options.rule, rules(), "rule")
         if options.command == "solve":
             options.game = pick(options.game, games(), "game")

@@ -84,8 +84,12 @@ def first_line(thing: Any) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[str, Any]]) -> None:
-    """Flags for the parameters of each (kind -> name, thing); taken names get their kind in front, as --rule.tau."""
+def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[str, Any]],
+                   elsewhere: Iterable[str] = ()) -> None:
+    """Flags for the parameters of each (kind -> name, thing); taken names get their kind in front, as --rule.tau.
+
+    ``elsewhere``: parameters of rules that are given in another way, and need no flag.
+    """
     taken = {option for action in parser._actions for option in action.option_strings}
     flags = {kind: {name: f"--{name.replace('_', '-')}" for name in parameters(thing)}
              for kind, (_, thing) in things.items()}
@@ -96,7 +100,7 @@ def add_parameters(parser: argparse.ArgumentParser, things: Mapping[str, tuple[s
             flag = flags[kind][name]
             if flag in taken or often.count(flag) > 1:
                 flag = f"--{kind}.{flag[2:]}"
-            missing = default is inspect.Parameter.empty
+            missing = default is inspect.Parameter.empty and not (kind == "rule" and name in elsewhere)
             group.add_argument(flag, dest=f"{kind}.{name}", type=literal, required=missing, metavar="VALUE",
                                default=argparse.SUPPRESS, help="required" if missing
                                else f"default {default!r}".replace("%", "%%"))

@@ -8,8 +8,25 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .names import chosen, games, rules
+from .names import chosen, games, rules, whole
 from .output import INTERRUPTED, MISSED, OK, finite, on_terminal, show_json, table
+
+
+def about_runs(one: argparse.ArgumentParser) -> None:
+    """What is asked of a run, one by one or many."""
+    one.add_argument("--steps", type=whole, required=True, metavar="N", help="updates to make")
+    one.add_argument("--every", type=whole, metavar="K", help="record every K steps (default: about 1000 times)")
+    one.add_argument("--metrics",
+                     help="what to record, with commas (`fastmpg list metrics`; default: ne_gap,value, of simulators "
+                     "policy)")
+    one.add_argument("--policy", choices=("uniform", "random"), default="uniform",
+                     help="where to start (default: %(default)s)")
+    one.add_argument("--seed", type=whole, default=0, metavar="N",
+                     help="of random policies and sampled rules (default: 0)")
+    one.add_argument("--runs", type=whole, metavar="R", help="make so many runs side by side")
+    one.add_argument("--until", metavar="WHAT=X",
+                     help="end a run early: unchanged=STAGES when everybody's greedy policy has stood for so long, or "
+                     "a recorded metric below a level, as ne_gap=1e-6")
 
 
 def run(options: argparse.Namespace) -> int:

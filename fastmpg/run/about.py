@@ -11,12 +11,20 @@ from .. import _check, machine
 from ..models.game import Game
 
 
+def entropy_of(seed: np.random.SeedSequence) -> Any:
+    """A whole number, or a list of them."""
+    def flat(value: Any) -> list[int]:
+        if isinstance(value, list | tuple | np.ndarray):
+            return [number for each in value for number in flat(each)]
+        return [int(value)]
+
+    return int(seed.entropy) if _check.is_int(seed.entropy) else flat([] if seed.entropy is None else seed.entropy)
+
+
 def seed_of(rng: Any) -> Any:
     """What makes the same random numbers again: a number, several, or a SeedSequence's parts; None if not known."""
     if isinstance(rng, np.random.SeedSequence):
-        entropy: Any = rng.entropy
-        whole = int(entropy) if _check.is_int(entropy) else list(map(int, entropy or ()))
-        return {"entropy": whole, "spawn_key": list(map(int, rng.spawn_key))}
+        return {"entropy": entropy_of(rng), "spawn_key": list(map(int, rng.spawn_key))}
     if _check.is_int(rng):
         return int(rng)
     if isinstance(rng, list | tuple | np.ndarray):

@@ -21,7 +21,7 @@ class Progress:
     It is there before the first step, and says that code is compiled, or loaded, until :meth:`begin`.
     """
 
-    def __init__(self, total: int, label: str, active: bool) -> None:
+    def __init__(self, total: int, label: str, active: bool, unit: str = " steps") -> None:
         self.bar: Any = None
         if not (active and (sys.stderr.isatty() or in_notebook())):
             return
@@ -30,8 +30,8 @@ class Progress:
         except ImportError:
             self.bar = _Line(total, label)
         else:
-            self.bar = tqdm(total=total, desc=f"{label}: compiling", unit=" steps", unit_scale=True, leave=False,
-                            dynamic_ncols=True)
+            self.bar = tqdm(total=total, desc=f"{label}: compiling", unit=unit, unit_scale=unit == " steps",
+                            leave=False, dynamic_ncols=True)
         self.label, self.total = label, total
 
     def begin(self) -> None:
@@ -58,6 +58,7 @@ class _Line:
 
     def __init__(self, total: int, label: str) -> None:
         self.total, self.label, self.count, self.due, self.width = total, label, 0, 0.0, 0
+        self.began = time.monotonic()
         self._show(f'{label}: compiling (pip install "fastmpg[report]" for a bar)')
 
     def _show(self, text: str) -> None:
@@ -69,14 +70,16 @@ class _Line:
         self.label = label
 
     def reset(self, total: int) -> None:
-        self.total, self.count = total, 0
+        self.total, self.count, self.began = total, 0, time.monotonic()
         self.update(0)
 
     def update(self, count: int) -> None:
         self.count += count
         if time.monotonic() >= self.due:
             self.due = time.monotonic() + EVERY
-            self._show(f"{self.label}: {100 * self.count // max(1, self.total)} %")
+            left = (time.monotonic() - self.began) * (self.total - self.count) / max(1, self.count)
+            self._show(f"{self.label}: {100 * self.count // max(1, self.total)} %"
+                       + f", {round(left)} s to go" * (self.count > 0))
 
     def close(self) -> None:
         self._show("")
