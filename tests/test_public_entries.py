@@ -154,7 +154,8 @@ NAMEABLE = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 
             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2),
             "SimulatorGame": fm.games.routing(3, form="simulator")}
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Sweep", "SweepInterrupted", "Evaluation", "Names", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
+OUTCOMES = {"Evaluation", "Names", "Sweep", "SweepInterrupted",
+            "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
