@@ -62,14 +62,14 @@ def test_players_are_reduced_as_asked(one, reduce, function):
 def test_players_are_drawn_apart_on_request_and_by_default_where_values_differ(one, many):
     assert len(plot.trace(one, "ne_gap", axes(), reduce="players").lines) == 2
     assert len(plot.trace(one, "value", axes()).lines) == 1  # one reward for all
-    assert len(plot.trace(many, "value", axes()).lines) == 2
-    assert ([text.get_text() for text in plot.trace(many, "value", axes()).get_legend().get_texts()]
+    assert len(plot.trace(many, "value", axes(), by=()).lines) == 2
+    assert ([text.get_text() for text in plot.trace(many, "value", axes(), by=()).get_legend().get_texts()]
             == ["player 0", "player 1"])
 
 
 @pytest.mark.parametrize("band", ["range", "std", None])
 def test_an_ensemble_is_a_mean_and_a_band(many, band):
-    ax = plot.trace(many, "qre_gap", axes(), band=band, log="xy", label="all")
+    ax = plot.trace(many, "qre_gap", axes(), band=band, log="xy", label="all", by=())
     gap = many.trace["qre_gap"].max(axis=-1).reshape(6, -1)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), gap.mean(axis=0))
     assert len(ax.collections) == (band is not None)

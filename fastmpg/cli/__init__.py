@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import cache, listing, reproduce, run, sweep
+from . import plot as plotting
 from . import solve as solving
 from .names import add_parameters, games, pick, rules, whole
 from .output import INTERRUPTED, OK, PIPE_CLOSED, complain
@@ -114,11 +115,8 @@ def build(argv: Sequence[str]) -> Parser:
         game = pick(argv[1], games(), "game")
         add_parameters(one, {"game": (game, games()[game])})
 
-    one = command("plot", listing.draw, "draw a saved result")
-    one.add_argument("file", metavar="FILE.npz")
-    one.add_argument("--metric", default="ne_gap", help="(default: %(default)s)")
-    one.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: beside the result)")
-    one.add_argument("--log", action="store_true", help="logarithmic vertical axis")
+    one = command("plot", plotting.draw, "draw a saved result, or a game")
+    plotting.add_flags(one, argv if argv[:1] == ["plot"] else ())
 
     room = commands.add_parser("cache", help="fill or clear the cache of compiled code",
                                allow_abbrev=False).add_subparsers(

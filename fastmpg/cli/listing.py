@@ -1,10 +1,9 @@
-"""``fastmpg list``, ``fastmpg info`` and ``fastmpg plot``."""
+"""``fastmpg list`` and ``fastmpg info``."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,17 +111,3 @@ def nearness(game: Any) -> dict[str, Any]:
     except MemoryError as error:
         found["alpha"] = str(error)
     return found
-
-
-def draw(options: argparse.Namespace) -> int:
-    """Draw a saved result."""
-    from .. import plot
-    from ..run.result import Result
-
-    result = Result.load(options.file)
-    out = options.out or os.path.splitext(options.file)[0] + f"-{options.metric}.png"
-    sheet, axes = plot.figure(size=(6.4, 4.0), title=f"{result.rule} on {result.game}")
-    plot.trace(result, options.metric, axes[0, 0], log="y" if options.log else "")
-    plot.save(sheet, out)
-    print(out)
-    return OK

@@ -63,8 +63,40 @@ def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | None 
                        layout="constrained")
         axes = sheet.subplots(rows, columns, squeeze=False)
         if title:
-            sheet.suptitle(title, fontsize=11.5, fontweight="bold")
+            room = 104.0 * sheet.get_figwidth() / len(title)  # points a letter that the figure is wide
+            sheet.suptitle(title, fontsize=max(6.0, min(11.5, room)), fontweight="bold")
     return sheet, axes
+
+
+def axes_of(ax: Any) -> Any:
+    """The axes that were given, or those of a new pyplot figure."""
+    if ax is not None:
+        return ax
+    with style():
+        from matplotlib import pyplot
+
+        return pyplot.subplots(layout="constrained")[1]
+
+
+def panels(ax: Any, count: int, across: int, size: tuple[float, float], title: str = "") -> tuple[Any, list[Any]]:
+    """What a picture of several panels returns, and their axes: what was given, or a new figure.
+
+    Raises
+    ------
+    ValueError
+        If other than ``count`` axes were given.
+    """
+    if ax is None:
+        sheet, axes = figure(-(-count // across), across, size=size, title=title)
+        flat = list(axes.ravel())
+        for spare in flat[count:]:
+            spare.set_axis_off()
+        return sheet, flat[:count]
+    given = [ax] if hasattr(ax, "plot") else list(np.ravel(np.asarray(ax, object)))
+    if len(given) != count or not all(hasattr(each, "plot") for each in given):
+        raise ValueError(f"ax must be {'one matplotlib Axes' if count == 1 else f'{count} matplotlib Axes'}, found "
+                         f"{len(given)} of {type(given[0]).__name__ if given else 'nothing'}")
+    return ax, given
 
 
 def shades(count: int) -> list[Any]:

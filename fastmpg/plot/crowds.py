@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .. import _check
 from ..solvers._occupancy import OccupancyPlay, OccupancySolution
-from ._figure import COLOURS, figure, shades, style
+from ._figure import COLOURS, panels, shades, style
 
 # What there is on a map (the characters of fastmpg.games.driving); anything else is open ground.
 GROUND = {"s": "#e4ddcb", "z": "#b9b9c0", ".": "#f4f6f2", "#": "#404040"} | dict.fromkeys("weu", "#c9c9ce")
@@ -35,7 +35,7 @@ def _map(solution: OccupancySolution) -> NDArray[np.int64]:
     return np.round(solution.game.layout).astype(np.int64)
 
 
-def junction(solution: OccupancySolution, steps: Sequence[int] | None = None, *, columns: int = 4,
+def junction(solution: OccupancySolution, steps: Sequence[int] | None = None, ax: Any = None, *, columns: int = 4,
              play: OccupancyPlay | None = None, most: int = 8) -> Any:
     """Draw a game on its map, frame by frame: where players are in most likely play, and where else they may be.
 
@@ -45,6 +45,8 @@ def junction(solution: OccupancySolution, steps: Sequence[int] | None = None, *,
         Of a game with a ``layout``; its ``ground`` colours the map, its ``goals`` are rings.
     steps : sequence of int, optional
         Frames to draw; by default t = 0, 1, .. until everybody has arrived, or all of them.
+    ax : matplotlib Axes, or one for every frame, optional
+        Where to draw; a new figure by default.
     columns : int
         Frames a row.
     play : OccupancyPlay, optional
@@ -55,6 +57,7 @@ def junction(solution: OccupancySolution, steps: Sequence[int] | None = None, *,
     Returns
     -------
     matplotlib Figure
+        Or ``ax`` if it was given.
 
     Raises
     ------
@@ -83,17 +86,17 @@ def junction(solution: OccupancySolution, steps: Sequence[int] | None = None, *,
     rows = -(-len(chosen) // width)
     what = "where the crowd is" if many else "probabilities (shaded) and most likely play"
     size = 2.75 * width + (0.7 if many else 0.1), rows * (2.6 * height / span + 0.34) + 0.75
-    sheet, axes = figure(rows, width, size=size, title=f"{game.name}: {what}")
+    made, axes = panels(ax, len(chosen), width, size, f"{game.name}: {what}")
+    sheet = axes[0].figure
     with style():
-        for n, ax in enumerate(axes.ravel()):
-            ax.set_axis_off()
-            if n < len(chosen):
-                _frame(ax, found, where, path, tables, chosen[n])
+        for n, one in enumerate(axes):
+            one.set_axis_off()
+            _frame(one, found, where, path, tables, chosen[n])
         if many:
-            _scale(sheet, axes, found, chosen)
+            _scale(sheet, axes)
         else:
             _legend(sheet, found)
-    return sheet
+    return made
 
 
 def _frame(ax: Any, found: OccupancySolution, where: NDArray[np.int64], path: OccupancyPlay, tables: list[Any],
@@ -160,12 +163,12 @@ def _legend(sheet: Any, found: OccupancySolution) -> None:
     sheet.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
-def _scale(sheet: Any, axes: Any, found: OccupancySolution, chosen: list[int]) -> None:
-    drawn = [ax for ax in axes.ravel() if ax.images]
-    sheet.colorbar(drawn[0].images[0], ax=drawn, label="crowd, sum of mu O", shrink=0.8)
+def _scale(sheet: Any, axes: list[Any]) -> None:
+    sheet.colorbar(axes[0].images[0], ax=axes, label="crowd, sum of mu O", shrink=0.8)
 
 
-def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None, *, least: float = 0.02) -> Any:
+def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None, ax: Any = None, *,
+              least: float = 0.02) -> Any:
     """Draw occupancies over time: a panel a player, a line for every state that it is likely to be in.
 
     Parameters
@@ -173,13 +176,16 @@ def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None,
     solution : OccupancySolution
     players : sequence of int, optional
         Whose; by default all, up to eight.
+    ax : matplotlib Axes, or one for every player, optional
+        Where to draw; a new figure by default.
     least : float
         Only states that are reached with at least this probability at some step.
 
     Returns
     -------
     matplotlib Figure
-        Of games with a ``layout`` states are named by row and column. The goal's line is thick and black.
+        Or ``ax`` if it was given. Of games with a ``layout`` states are named by row and column. The goal's line is
+        thick and black.
     """
     found, game = _solution(solution), solution.game
     chosen = (list(range(min(8, game.num_players))) if players is None else
@@ -191,28 +197,24 @@ def occupancy(solution: OccupancySolution, players: Sequence[int] | None = None,
     where = None if game.layout is None else _map(found)
     columns = min(4, len(chosen))
     rows = -(-len(chosen) // columns)
-    sheet, axes = figure(rows, columns, size=(3.5 * columns + 0.2, 3.4 * rows + 0.4),
-                         title=f"{game.name}: occupancies over time")
+    made, axes = panels(ax, len(chosen), columns, (3.5 * columns + 0.2, 3.4 * rows + 0.4),
+                        f"{game.name}: occupancies over time")
     names, time = _names(found), np.arange(found.horizon + 1)
     with style():
-        for n, ax in enumerate(axes.ravel()):
-            if n >= len(chosen):
-                ax.set_axis_off()
-                continue
-            i = chosen[n]
+        for i, one in zip(chosen, axes, strict=True):
             table = found.occupancy(i)
             goal = -1 if game.goals is None else int(game.goals[i])
             likely = [int(x) for x in np.flatnonzero(table.max(axis=0) >= floor) if x != goal]
             likely.sort(key=lambda x: (float(time @ table[:, x]) / table[:, x].sum(), x))  # as they are passed
             kept = sorted(sorted(likely, key=lambda x: -table[:, x].max())[:9], key=likely.index)
             for x, colour in zip(kept, shades(len(kept)), strict=True):
-                ax.plot(time, table[:, x], color=colour, label=_place(x, where))
+                one.plot(time, table[:, x], color=colour, label=_place(x, where))
             if goal >= 0:
-                ax.plot(time, table[:, goal], color="black", linewidth=2.2, label=f"goal {_place(goal, where)}")
-            ax.set(title=names[i], xlabel="step t", ylabel="probability", ylim=(-0.03, 1.03))
-            ax.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18), columnspacing=1.0,
-                      handlelength=1.3)
-    return sheet
+                one.plot(time, table[:, goal], color="black", linewidth=2.2, label=f"goal {_place(goal, where)}")
+            one.set(title=names[i], xlabel="step t", ylabel="probability", ylim=(-0.03, 1.03))
+            one.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.18), columnspacing=1.0,
+                       handlelength=1.3)
+    return made
 
 
 def _place(x: int, where: NDArray[np.int64] | None) -> str:

@@ -12,7 +12,8 @@ from .._check import Float
 from ..horizon.evaluate import HorizonEvaluation
 from ..models.game import Game
 from ..policy import check_policy, split
-from ._figure import COLOURS, figure, shades, style
+from ._figure import COLOURS, axes_of, panels, shades, style
+from ._names import Labels
 from .crowds import MARKERS
 
 MOVES = ((1, 0), (0, 0), (0, 1), (-1, 0), (0, -1))  # right, stay, down, left, up, as (column, row)
@@ -43,8 +44,8 @@ def _places(game: Game, shape: tuple[int, int], states: Any) -> tuple[list[int],
     return chosen, [tuple(int(x) for x in np.unravel_index(s, sizes)) for s in chosen]
 
 
-def arrows(policy: Any, game: Game, states: Any, *, shape: tuple[int, int] = (3, 3), names: Sequence[str] | None = None,
-           titles: Sequence[str] | None = None, title: str = "") -> Any:
+def arrows(policy: Any, game: Game, states: Any, ax: Any = None, *, shape: tuple[int, int] = (3, 3),
+           names: Sequence[str] | None = None, titles: Sequence[str] | None = None, title: str = "") -> Any:
     """Draw what players on a grid do in some states: arrows as long as a move is likely, a disc for staying.
 
     Parameters
@@ -56,10 +57,12 @@ def arrows(policy: Any, game: Game, states: Any, *, shape: tuple[int, int] = (3,
         slowest), and actions are right, stay, down, left, up.
     states : sequence of int, or of tuples of cells
         A panel each.
+    ax : matplotlib Axes, or one for every state, optional
+        Where to draw; a new figure by default.
     shape : (int, int)
         Rows and columns of the grid, whose cells are counted row by row.
     names : sequence of str, optional
-        Of the players.
+        Of the players; by default those of the game.
     titles : sequence of str, optional
         Of the panels.
     title : str
@@ -67,6 +70,7 @@ def arrows(policy: Any, game: Game, states: Any, *, shape: tuple[int, int] = (3,
     Returns
     -------
     matplotlib Figure
+        Or ``ax`` if it was given.
 
     Raises
     ------
@@ -84,31 +88,31 @@ def arrows(policy: Any, game: Game, states: Any, *, shape: tuple[int, int] = (3,
     """
     table = check_policy(game, policy)
     chosen, cells = _places(game, shape, states)
-    called = list(names) if names is not None else [f"player {i}" for i in range(game.num_players)]
+    called = list(names) if names is not None else [Labels(game).player(i) for i in range(game.num_players)]
     heads = list(titles) if titles is not None else [str(each) for each in cells]
     for given, what, many in ((called, "names", game.num_players), (heads, "titles", len(chosen))):
         if len(given) != many:
             raise ValueError(f"{what} must hold {many} strings, found {len(given)}")
     across = min(3, len(chosen))
     down = -(-len(chosen) // across)
-    sheet, axes = figure(down, across, size=(1.25 * shape[1] * across + 0.3, 1.3 * shape[0] * down + 0.8), title=title)
+    made, axes = panels(ax, len(chosen), across,
+                        (1.25 * shape[1] * across + 0.3, 1.3 * shape[0] * down + 0.8), title)
     with style():
         from matplotlib.lines import Line2D
 
-        for n, ax in enumerate(axes.ravel()):
-            ax.set_axis_off()
-            if n < len(chosen):
-                _grid(ax, shape)
-                for i, part in enumerate(split(game, table)):
-                    here = [j for j in range(len(called)) if cells[n][j] == cells[n][i]]
-                    shift = 0.0 if len(here) == 1 else 0.24 * (here.index(i) - (len(here) - 1) / 2)
-                    row, column = divmod(cells[n][i], shape[1])
-                    _player(ax, part[chosen[n]], column + shift, row + shift, i)
-                ax.set_title(heads[n], pad=4)
-        sheet.legend(handles=[Line2D([], [], marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)],
+        for n, one in enumerate(axes):
+            one.set_axis_off()
+            _grid(one, shape)
+            for i, part in enumerate(split(game, table)):
+                here = [j for j in range(len(called)) if cells[n][j] == cells[n][i]]
+                shift = 0.0 if len(here) == 1 else 0.24 * (here.index(i) - (len(here) - 1) / 2)
+                row, column = divmod(cells[n][i], shape[1])
+                _player(one, part[chosen[n]], column + shift, row + shift, i)
+            one.set_title(heads[n], pad=4)
+        axes[0].figure.legend(handles=[Line2D([], [], marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)],
                                      linestyle="none", markersize=7, label=name) for i, name in enumerate(called)],
                      loc="outside lower center", ncols=len(called))
-    return sheet
+    return made
 
 
 def _grid(ax: Any, shape: tuple[int, int]) -> None:
@@ -195,12 +199,8 @@ def horizon(evaluation: HorizonEvaluation, sets: Mapping[str, Any], ax: Any = No
             raise ValueError(f"sets[{name!r}] must be a mask ({states},) of bool, or numbers of states in [0, {states}"
                              f"), found {_check.shown(chosen)}")
         lines[name] = evaluation.occupancy @ inside
-    time = np.arange(evaluation.occupancy.shape[0])
+    time, ax = np.arange(evaluation.occupancy.shape[0]), axes_of(ax)
     with style():
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.subplots(layout="constrained")[1]
         colours: Sequence[Any] = COLOURS if len(lines) <= len(COLOURS) else shades(len(lines))
         for (name, y), colour in zip(lines.items(), colours, strict=False):
             ax.plot(time, y, **({"marker": "o", "markersize": 3.5, "color": colour, "label": name} | line))

@@ -13,9 +13,9 @@ from ..potential.defect import defect
 from ..potential.difference import difference
 from ..run.result import Result
 from ..solvers.quantal_response_tracing import QuantalBranch
-from ._figure import COLOURS, style
-
-LINES = ("-", "--", ":", "-.")
+from ._figure import COLOURS, axes_of, style
+from ._groups import LINES
+from ._names import Labels
 
 
 def branch(found: QuantalBranch, game: Game, ax: Any = None, *, state: int = 0) -> Any:
@@ -36,17 +36,14 @@ def branch(found: QuantalBranch, game: Game, ax: Any = None, *, state: int = 0) 
         A colour a player, a line style an action. Where the branch turns, lambda falls.
     """
     s = _check.integer(state, "state", low=0, high=game.num_states - 1)
+    ax, labels = axes_of(ax), Labels(game)
     with style():
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.subplots(layout="constrained")[1]
         for i in range(game.num_players):
             rows = found.policies[:, s, game.offset[i]:game.offset[i + 1]]
             for a in range(rows.shape[1]):
                 ax.plot(found.lam, rows[:, a], LINES[a % len(LINES)], color=COLOURS[i % len(COLOURS)],
                         linewidth=max(1.0, 2.6 - 0.9 * i),  # players who play alike lie over one another
-                        label=f"player {i}, action {a}")
+                        label=f"{labels.player(i)}, {labels.action(i, a)}")
         ax.set_xscale("symlog", linthresh=max(1e-3, float(np.abs(found.lam[1:]).min(initial=1.0))))
         ax.set(xlabel="λ", ylabel="probability", ylim=(-0.02, 1.02))
         if sum(game.num_actions) <= 8:
@@ -83,11 +80,8 @@ def potential(result: Result, game: Game, ax: Any = None, *, check: bool = True,
         difference(game, policies[-1])  # says why
     steps = [difference(game, after, before, check=False).value
              for before, after in itertools.pairwise(policies)]
+    ax = axes_of(ax)
     with style():
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.subplots(layout="constrained")[1]
         ax.plot(result.trace["step"], np.concatenate([[0.0], np.cumsum(steps)]), label=label)
         ax.set(xlabel="iteration", ylabel="Φ(π) - Φ(π at the start)")
     return ax
