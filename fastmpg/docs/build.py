@@ -11,19 +11,24 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import re
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import fastmpg as fm
+import fastmpg.plot
 
 SOURCE = Path(__file__).parent
 PACKAGE = SOURCE.parent
+DRAWN = re.compile(r"```\{drawn\} (?P<caption>[^\n]*)\n(?P<code>.*?)```", re.DOTALL)
 ROOMS = {
     "games": "Named games",
     "rules": "Learning rules",
@@ -76,15 +81,16 @@ def page(folder: Path, where: str, title: str, text: str, public: dict[str, Any]
     rows = "".join(entry(folder, where, name, public[name]) for name in sorted(public, key=str.lower))
     hidden = "\n".join(f"{where}.{name}" for name in sorted(public, key=str.lower))
     (folder / f"{where}.md").write_text(
-        f"# {title}\n\n{text}\n\n| `{where}` | |\n|---|---|\n{rows}\n```{{toctree}}\n:hidden:\n\n{hidden}\n```\n")
+        f"# {title}\n\n```{{py:module}} {where}\n```\n\n{text}\n\n"
+        f"| `{where}` | |\n|---|---|\n{rows}\n```{{toctree}}\n:hidden:\n\n{hidden}\n```\n")
     return where
 
 
 def gallery(target: Path, made: Path | None) -> None:
     """Every figure of `fastmpg reproduce`, with how many numbers beside it are met."""
     text = ["# Gallery", "",
-            "Every figure here is drawn by `fastmpg reproduce --out reproduction`, which runs the published experiments "
-            "again; every number that was compared stands in `reproduction/index.html`.", ""]
+            "Every figure here is drawn by `fastmpg reproduce --out reproduction`, which runs the published "
+            "experiments again; every number that was compared stands in `reproduction/index.html`.", ""]
     if made is None:
         text += ["These documents were built without it."]
     else:
@@ -107,8 +113,62 @@ def included(target: Path) -> None:
     shutil.copy(PACKAGE / "experiments" / "README.md", target / "errata.md")
 
 
+def drawn(target: Path, path: Path) -> None:
+    """Run every block ```{drawn} CAPTION of a page: what it calls ``sheet`` stands below it."""
+    from matplotlib.figure import Figure
+
+    def replace(block: re.Match[str]) -> str:
+        space: dict[str, Any] = {}
+        with fm.plot.style():
+            exec(compile(block["code"], str(path.relative_to(target)), "exec"), space)
+            sheet = space.get("sheet")
+            if not isinstance(sheet, Figure):
+                raise TypeError(f"{path.relative_to(target)}: a block 'drawn' must leave a figure named sheet, found "
+                                f"{type(sheet).__name__}")
+            file = path.with_name(f"{path.stem}-{len(list(path.parent.glob(f'{path.stem}-*.svg')))}.svg")
+            sheet.savefig(file)
+        return (f"```python\n{block['code']}```\n\n```{{figure}} {file.name}\n:alt: {block['caption']}\n\n"
+                f"{block['caption']}\n```")
+
+    text = DRAWN.sub(replace, path.read_text())
+    path.write_text(text.replace("\n\n```\n", "\n```\n"))  # the empty line with which an example's output ends
+
+
+class Links(HTMLParser):
+    """The links of a page, and the places in it that links may lead to."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.places: set[str] = set()
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called with every tag."""
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.links.append(value)
+            elif name == "id" and value:
+                self.places.add(value)
+
+
+def dead(site: Path) -> list[str]:
+    """Links of the built pages that lead to no file, or to no place in one."""
+    pages = {page.resolve(): Links(page) for page in site.rglob("*.html")}
+    found = []
+    for page, own in pages.items():
+        for link in own.links:
+            to = urlsplit(link)
+            if not to.scheme and not to.netloc:
+                target = (page.parent / unquote(to.path)).resolve() if to.path else page
+                known = pages[target].places if target in pages else set()
+                if not target.exists() or (to.fragment and target in pages and unquote(to.fragment) not in known):
+                    found.append(f"{page.relative_to(site.resolve())}: {link}")
+    return found
+
+
 def build(out: Path, made: Path | None = None) -> int:
-    """Write the site; sphinx's exit status. A warning is an error: a dead reference, a broken example."""
+    """Write the site; the exit status. A warning is an error: a dead reference, a block that does not run."""
     from sphinx.cmd.build import main
 
     with tempfile.TemporaryDirectory() as name:
@@ -118,8 +178,13 @@ def build(out: Path, made: Path | None = None) -> int:
         reference(target / "reference")
         gallery(target, made)
         included(target)
-        return int(main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(Path(name) / "trees"), str(target),
-                         str(out)]))
+        for path in sorted(target.rglob("*.md")):
+            drawn(target, path)
+        status = int(main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(Path(name) / "trees"), str(target),
+                           str(out)]))
+    lost = dead(out)
+    print(f"{len(list(out.rglob('*.html')))} pages, {len(lost)} dead links", *lost, sep="\n  ")
+    return status or bool(lost)
 
 
 def command(argv: list[str] | None = None) -> int:

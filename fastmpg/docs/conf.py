@@ -7,8 +7,7 @@ from typing import Any
 import fastmpg
 
 project, author, release = "fastmpg", "The fastmpg developers", fastmpg.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_parser", "sphinx-mathjax-offline",
-              "matplotlib.sphinxext.plot_directive"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc", "myst_parser", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -16,10 +15,6 @@ numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 autodoc_typehints = "none"  # docstrings say shapes and ranges, which annotations cannot
 python_maximum_signature_line_length = 80
-plot_include_source = True
-plot_html_show_source_link = plot_html_show_formats = False
-plot_formats = [("svg", 100)]
-plot_rcparams = {"svg.hashsalt": "fastmpg"}
 html_theme = "furo"
 html_title = "fastmpg"
 html_static_path = ["_static"]
