@@ -167,6 +167,7 @@ class Job:
             count = max(1, int(made * min(10.0, CHUNK_SECONDS / max(spent, 1e-9))))
             if self.writer is not None and self.k >= self.writer.until(self.k):
                 self.writer.flush(self.made)
+            self.signals.ask()
             yield self.k
 
     def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
