@@ -16,6 +16,7 @@ from ..machine.explain import explained
 from ..metrics.metric import known
 from ..models.game import Game
 from ..rules.rule import contract
+from . import storage
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
 from .signals import Signals
@@ -258,27 +259,28 @@ class Job:
         """
         missing = [name for name in leaves(self.runs[0].state) if f"state/{name}" not in arrays]
         if missing:
-            raise ValueError(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it was "
-                             "written by another version of the package; resume it with that one")
-        known = arrays["trace/step"]
-        rows = int(np.searchsorted(known, k))
-        kept = np.isin(self.trace["step"], known[:rows])
-        picked = np.isin(known[:rows], self.trace["step"])
-        for name, value in self.trace.items():
-            if name != "step":
-                value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
-        for r, run in enumerate(self.runs):
-            run.key[:] = arrays["keys"][r]
-            if "fault" in arrays:
-                run.recorder.fault[:] = arrays["fault"][r]
-            for name, leaf in leaves(run.state).items():
-                leaf[...] = arrays[f"state/{name}"][r]
-            if "place" in arrays:
-                run.feedback.place[:] = arrays["place"][r]
-                run.feedback.filled[0] = -1
-            run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
-        if self.until is not None:
-            self._restore_ends(arrays)
+            raise storage.Damaged(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it "
+                                  "was written by another version of the package; resume it with that one")
+        with storage.as_damaged("this checkpoint"):
+            known = arrays["trace/step"]
+            rows = int(np.searchsorted(known, k))
+            kept = np.isin(self.trace["step"], known[:rows])
+            picked = np.isin(known[:rows], self.trace["step"])
+            for name, value in self.trace.items():
+                if name != "step":
+                    value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
+            for r, run in enumerate(self.runs):
+                run.key[:] = arrays["keys"][r]
+                if "fault" in arrays:
+                    run.recorder.fault[:] = arrays["fault"][r]
+                for name, leaf in leaves(run.state).items():
+                    leaf[...] = arrays[f"state/{name}"][r]
+                if "place" in arrays:
+                    run.feedback.place[:] = arrays["place"][r]
+                    run.feedback.filled[0] = -1
+                run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
+            if self.until is not None:
+                self._restore_ends(arrays)
         self.k = k
         if self.writer is not None:
             self.writer.restart(k, segments, owner)
