@@ -138,7 +138,7 @@ def _whole(arrays: dict[str, Any], meta: dict[str, Any]) -> bool:
             and all(len(pair) == 2 for pair in meta["segments"]) and maybe(meta["owner"], str)
             and maybe(meta["game_digest"], str) and maybe(meta["recipe"], dict) and maybe(meta.get("builder"), str)
             and meta["status"] in ("running", "done", "settled", "stopped", "interrupted")
-            and arrays["keys"].ndim == 2 and len(arrays["keys"]) == math.prod(shape or ())
+            and arrays["keys"].shape == (math.prod(shape or ()), 2) and arrays["keys"].dtype == np.uint64
             and arrays["trace/step"].ndim == 1)
 
 
@@ -236,10 +236,11 @@ def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
         return given
     from .. import rules
 
-    kind, functions = getattr(rules, told["name"], None), told.get("functions", {})
+    kind: Any = getattr(rules, told["name"], None)
+    functions = told.get("functions", {})
     if told["name"] not in rules.__all__ or not isinstance(functions, dict):
-        raise storage.Damaged(f"this checkpoint is of a rule {told['name']!r} of {told['module']!r}, which this version "
-                              "of fastmpg has not")
+        raise storage.Damaged(f"this checkpoint is of a rule {told['name']!r} of {told['module']!r}, which this "
+                              "version of fastmpg has not")
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
     if functions:
         if given is None:

@@ -23,6 +23,13 @@ from .signals import Signals
 from .trajectory import Writer
 
 
+def _put(target: Any, value: Any) -> None:
+    """Copy what has this very shape and is of this kind, and nothing that numpy would stretch."""
+    if value.shape != target.shape or value.dtype.kind != target.dtype.kind:
+        raise ValueError
+    target[...] = value
+
+
 class Job:
     """All runs of one call of learn or ensemble; step ``k`` is the next one for every run."""
 
@@ -262,23 +269,25 @@ class Job:
             raise storage.Damaged(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it "
                                   "was written by another version of the package; resume it with that one")
         with storage.as_damaged("this checkpoint"):
-            known = arrays["trace/step"]
+            known, steps = arrays["trace/step"], self.trace["step"]
             rows = int(np.searchsorted(known, k))
-            kept = np.isin(self.trace["step"], known[:rows])
-            picked = np.isin(known[:rows], self.trace["step"])
+            kept, picked = np.isin(steps, known[:rows]), np.isin(known[:rows], steps)
+            if not kept[:np.searchsorted(steps, k)].all():
+                raise ValueError
             for name, value in self.trace.items():
                 if name != "step":
+                    _put(value[:, kept], arrays[f"trace/{name}"][:, :rows][:, picked])
                     value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
             for r, run in enumerate(self.runs):
-                run.key[:] = arrays["keys"][r]
+                _put(run.key, arrays["keys"][r])
                 if "fault" in arrays:
-                    run.recorder.fault[:] = arrays["fault"][r]
+                    _put(run.recorder.fault, arrays["fault"][r])
                 for name, leaf in leaves(run.state).items():
-                    leaf[...] = arrays[f"state/{name}"][r]
-                if "place" in arrays:
-                    run.feedback.place[:] = arrays["place"][r]
+                    _put(leaf, arrays[f"state/{name}"][r])
+                if self.asked.feedback.continues:
+                    _put(run.feedback.place, arrays["place"][r])
                     run.feedback.filled[0] = -1
-                run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
+                run.recorder.cursor[0] = np.searchsorted(steps, k)
             if self.until is not None:
                 self._restore_ends(arrays)
         self.k = k

@@ -69,12 +69,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | 
 
 def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:
     """Let ``keep`` name what ``target`` names; without hard links, instead of ``target``."""
-    try:
-        second.unlink(missing_ok=True)
-        os.link(target, second)
-    except OSError:
-        os.replace(target, keep)
-        return
+    while True:
+        try:
+            second.unlink(missing_ok=True)
+            os.link(target, second)
+            break
+        except FileNotFoundError:  # somebody else is replacing it
+            if not target.exists():
+                return
+        except OSError:
+            os.replace(target, keep)
+            return
     try:
         os.replace(second, keep)
     finally:
