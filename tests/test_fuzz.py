@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import test_public_entries as entries
 
 import fastmpg as fm
-import test_public_entries as entries
 from fastmpg.models.markov import moves as compiling
 
 PACKAGE = str(Path(fm.__file__).parent)

@@ -119,9 +119,10 @@ class Lock:
             except OSError:  # a file system without locks
                 os.close(held)
                 return self
-        os.ftruncate(held, 0)
-        os.pwrite(held, str(os.getpid()).encode(), 0)
         self.held = held
+        with contextlib.suppress(OSError):  # a full disk: it is held all the same
+            os.ftruncate(held, 0)
+            os.pwrite(held, str(os.getpid()).encode(), 0)
         return self
 
     def __exit__(self, *_: object) -> None:
