@@ -161,7 +161,7 @@ def test_the_report_has_the_agreed_shape_and_escapes_html(tmp_path):
     finished = _report.reproduce([blob(simple_figure)], tmp_path / "new" / "folder")
     assert not finished[0].ok and finished[0].met == 1 and len(finished[0].expected) == 3 and finished[0].open == 1
     content = json.loads((tmp_path / "new" / "folder" / "results.json").read_text())
-    assert set(content) == {"one"} and set(content["one"]) == {"checks", "seconds"}
+    assert set(content) == {"one"} and set(content["one"]) == {"title", "paper", "checks", "figures", "seconds"}
     assert content["one"]["checks"][0] == {"name": "met <b>", "published": 1.0, "ours": 1.0,
                                            "tolerance": 0.1, "ok": True, "verdict": "met", "source": "statement"}
     assert content["one"]["checks"][2]["ours"] is None and content["one"]["checks"][2]["ok"] is False

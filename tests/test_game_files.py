@@ -176,7 +176,7 @@ def test_an_array_that_claims_to_be_larger_than_it_is(tmp_path):
 
     sealed = data + (64).to_bytes(2, "little") + hashlib.sha256(data).hexdigest().encode()
     path.write_bytes(sealed)
-    with pytest.raises(ValueError, match=r"is no archive of plain arrays: 'payoffs\.npy' is none"):
+    with pytest.raises(ValueError, match=r"not written by fastmpg: 'payoffs\.npy' in it is no plain array"):
         fm.Game.load(path)
 
 

@@ -29,6 +29,7 @@ LAYERS = [
     ("solvers",),
     ("run",),
     ("experiments", "plot", "cli", "__main__"),
+    ("docs",),
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 LAZY = {"cli", "__main__"}  # only these may import upwards, or sideways, inside their functions

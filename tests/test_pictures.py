@@ -154,7 +154,7 @@ def test_paths_on_a_simplex(one, game):
     assert ax.get_xlabel() == "Ann: probability of stag"
     by_array = plot.simplex(single.trace["policy"], HUNT, axes())
     assert_allclose(by_array.lines[0].get_xdata(), ax.lines[0].get_xdata())
-    with pytest.raises(ValueError, match='record=fastmpg.Record'):
+    with pytest.raises(ValueError, match=r"record=fastmpg\.Record"):
         plot.simplex(fm.learn(HUNT, fm.rules.NaturalGradientPlay(0.1), 5), ax=axes())
     for wrong in (None, 3, "x", np.zeros((2, 2)), np.zeros((3, 1, 7))):
         with pytest.raises((ValueError, TypeError), match="source"):
@@ -265,7 +265,7 @@ def test_visits_are_bars_or_cells():
     found = plot.visits(fm.uniform_policy(walk), walk, axes(), shape=(3, 3), player=1).images[0].get_array()
     assert_allclose(found.ravel(), fm.evaluate(walk, fm.uniform_policy(walk)).visit.reshape(9, 9).sum(axis=0))
     for wrong in ({"shape": (2, 2)}, {"shape": 2}, {"shape": (3, 3), "player": 2}):
-        with pytest.raises((ValueError, TypeError), match="shape|game|player"):
+        with pytest.raises((ValueError, TypeError), match=r"shape|game|player"):
             plot.visits(fm.uniform_policy(walk), walk, axes(), **wrong)
 
 

@@ -5,21 +5,36 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import budget
 
+try:
+    import fcntl
+except ImportError:  # not on Windows: two runs may write one file there
+    fcntl = None  # type: ignore[assignment]
+
 META = "meta.json"
 SEAL = 64  # hexadecimal digits of a SHA-256
+WRITES = itertools.count()  # tells apart what the threads of a process write at once
+# what reading an archive raises that was made by somebody else, with a seal that fits
+FORGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, EOFError,
+          NotImplementedError, ImportError, SyntaxError, zipfile.BadZipFile, zlib.error, UnicodeError)
+
+
+class Damaged(ValueError):
+    """A file is damaged, or was not written by this library, or holds what this library never writes."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | None = None) -> Path:
@@ -27,10 +42,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | 
 
     ``keep``: where the old content stays. It gets this second name before the new content takes the first, so that the
     newest whole file never goes without its own name; a file system without hard links renames it, and has none for a
-    moment.
+    moment. A link stays one: what it leads to is written.
     """
-    target = Path(path)
-    temporary, second = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
+    target = Path(os.path.realpath(path))
+    unique = f"{os.getpid()}{next(WRITES):06d}"
+    temporary, second = (target.with_name(f".{target.name}.{unique}.{end}") for end in ("tmp", "old"))
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -53,17 +69,85 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | 
 
 def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:
     """Let ``keep`` name what ``target`` names; without hard links, instead of ``target``."""
-    try:
-        second.unlink(missing_ok=True)
-        os.link(target, second)
-    except OSError:
-        os.replace(target, keep)
-        return
+    while True:
+        try:
+            second.unlink(missing_ok=True)
+            os.link(target, second)
+            break
+        except FileNotFoundError:  # somebody else is replacing it
+            if not target.exists():
+                return
+        except OSError:
+            os.replace(target, keep)
+            return
     try:
         os.replace(second, keep)
     finally:
         # it stays where both named one file already, after a death just before the new one came
         second.unlink(missing_ok=True)
+
+
+class Lock:
+    """While entered, nobody else writes ``path``: in this process or another, until it ends, however it ends.
+
+    Raises
+    ------
+    ValueError
+        On entering, if somebody else does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, path.with_name(f".{path.name}.lock")
+        self.held = -1
+
+    def __enter__(self) -> Lock:
+        if fcntl is None:
+            return self
+        while True:
+            held = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(held), os.stat(self.file)):
+                        break
+                os.close(held)  # the one before took its name away in between
+            except BlockingIOError:
+                who = os.pread(held, 20, 0).decode("ascii", "replace").strip() or "that just began"
+                os.close(held)
+                raise ValueError(f"{self.path} is being written by another run (process {who}): name another file, or "
+                                 "wait for its end") from None
+            except OSError:  # a file system without locks
+                os.close(held)
+                return self
+        self.held = held
+        with contextlib.suppress(OSError):  # a full disk: it is held all the same
+            os.ftruncate(held, 0)
+            os.pwrite(held, str(os.getpid()).encode(), 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.held >= 0:
+            self.file.unlink(missing_ok=True)
+            os.close(self.held)
+            self.held = -1
+
+
+def beside(path: str | os.PathLike[str], folder: Any) -> str | None:
+    """Where a folder is, seen from a file: both may move together, and whoever reads may be elsewhere."""
+    if not isinstance(folder, str | os.PathLike):
+        return None
+    with contextlib.suppress(ValueError):  # another drive
+        return os.path.relpath(os.path.realpath(folder), os.path.dirname(os.path.realpath(path)))
+    return None
+
+
+def refound(path: str | os.PathLike[str], folder: Any, seen: Any) -> Any:
+    """A folder that a file tells of: where it is seen from the file, or else where it was."""
+    if isinstance(seen, str) and isinstance(folder, str):
+        found = os.path.normpath(os.path.join(os.path.dirname(os.path.realpath(path)), seen))
+        if os.path.isdir(found) and not (os.path.isdir(folder) and os.path.samefile(folder, found)):
+            return found
+    return folder
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compress: bool = True) -> bytes:
@@ -92,28 +176,12 @@ def kind_of(path: Path) -> str | None:
         return None
 
 
-def _check_headers(archive: zipfile.ZipFile, label: str) -> None:
-    """Refuse arrays that say they are larger than what is there: numpy would make room for them first."""
-    for entry in archive.infolist():
-        with archive.open(entry) as file:
-            try:
-                major = np.lib.format.read_magic(file)[0]
-                read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-                shape, _, kind = read(file)
-                needed = math.prod(shape) * kind.itemsize
-                fits = not kind.hasobject and needed == entry.file_size - file.tell()
-            except (ValueError, EOFError):
-                fits = False
-        if not fits:
-            raise ValueError(f"{label} is no archive of plain arrays: {entry.filename!r} is none")
-
-
 def unpack(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays and the description of an archive that :func:`pack` made.
 
     Raises
     ------
-    ValueError
+    Damaged
         If the file is damaged or is no such archive.
     MemoryError
         If its content would not fit, which is read from its directory before anything is expanded.
@@ -126,13 +194,48 @@ def unpack(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, NDArray[An
         data = Path(source).read_bytes()
     body = data[:-SEAL - 2]
     if data[-SEAL - 2:] != SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode():
-        raise ValueError(f"{label} is damaged or was not written by fastmpg: its checksum does not match its content")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        budget(sum(entry.file_size for entry in archive.infolist()), f"loading {label}",
-                      "load it on a larger machine")
-        _check_headers(archive, label)
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    if META not in arrays:
-        raise ValueError(f"{label} was not written by fastmpg: it holds no {META}")
-    return arrays, json.loads(bytes(arrays.pop(META)))
+        raise Damaged(f"{label} is damaged or was not written by fastmpg: its checksum does not match its content")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(as_damaged(label))
+        archive = stack.enter_context(zipfile.ZipFile(io.BytesIO(data)))
+        entries = archive.infolist()
+        budget(sum(entry.file_size for entry in entries), f"loading {label}", "load it on a larger machine")
+        arrays = {}
+        for entry in entries:
+            try:
+                with archive.open(entry) as file:
+                    arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.file_size)
+            except FORGED:
+                raise Damaged(f"{label} was not written by fastmpg: {entry.filename!r} in it is no plain "
+                              "array") from None
+        meta = json.loads(bytes(arrays.pop(META)))
+        if not isinstance(meta, dict) or len(arrays) != len(entries) - 1:
+            raise ValueError
+    return arrays, meta
+
+
+@contextlib.contextmanager
+def as_damaged(label: str) -> Iterator[None]:
+    """Say of what a forged file may raise that the file is none of ours."""
+    try:
+        yield
+    except Damaged:
+        raise
+    except FORGED as error:
+        raise Damaged(f"{label} was not written by fastmpg, or by another version: what it holds cannot be read "
+                      f"({type(error).__name__})") from None
+
+
+def _array(file: IO[bytes], size: int) -> NDArray[Any]:
+    """One array of an archive, of no more items than there are bytes for."""
+    version = np.lib.format.read_magic(file)  # type: ignore[arg-type]
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, fortran, dtype = header(file)  # type: ignore[arg-type]
+    count = math.prod(shape)
+    if dtype.hasobject or min((*shape, 0)) < 0 or count * dtype.itemsize > size:
+        raise ValueError
+    content = file.read(count * dtype.itemsize + 1)
+    if len(content) != count * dtype.itemsize:
+        raise ValueError
+    found = np.frombuffer(bytearray(content), dtype) if count else np.zeros(0, dtype)
+    return found.reshape(shape[::-1]).T if fortran else found.reshape(shape)

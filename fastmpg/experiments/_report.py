@@ -111,7 +111,9 @@ def as_json(finished: Sequence[Finished]) -> dict[str, Any]:
                 "tolerance": check.tolerance, "ok": check.ok, "verdict": check.verdict,
                 "source": check.source}
 
-    return {one.experiment.name: {"checks": [row(check) for check in one.outcome.checks],
+    return {one.experiment.name: {"title": one.experiment.title, "paper": one.experiment.paper,
+                                  "checks": [row(check) for check in one.outcome.checks],
+                                  "figures": [{"file": file, "caption": caption} for file, caption in one.pictures],
                                   "seconds": round(one.seconds, 3)}
             for one in finished}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -74,6 +75,6 @@ def user_kernel(function: F) -> F:
     >>> double(21)
     42
     """
-    if not callable(function):
-        raise TypeError(f"function must be a function, found {shown(function)}")
+    if not inspect.isfunction(getattr(function, "py_func", function)):
+        raise TypeError(f"function must be a function of yours, written in Python, found {shown(function)}")
     return njit(**{**OPTIONS, "_nrt": True})(function)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,19 @@ from .names import renamed
 FORMAT, KIND = 1, "saved game"
 
 
+def _checked(build: Any) -> Any:
+    """Say of tables that are missing, or none, that they are no such game's."""
+    @functools.wraps(build)
+    def from_tables(cls: Any, tables: dict[str, NDArray[Any]]) -> Any:
+        try:
+            return build(cls, tables)
+        except (KeyError, AttributeError, IndexError, OverflowError) as error:
+            raise ValueError(f"tables are none that {cls.__name__}.tables() gives: {_check.shown(str(error))} is "
+                             "missing or does not fit") from None
+
+    return from_tables
+
+
 class Saved:
     """A game that can be written to a file and read back, bit for bit."""
 
@@ -25,6 +39,8 @@ class Saved:
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         Saved.savable[cls.__name__] = cls
+        if "from_tables" in vars(cls):
+            setattr(cls, "from_tables", classmethod(_checked(vars(cls)["from_tables"].__func__)))  # noqa: B010
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """Arrays from which :meth:`from_tables` builds the same game, bit for bit; none if it is made of functions."""

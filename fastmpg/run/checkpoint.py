@@ -8,7 +8,7 @@ A checkpoint is written to a temporary file, flushed to the disk and renamed, af
 from __future__ import annotations
 
 import hashlib
-import importlib
+import math
 import os
 import time
 import warnings
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _check
 from ..models.game import Game
 from ..models.names import renamed
 from ..rules.rule import _label
@@ -31,6 +32,11 @@ SHORTEST, SHARE = 1.0, 20.0  # seconds between checkpoints: at least one, and tw
 
 class CheckpointWarning(UserWarning):
     """The newest checkpoint was damaged or missing, and the one before it was used."""
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """What a name leads to, through links: checkpoints lie beside the file itself."""
+    return Path(os.path.realpath(path))
 
 
 def previous(path: Path) -> Path:
@@ -48,18 +54,20 @@ class Keeper:
 
     def __init__(self, path: str | os.PathLike[str], meta: dict[str, Any], arrays: dict[str, Any], game: Game,
                  fresh: bool = True) -> None:
-        self.path = Path(path)
+        self.path = real(path)
         if self.path.is_dir() or not self.path.parent.is_dir():
             raise ValueError(f"checkpoint must name a file in a folder that exists, found {os.fspath(path)!r}")
+        self.lock = storage.Lock(self.path)
         if fresh:
-            _refuse_others(self.path)
+            _refuse_others(Path(path), self.path)
         tables, self.fixed = game.tables(), dict(arrays)
         self.meta = meta | {"format": FORMAT, "kind": "checkpoint", "game": game.name, "game_type": type(game).__name__,
                             "game_digest": digest(tables) if tables else None, "recipe": game.recipe,
-                            "builder": game.builder, "names": game.names and game.names.lists()}
+                            "builder": game.builder, "names": game.names and game.names.lists(),
+                            "beside": storage.beside(self.path, meta["record"].get("trajectory"))}
+        self.large: dict[str, Any] = {}
         if tables and sum(each.nbytes for each in tables.values()) > LARGE:
-            packed = storage.pack(tables, {"format": FORMAT, "kind": "game"}, compress=False)
-            storage.write_atomically(game_file(self.path), packed)
+            self.large = tables
         elif tables:
             self.fixed |= {f"game/{name}": value for name, value in tables.items()}
         self.due, self.cost = 0.0, 0.0
@@ -72,6 +80,10 @@ class Keeper:
         meta = self.meta | {"k": job.made, "steps": job.steps, "status": status, "segments": [], "owner": None}
         if job.writer is not None:
             meta |= {"segments": job.writer.segments, "owner": job.writer.run}
+        if self.large:
+            packed = storage.pack(self.large, {"format": FORMAT, "kind": "game"}, compress=False)
+            storage.write_atomically(game_file(self.path), packed)
+            self.large = {}
         data = storage.pack(self.fixed | job.arrays(), meta, compress=False)
         storage.write_atomically(self.path, data, keep=previous(self.path))
         now = time.perf_counter()
@@ -83,9 +95,10 @@ class Keeper:
             self.save(job, "running")
 
 
-def _refuse_others(path: Path) -> None:
-    """What a new run's checkpoints would replace has to be an older run's."""
-    for each, kind in ((path, "checkpoint"), (previous(path), "checkpoint"), (game_file(path), "game")):
+def _refuse_others(name: Path, path: Path) -> None:
+    """What a new run's checkpoints would replace has to be an older run's; ``path``: what the name leads to."""
+    for each, kind in ((name, "checkpoint"), (path, "checkpoint"), (previous(path), "checkpoint"),
+                       (game_file(path), "game")):
         if os.path.lexists(each) and not (each.is_file() and storage.kind_of(each) == kind):
             what = "checkpoint" if kind == "checkpoint" else "game of a checkpoint"
             raise ValueError(f"{each} exists and is no {what}, or a damaged one: nothing was touched; name another "
@@ -104,9 +117,30 @@ def digest(tables: dict[str, Any]) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays, meta = storage.unpack(path)
-    if not isinstance(meta, dict) or meta.get("kind") != "checkpoint" or meta.get("format") != FORMAT:
-        raise ValueError(f"{path} is no checkpoint of this version of fastmpg")
+    if meta.get("kind") != "checkpoint" or meta.get("format") != FORMAT:
+        raise storage.Damaged(f"{path} is no checkpoint of this version of fastmpg")
+    with storage.as_damaged(os.fspath(path)):
+        if not _whole(arrays, meta):
+            raise ValueError
     return arrays, meta
+
+
+def _whole(arrays: dict[str, Any], meta: dict[str, Any]) -> bool:
+    """Whether a description has what every description has: a seal can be made by anybody."""
+    def maybe(value: Any, kind: type) -> bool:
+        return value is None or isinstance(value, kind)
+
+    rule, shape = meta["rule"], meta["shape"]
+    numbers = meta["k"], meta["steps"], *(shape or ()), *(k for pair in meta["segments"] for k in pair)
+    texts = (rule["module"], rule["name"], meta["game"], meta["game_type"])
+    return (all(_check.is_int(each) and 0 <= each < 2**62 for each in numbers) and meta["k"] <= meta["steps"]
+            and all(isinstance(each, str) for each in texts) and meta["game_type"] in Game.kinds
+            and isinstance(rule["fields"], dict) and isinstance(meta["record"], dict) and maybe(shape, list)
+            and all(len(pair) == 2 for pair in meta["segments"]) and maybe(meta["owner"], str)
+            and maybe(meta["game_digest"], str) and maybe(meta["recipe"], dict) and maybe(meta.get("builder"), str)
+            and meta["status"] in ("running", "done", "settled", "stopped", "interrupted")
+            and arrays["keys"].shape == (math.prod(shape or ()), 2) and arrays["keys"].dtype == np.uint64
+            and arrays["trace/step"].ndim == 1)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -119,7 +153,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
     ValueError
         If all are damaged.
     """
-    newest, older = Path(path), previous(Path(path))
+    newest, older = real(path), previous(real(path))
     try:
         return *_read(newest), ""
     except (ValueError, FileNotFoundError) as error:
@@ -152,7 +186,11 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
     if meta["recipe"] is not None:
         from .. import games
 
-        named: Game = getattr(games, meta.get("builder") or meta["game"])(**meta["recipe"])
+        with storage.as_damaged(os.fspath(path)):
+            builder = meta.get("builder") or meta["game"]
+            if builder not in games.__all__:
+                raise ValueError
+            named: Game = getattr(games, builder)(**meta["recipe"])
         named.name = meta["game"]
         return renamed(named, meta.get("names"))
     if meta["game_digest"] is None:
@@ -161,13 +199,14 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
     tables = {name.partition("/")[2]: value for name, value in arrays.items() if name.startswith("game/")}
     if not tables:
         try:
-            tables, _ = storage.unpack(game_file(Path(path)))
+            tables, _ = storage.unpack(game_file(real(path)))
         except FileNotFoundError:
-            raise ValueError(f"the game's tables, {game_file(Path(path))}, are missing: put them back, or give it, "
+            raise ValueError(f"the game's tables, {game_file(real(path))}, are missing: put them back, or give it, "
                              "resume(path, game=...)") from None
     if digest(tables) != meta["game_digest"]:
-        raise ValueError(f"{game_file(Path(path))} holds another game than the checkpoint's")
-    game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
+        raise ValueError(f"{game_file(real(path))} holds another game than the checkpoint's")
+    with storage.as_damaged(os.fspath(path)):
+        game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
     game.name = meta["game"]
     return renamed(game, meta.get("names"))
 
@@ -196,16 +235,22 @@ def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
         if type(given).__qualname__ != told["name"]:
             raise ValueError(f"the rule of this checkpoint is a {told['name']}, found {given!r}")
         return given
-    kind = getattr(importlib.import_module(told["module"]), told["name"])
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
+    from .. import rules
+
+    kind: Any = getattr(rules, told["name"], None)
     functions = told.get("functions", {})
+    if told["name"] not in rules.__all__ or not isinstance(functions, dict):
+        raise storage.Damaged(f"this checkpoint is of a rule {told['name']!r} of {told['module']!r}, which this "
+                              "version of fastmpg has not")
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in told["fields"].items()}
     if functions:
         if given is None:
             raise ValueError(f"{told['name']} has the function {', '.join(functions.values())}, which checkpoints do "
                              "not import: give the rule, resume(path, rule=...)")
         fields |= {name: getattr(given, name) for name in functions if name in getattr(given, "_fields", ())}
-    rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items()
-                             if name.startswith("rule/")})
+    with storage.as_damaged("this checkpoint"):
+        rule = kind(**fields, **{name.partition("/")[2]: value for name, value in arrays.items()
+                                 if name.startswith("rule/")})
     if given is not None and _label(given) != _label(rule):
         raise ValueError(f"the rule of this checkpoint is {_label(rule)}, found {_label(given)}")
     return rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -148,7 +149,7 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
             status = "stopped"
         return status == "stopped"
 
-    with Progress(job.count * (job.steps + 1), label, progress) as bar:
+    with Progress(job.count * (job.steps + 1), label, progress) as bar, keeper.lock if keeper else nullcontext():
         job.prepare()
         bar.begin()
         with job:

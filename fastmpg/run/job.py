@@ -16,10 +16,18 @@ from ..machine.explain import explained
 from ..metrics.metric import known
 from ..models.game import Game
 from ..rules.rule import contract
+from . import storage
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
 from .signals import Signals
 from .trajectory import Writer
+
+
+def _put(target: Any, value: Any) -> None:
+    """Copy what has this very shape and is of this kind, and nothing that numpy would stretch."""
+    if value.shape != target.shape or value.dtype.kind != target.dtype.kind:
+        raise ValueError
+    target[...] = value
 
 
 class Job:
@@ -167,6 +175,7 @@ class Job:
             count = max(1, int(made * min(10.0, CHUNK_SECONDS / max(spent, 1e-9))))
             if self.writer is not None and self.k >= self.writer.until(self.k):
                 self.writer.flush(self.made)
+            self.signals.ask()
             yield self.k
 
     def chunks_between(self, seen: Callable[[int], bool]) -> Iterator[int]:
@@ -257,27 +266,30 @@ class Job:
         """
         missing = [name for name in leaves(self.runs[0].state) if f"state/{name}" not in arrays]
         if missing:
-            raise ValueError(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it was "
-                             "written by another version of the package; resume it with that one")
-        known = arrays["trace/step"]
-        rows = int(np.searchsorted(known, k))
-        kept = np.isin(self.trace["step"], known[:rows])
-        picked = np.isin(known[:rows], self.trace["step"])
-        for name, value in self.trace.items():
-            if name != "step":
-                value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
-        for r, run in enumerate(self.runs):
-            run.key[:] = arrays["keys"][r]
-            if "fault" in arrays:
-                run.recorder.fault[:] = arrays["fault"][r]
-            for name, leaf in leaves(run.state).items():
-                leaf[...] = arrays[f"state/{name}"][r]
-            if "place" in arrays:
-                run.feedback.place[:] = arrays["place"][r]
-                run.feedback.filled[0] = -1
-            run.recorder.cursor[0] = np.searchsorted(self.trace["step"], k)
-        if self.until is not None:
-            self._restore_ends(arrays)
+            raise storage.Damaged(f"the checkpoint holds no {', '.join(missing)} for {type(self.rule).__name__}: it "
+                                  "was written by another version of the package; resume it with that one")
+        with storage.as_damaged("this checkpoint"):
+            known, steps = arrays["trace/step"], self.trace["step"]
+            rows = int(np.searchsorted(known, k))
+            kept, picked = np.isin(steps, known[:rows]), np.isin(known[:rows], steps)
+            if not kept[:np.searchsorted(steps, k)].all():
+                raise ValueError
+            for name, value in self.trace.items():
+                if name != "step":
+                    _put(value[:, kept], arrays[f"trace/{name}"][:, :rows][:, picked])
+                    value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
+            for r, run in enumerate(self.runs):
+                _put(run.key, arrays["keys"][r])
+                if "fault" in arrays:
+                    _put(run.recorder.fault, arrays["fault"][r])
+                for name, leaf in leaves(run.state).items():
+                    _put(leaf, arrays[f"state/{name}"][r])
+                if self.asked.feedback.continues:
+                    _put(run.feedback.place, arrays["place"][r])
+                    run.feedback.filled[0] = -1
+                run.recorder.cursor[0] = np.searchsorted(steps, k)
+            if self.until is not None:
+                self._restore_ends(arrays)
         self.k = k
         if self.writer is not None:
             self.writer.restart(k, segments, owner)

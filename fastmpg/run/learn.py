@@ -28,7 +28,7 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     ----------
     game : Game
     rule : NamedTuple
-        One of :mod:`fastmpg.rules`, or one of your own (see the README).
+        One of :mod:`fastmpg.rules`, or one of your own (see ``fastmpg/docs/howto/rules.md``).
     steps : int
         Updates to make; all players move at once in each.
     policy : array_like (S, A_total), list of (S, A_i), "uniform" or "random", optional

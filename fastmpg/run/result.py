@@ -178,6 +178,7 @@ class Result:
                 "dims": list(self.dims), "about": dict(self.about)}
         if self.trajectory is not None:
             meta["trajectory"] = self.trajectory.folder and os.fspath(self.trajectory.folder)
+            meta["beside"] = storage.beside(path, meta["trajectory"])
             if self.trajectory.folder is None:
                 arrays |= {"trajectory/states": self.trajectory.states, "trajectory/actions": self.trajectory.actions}
         storage.write_atomically(path, storage.pack(arrays, meta))
@@ -192,23 +193,24 @@ class Result:
             If the file is damaged, or not a saved result.
         """
         arrays, meta = storage.unpack(_check.path(path, "path"))
-        if not isinstance(meta, dict) or meta.get("kind") != "result" or meta.get("format") != FORMAT:
-            raise ValueError(f"{os.fspath(path)} is no saved result of this version of fastmpg")
+        if meta.get("kind") != "result" or meta.get("format") != FORMAT:
+            raise storage.Damaged(f"{os.fspath(path)} is no saved result of this version of fastmpg")
         groups: dict[str, dict[str, Any]] = {"trace": {}, "state": {}, "trajectory": {}, "coords": {}}
-        try:
+        with storage.as_damaged(os.fspath(path)):
             policy = arrays.pop("policy")
             for name, value in arrays.items():
                 group, _, key = name.partition("/")
                 groups[group][key] = value
-            steps, folder = groups["trajectory"], meta.get("trajectory")
+            told = [meta[name] for name in ("status", "message", "rule", "game")]
+            if policy.ndim < 2 or groups["trace"]["step"].ndim != 1 or not all(isinstance(each, str) for each in told):
+                raise ValueError
+            steps, folder = groups["trajectory"], storage.refound(path, meta.get("trajectory"), meta.get("beside"))
             trajectory = Trajectory(**steps, folder=folder) if steps or folder else None
             made = meta["steps"]
             return cls(policy, groups["trace"], meta["status"], meta["message"],
                        np.array(made) if isinstance(made, list) else made,
                        SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory,
                        tuple(meta.get("dims") or ()), groups["coords"], meta.get("about") or {})
-        except KeyError as error:
-            raise ValueError(f"{os.fspath(path)} is no saved result: {error} is missing or unknown") from None
 
 
 def vars_of(state: Any) -> dict[str, Any]:

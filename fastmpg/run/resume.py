@@ -11,6 +11,7 @@ from ..models.game import Game, check_game
 from ..policy import uniform_policy
 from ..rules.rule import _checked_rule
 from . import checkpoint as _checkpoint
+from . import storage
 from .checkpoint import Keeper, _described, _rule_of
 from .drive import Snapshot, _check_manner, _drive, _finish, _status_of
 from .grid import expanded
@@ -77,8 +78,11 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     shape = None if meta["shape"] is None else tuple(meta["shape"])
     one_by_one = [whole_rule] if shape is None else expanded(whole_rule, shape)[0]
     rules = [_checked_rule(one) for one in one_by_one]
-    record = Record(**meta["record"])
-    until = restored(meta.get("until"))
+    with storage.as_damaged(os.fspath(path)):
+        record, until = Record(**meta["record"]), restored(meta.get("until"))
+    where = storage.refound(path, record.trajectory, meta.get("beside"))
+    if where != record.trajectory:
+        record = record.replace(trajectory=where)
     start = uniform_policy(world)
     keys = list(arrays["keys"])
     job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None, fresh=False,
@@ -87,12 +91,13 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     job.restore(arrays, made, meta["segments"], meta.get("owner"))
     seed = meta.get("rng")
     if meta["status"] in ("done", "settled") and target == meta["steps"]:
-        rows = arrays["trace/step"].size
-        for r, run in enumerate(job.runs):
-            run.recorder.cursor[0] = rows if until is None else arrays["rows"][r]
-        for name, value in job.trace.items():
-            if name != "step":
-                value[:, :rows] = arrays[f"trace/{name}"]
+        with storage.as_damaged(os.fspath(path)):
+            rows = arrays["trace/step"].size
+            for r, run in enumerate(job.runs):
+                run.recorder.cursor[0] = rows if until is None else arrays["rows"][r]
+            for name, value in job.trace.items():
+                if name != "step":
+                    value[:, :rows] = arrays[f"trace/{name}"]
         return _finish(job, shape, whole_rule, _status_of(job), throw, said, seed)
     keeper = Keeper(path, *_described(whole_rule, record, shape, until, seed), world, fresh=False)
     status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)

@@ -1,5 +1,18 @@
 """Files that survive, as runs use them: see :mod:`.._check.storage`."""
 
-from .._check.storage import META, SEAL, kind_of, pack, unpack, write_atomically
+from .._check.storage import (
+    META,
+    SEAL,
+    Damaged,
+    Lock,
+    as_damaged,
+    beside,
+    kind_of,
+    pack,
+    refound,
+    unpack,
+    write_atomically,
+)
 
-__all__ = ["META", "SEAL", "kind_of", "pack", "unpack", "write_atomically"]
+__all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "kind_of", "pack", "refound", "unpack",
+           "write_atomically"]

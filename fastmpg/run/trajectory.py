@@ -73,7 +73,9 @@ class Trajectory:
             except FileNotFoundError:
                 raise ValueError(f"{_name(first)}, which the manifest names, is missing from "
                                  f"{os.fspath(self.folder)}") from None
-            if meta != _segment_meta(found.get("run"), first, last):
+            shapes = {"states": (last - first,), "actions": (last - first, found["players"])}
+            held = {name: table.shape for name, table in arrays.items()}
+            if meta != _segment_meta(found.get("run"), first, last) or held != shapes:
                 raise ValueError(f"{_name(first)} in {self.folder} is not the segment that the manifest names")
             yield first, arrays["states"], arrays["actions"]
         yield found["steps"], np.array([found["state"]]), np.zeros((0, found["players"]), np.int32)
@@ -137,7 +139,8 @@ def _manifest(folder: str | os.PathLike[str]) -> Any:
 
 def _finished(folder: str | os.PathLike[str]) -> Any:
     found = _manifest(folder)
-    if found.get("open") or not {"steps", "state", "players"} <= found.keys():
+    if found.get("open") or not all(_check.is_int(found.get(name)) and found[name] >= 0
+                                    for name in ("steps", "state", "players")):
         raise ValueError(f"the trajectory in {os.fspath(folder)} is not whole: its run goes on, or was killed; "
                          "resume it")
     return found

@@ -143,11 +143,11 @@ class EntropyProof(NamedTuple):
 
 
 def entropy_natural_proof(game: Game, policies: Any, *, tau: float, eta: float) -> EntropyProof:
-    """The sequences with which Theorem 3.3 is proved, along a run: at any temperature, whether the theorem covers it.
+    """The sequences with which Theorem 3.3 is proved, along a run: at any temperature, whether the theorem covers it::
 
         xi_i^0 = ||exp(rbar_i^0/tau)||_1 pi_i^0,   xi_i^(k+1) = (xi_i^k)^(1 - eta tau) exp(eta rbar_i^k)            (5)
-        log xi_i^(k+1) - rbar_i^(k+1)/tau = (1 - eta tau)(log xi_i^k - rbar_i^k/tau) + (rbar_i^k - rbar_i^(k+1))/tau
-                                                                                                                    (6)
+        log xi_i^(k+1) - rbar_i^(k+1)/tau
+            = (1 - eta tau)(log xi_i^k - rbar_i^k/tau) + (rbar_i^k - rbar_i^(k+1))/tau                             (6)
         QRE-gap_k <= 2 tau max_i ||log xi_i^k - rbar_i^k/tau||_inf,   at k = 0: 2 tau max_i ||log pi_i^0 - log pi_i^0*||
 
     Sun et al. (2024), eq. (5), (6) and the proof of Theorem 3.3.
