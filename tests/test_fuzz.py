@@ -105,6 +105,7 @@ def arrays(value):
 
 
 def same(one, other):
+    one, other = np.asarray(one), np.asarray(other)
     return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
