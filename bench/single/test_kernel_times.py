@@ -9,7 +9,7 @@ import fastmpg as fm
 from fastmpg.kernels import dense_solve, simplex, vector
 from fastmpg.machine import unit
 
-from . import occupancy, workloads
+from bench import occupancy, workloads
 
 
 def run(benchmark, function, *args):
