@@ -91,7 +91,7 @@ class Worker:
         self.folder = folder
         paths = os.pathsep.join([str(folder), str(folder.parent / "suite")])
         env = os.environ | {"PYTHONPATH": paths, "FASTMPG_CACHE_DIR": str(folder / "cache"), "NUMBA_NUM_THREADS": "1",
-                            "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+                            "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen([sys.executable, "-m", "bench.gated"], env=env, cwd=folder, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
@@ -216,7 +216,7 @@ class Verdict(NamedTuple):
         return float(np.median(found)), min(found), max(found)
 
 
-def gate(base, head, *, short=False, only="", limit=LIMIT, repeats=4, told=print):
+def gate(base, head, *, short=False, only="", limit=LIMIT, repeats=6, told=print):
     """The verdicts by name, measured on two folders that hold a package each.
 
     Raises
