@@ -1,5 +1,7 @@
-"""``python -m bench.planted``: does the gate see what it should? Slowdowns of 1.3x planted in kernels, each in a copy of
-the package of its own, which it must find; and comparisons of the package with itself, which must find nothing.
+"""``python -m bench.planted``: does the gate see what it should?
+
+Slowdowns of 1.3x planted in kernels, each in a copy of the package of its own, which it must find; and comparisons of
+the package with itself, in which it must find nothing.
 """
 
 import argparse
