@@ -3,23 +3,10 @@
 import numba
 
 import fastmpg as fm
-from fastmpg.rules.rule import contract
 
-from . import workloads
+from . import rooms, workloads
 
-
-def discovered():
-    """The examples of every rule, by name and parameters, at a small step size."""
-    found = {}
-    for name in fm.rules.__all__:
-        for given in contract(getattr(fm.rules, name)).examples:
-            more = {"eta": 0.01} if "eta" in getattr(fm.rules, name)._fields else {}
-            label = ", ".join([name, *(f"{key}={value}" for key, value in given.items())])
-            found[label] = contract(getattr(fm.rules, name)).checked(getattr(fm.rules, name)(**(given | more)))
-    return found
-
-
-RULES = discovered()
+RULES = rooms.rules()
 
 
 class NaturalGradient:

@@ -71,3 +71,19 @@ class Simulation:
         began = time.perf_counter()
         self.job._advance(self.steps)
         return time.perf_counter() - began
+
+
+def in_turns(functions, seconds=0.5):
+    """{name: seconds}: of functions called in turn until the time is spent, at least seven times, by the processor's
+    clock: what else runs on the machine is not in it.
+    """
+    times = {name: [] for name in functions}
+    for function in functions.values():
+        function()
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds or len(next(iter(times.values()))) < 7:
+        for name, function in functions.items():
+            start = time.process_time()
+            function()
+            times[name].append(time.process_time() - start)
+    return {name: np.array(values) for name, values in times.items()}

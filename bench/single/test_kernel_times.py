@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import fastmpg as fm
+from bench import occupancy, workloads
 from fastmpg.kernels import dense_solve, simplex, vector
 from fastmpg.machine import unit
-
-from . import occupancy, workloads
 
 
 def run(benchmark, function, *args):
