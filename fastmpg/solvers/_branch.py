@@ -51,12 +51,11 @@ class Equations:
             np.zeros((order, order)), np.zeros(order, np.int32), np.zeros(order),
             np.array([lapack("dgetrf"), lapack("dgetrs")]), np.zeros(4, np.int32))
 
-    def at_once(self, game: Game) -> bool:
-        """From now on all unknowns are solved for at once, at a price; False if they are already."""
+    def at_once(self) -> bool:
+        """From now on all unknowns are solved for at once, at a price; False if they are already, or do not fit."""
         order = self.size + 1
-        if len(self.logit.lu) == order:
+        if len(self.logit.lu) == order or not _check.fits(8 * order**2):
             return False
-        _check.budget(8 * order**2, f"the equations of quantal response in {game!r}", "ask of a smaller game")
         self.logit = self.logit._replace(lu=np.zeros((order, order)), pivot=np.zeros(order, np.int32),
                                          x=np.zeros(order))
         return True

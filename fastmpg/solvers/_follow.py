@@ -15,7 +15,7 @@ from ..kernels.quantal import factored, fixed_point, payoffs, residual, solved
 from ..machine import kernel
 
 FIRST, SHORTEST = 0.02, 1e-10  # steps along the branch: the first, the least
-GROWTH, AIM = 3.0, 0.05  # by how much they grow; the first correction to aim at, of the step
+GROWTH, AIM = 2.0, 0.02  # by how much they grow; the first correction to aim at, of the step
 CROSSING = 1e-7  # over less, relative to 1 + lam, a change of sign is a crossing of branches, no jump between them
 CHORDS, SLOW = 12, 0.2  # corrections; when derivatives are computed anew: less is gained by one
 EXACT, DONE = 1e-7, 1e-13  # corrections, relative to y, before the last derivatives are computed; and to end with

@@ -27,7 +27,7 @@ from ._follow import CLOSE, FIRST, STALLED, STEP, STUCK, VALID, Path, begin, fol
 
 __all__ = ["QuantalBranch", "quantal_response_tracing"]
 
-CHUNK = 100_000  # numbers: points of a chunk, between which Ctrl-C is heard
+CHUNK = 10**8  # multiplications: points of a chunk, between which Ctrl-C is heard
 
 
 class QuantalBranch(NamedTuple):
@@ -115,7 +115,7 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
     system.logit.base[:] = system.likely(rows[0])
     path = Path(rows, np.zeros(3), np.zeros(3, np.int64))
     begin(system.logit, path)
-    chunk = max(1, min(64, CHUNK // system.size))
+    chunk = max(1, min(64, CHUNK // len(system.logit.lu)**3))
     points, facts = np.zeros((chunk, system.size + 1)), np.zeros((chunk, 2))
     found, told, count, status = [rows[:1].copy()], [np.zeros((1, 2))], 0, "steps exhausted"
     while count < most:
@@ -127,7 +127,7 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
         if why == CLOSE and np.max(ne_gap(game, system.policy(rows[0]), start="worst")) <= within:
             status = "equilibrium"
             break
-        if why == STALLED or (why == STUCK and not system.at_once(game)):
+        if why == STALLED or (why == STUCK and not system.at_once()):
             status = "gap stalled" if why == STALLED else "stuck"
             break
         if why == STUCK:  # if that was a block of one state alone
