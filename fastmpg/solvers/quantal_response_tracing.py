@@ -14,7 +14,7 @@ short the step, the branch crosses another, as symmetric games have it, and goes
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,14 +22,12 @@ from .. import _check
 from .._check import Float
 from ..metrics.ne_gap import ne_gap
 from ..models.game import Game, check_discounted, check_game
-from ._branch import Equations, tangent
+from ._branch import Equations
+from ._follow import CLOSE, FIRST, STALLED, STEP, STUCK, VALID, Path, begin, follow
 
 __all__ = ["QuantalBranch", "quantal_response_tracing"]
 
-FIRST, SHORTEST, GROWTH = 0.02, 1e-10, 2.0  # steps along the branch: the first, the least, and by how much they grow
-CROSSING = 1e-7  # over less, relative to 1 + lam, a change of sign is a crossing of branches, no jump between them
-NEWTON, EXACT, OFF = 8, 1e-7, 0.35  # corrections; when one more is the last; the largest one, of the predicted step
-TURN = 0.8  # least cosine between tangents
+CHUNK = 10**8  # multiplications: points of a chunk, between which Ctrl-C is heard
 
 
 class QuantalBranch(NamedTuple):
@@ -68,32 +66,6 @@ class QuantalBranch(NamedTuple):
     def __repr__(self) -> str:
         return (f"<QuantalBranch: {self.status} at lam = {self.lam[-1]:.4g} after {len(self.lam) - 1} steps, "
                 f"{self.turning_points} turning points, {self.crossings} crossings, NE-gap {self.ne_gap.max():.3g}>")
-
-
-def _next(system: Equations, guess: Float, along: Float, likely: Any, far: float) -> tuple[Float, Float, float] | None:
-    """The next point, its tangent and the sign of the determinant; None if lost, or where equations are singular."""
-    try:
-        found = _corrected(system, guess, along, likely, far)
-        return None if found is None else (found[0], *tangent(found[1], along))
-    except np.linalg.LinAlgError:
-        return None
-
-
-def _corrected(system: Equations, guess: Float, along: Float, likely: Any, far: float) -> tuple[Float, Any] | None:
-    """The point of the branch in the plane through ``guess`` across ``along``, and derivatives there; None if lost."""
-    y, size, last = guess.copy(), np.inf, False
-    for _ in range(NEWTON):
-        residual, jacobian = system.at(y, likely)
-        step = np.linalg.solve(np.vstack([jacobian, along]), np.append(residual, along @ (y - guess)))
-        now = float(np.linalg.norm(step))
-        if not np.isfinite(now) or (now > max(far, 0.5 * size) and not last):
-            return None
-        y, size = y - step, now
-        far = 0.0  # from now on only half the last correction is allowed
-        if last:
-            return (y, system.at(y, likely)[1]) if y[-1] >= 0.0 else None
-        last = now <= EXACT * (1.0 + float(np.linalg.norm(y)))
-    return None
 
 
 def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 5000) -> QuantalBranch:
@@ -138,57 +110,31 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
     within, most = _check.real(tol, "tol", 0.0, open_low=True), _check.integer(max_steps, "max_steps", low=1)
     system = Equations(game)
     within *= max(1.0, system.unit)
-    y = system.start()
-    likely = system.likely(y)
-    along = np.zeros(y.size)
-    along[-1] = 1.0
-    along, sign = tangent(system.at(y, likely)[1], along)
-    points, step, status, turns, crossings = [y], FIRST, "steps exhausted", 0, 0
-    while len(points) <= most:
-        found = _next(system, y + step * along, along, likely, OFF * step)
-        if found is not None:
-            _, after, other = found
-            bent, flipped = float(after @ along) < TURN, other != sign
-            if flipped and not bent and step <= CROSSING * (1.0 + float(y[-1])):
-                flipped, crossings = False, crossings + 1
-            if bent or flipped:
-                found = None
-        if found is None:
-            step *= 0.5
-            if step <= SHORTEST * (1.0 + abs(y[-1])):
-                status = "stuck"
-                break
-            continue
-        turns += bool(after[-1] * along[-1] < 0.0)
-        y, along, sign = found[0], after, other
-        points.append(y)
-        now = system.likely(y)
-        if (now != likely).any():
-            likely = now
-            along, sign = tangent(system.at(y, likely)[1], along)
-        q, value = system.marginals(y)
-        best = np.maximum.reduceat(np.where(system.can, q, -np.inf), game.offset[:-1], axis=1).T
-        if system.unit * np.max(best - value) <= within and np.max(ne_gap(game, _laws(system, y), start="worst")
-                                                                   ) <= within:
+    rows = np.zeros((8, system.size + 1))
+    rows[0] = system.start()
+    system.logit.base[:] = system.likely(rows[0])
+    path = Path(rows, np.zeros(3), np.zeros(3, np.int64))
+    begin(system.logit, path)
+    chunk = max(1, min(64, CHUNK // len(system.logit.lu)**3))
+    points, facts = np.zeros((chunk, system.size + 1)), np.zeros((chunk, 2))
+    found, told, count, status = [rows[:1].copy()], [np.zeros((1, 2))], 0, "steps exhausted"
+    while count < most:
+        size = min(chunk, most - count)
+        why, made = follow(system.logit, path, points[:size], facts[:size], within / system.unit)
+        count += made
+        found.append(points[:made].copy())
+        told.append(facts[:made].copy())
+        if why == CLOSE and np.max(ne_gap(game, system.policy(rows[0]), start="worst")) <= within:
             status = "equilibrium"
             break
-        if y[-1] > 1e12:
-            status = "gap stalled"
+        if why == STALLED or (why == STUCK and not system.at_once()):
+            status = "gap stalled" if why == STALLED else "stuck"
             break
-        step *= GROWTH
-    return _recorded(game, system, points, status, turns, crossings)
-
-
-def _laws(system: Equations, y: Float) -> Float:
-    """The policy at y, with rows that sum to 1 as nearly as floats can."""
-    policy = system.policy(y)
-    return policy / np.repeat(np.add.reduceat(policy, system.edges[:-1], axis=1), system.num_actions, axis=1)
-
-
-def _recorded(game: Game, system: Equations, points: list[Float], status: str, turns: int,
-              crossings: int) -> QuantalBranch:
-    policies = np.stack([_laws(system, y) for y in points])
+        if why == STUCK:  # if that was a block of one state alone
+            path.numbers[STEP], path.counts[VALID] = FIRST, 0
+    y = np.concatenate(found)
+    policies = system.policy(y)
     gap = np.asarray(ne_gap(game, policies, start="worst"))
-    residual = np.array([system.fixed_point_residual(y) for y in points])
-    lam = np.array([y[-1] for y in points]) / system.unit
-    return QuantalBranch(policies[-1], gap[-1], lam, policies, gap, residual, status, turns, crossings)
+    turns, crossings = (int(x) for x in path.counts[:2])
+    return QuantalBranch(policies[-1], gap[-1], y[:, -1] / system.unit, policies, gap, np.concatenate(told)[:, 0], status,
+                         turns, crossings)
