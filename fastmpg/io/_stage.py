@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ..models.available import Mask
 from ..models.game import Game, check_game
 from ..models.normal_form import NormalFormGame
 from ._text import MOST_PLAYERS
@@ -111,8 +110,3 @@ def _different(words: Sequence[str]) -> list[str]:
             word = f"{word}_{seen[word]}"
         found.append(word)
     return found
-
-
-def masked(mask: Mask | None) -> bool:
-    """Whether some action is not there."""
-    return mask is not None and not mask.all()
