@@ -4,7 +4,7 @@ game -> evaluate -> rule -> record -> result: build a game, pick a rule, let it 
 equilibrium. Importing compiles nothing; every kernel compiles on its first call and is cached on disk.
 """
 
-from . import games, metrics, potential, rules, solvers, theory
+from . import games, io, metrics, potential, rules, solvers, theory
 from .feedback.critic import Critic
 from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
@@ -83,6 +83,7 @@ __all__ = [
     "evaluate",
     "evaluate_horizon",
     "games",
+    "io",
     "join",
     "kernel",
     "learn",

@@ -28,6 +28,7 @@ LAYERS = [
     ("potential",),
     ("solvers",),
     ("run",),
+    ("io",),
     ("experiments", "plot", "cli", "__main__"),
     ("docs",),
 ]
