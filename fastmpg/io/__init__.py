@@ -9,7 +9,8 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .gymnasium import to_gymnasium as to_gymnasium
     from .pettingzoo import from_pettingzoo as from_pettingzoo
     from .pettingzoo import to_pettingzoo as to_pettingzoo
-    pass
+    from .read import read as read
+    from .read import write as write
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)
