@@ -5,12 +5,20 @@ from typing import TYPE_CHECKING
 from .._discover import public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
+    from .cassandra import read_cassandra as read_cassandra
+    from .cassandra import write_cassandra as write_cassandra
     from .gymnasium import from_gymnasium as from_gymnasium
     from .gymnasium import to_gymnasium as to_gymnasium
+    from .mdptoolbox import from_mdptoolbox as from_mdptoolbox
+    from .mdptoolbox import to_mdptoolbox as to_mdptoolbox
     from .pettingzoo import from_pettingzoo as from_pettingzoo
     from .pettingzoo import to_pettingzoo as to_pettingzoo
     from .read import read as read
     from .read import write as write
+    from .tntp import read_tntp as read_tntp
+    from .tntp import read_tntp_network as read_tntp_network
+    from .tntp import read_tntp_trips as read_tntp_trips
+    from .tntp import write_tntp_network as write_tntp_network
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)
