@@ -18,10 +18,13 @@ from ..models.normal_form import NormalFormGame
 PATHS = 5  # that a player chooses from, by default
 
 
-def _later(key: tuple[float, tuple[int, ...]], time: float, link: int) -> tuple[float, int, tuple[int, ...]]:
-    """A path with one more link, as paths are ordered: by time, number of links, and the links' numbers."""
-    links = (*key[-1], link)
-    return key[0] + time, len(links), links
+Key = tuple[float, int, tuple[int, ...]]  # a path, as paths are ordered: time, number of links, links
+NOTHING: Key = (0.0, 0, ())
+
+
+def _later(key: Key, time: float, link: int) -> Key:
+    """A path with one more link."""
+    return key[0] + time, key[1] + 1, (*key[2], link)
 
 
 @comparable
@@ -94,7 +97,7 @@ class RoadNetwork(NamedTuple):
             out[node].append(link)
         head, time = self.head.tolist(), self.free_flow.tolist()
 
-        def best(prefix: tuple[float, int, tuple[int, ...]], node: int, closed: set[int], cut: set[int]) -> Any:
+        def best(prefix: Key, node: int, closed: set[int], cut: set[int]) -> Any:
             """The shortest way on from the end of a path, not through ``closed``, not beginning with a link of
             ``cut``."""
             heap, done = [(prefix, node)], set(closed)
@@ -109,23 +112,25 @@ class RoadNetwork(NamedTuple):
                     continue
                 for link in out[here]:
                     if head[link] not in done and not (here == node and link in cut):
-                        heapq.heappush(heap, (_later((key[0], key[2]), time[link], link), head[link]))
+                        heapq.heappush(heap, (_later(key, time[link], link), head[link]))
             return None
 
-        first = best((0.0, 0, ()), start, set(), set())
+        first = best(NOTHING, start, set(), set())
         if first is None:
             raise ValueError(f"no path leads from origin {start} to destination {goal}")
-        found, waiting, seen = [first], [], {first[2]}
+        found, seen = [first], {first[2]}
+        waiting: list[Key] = []
         while len(found) < number:
             links = found[-1][2]
-            prefix, node, closed = (0.0, 0, ()), start, set()
+            prefix, node = NOTHING, start
+            closed: set[int] = set()
             for k, link in enumerate(links):
                 cut = {other[2][k] for other in found if other[2][:k] == links[:k] and len(other[2]) > k}
                 key = best(prefix, node, closed, cut)
                 if key is not None and key[2] not in seen:
                     seen.add(key[2])
                     heapq.heappush(waiting, key)
-                prefix = _later((prefix[0], prefix[2]), time[link], link)
+                prefix = _later(prefix, time[link], link)
                 closed.add(node)
                 node = head[link]
             if not waiting:
@@ -148,7 +153,7 @@ class RoadNetwork(NamedTuple):
             if len(ends) != 2:
                 raise ValueError(f"pairs[{i}] must be an origin and a destination, found {_check.shown(pair)}")
             try:
-                chosen.append(sorted(self.shortest_paths(*ends, count=number), key=self._nodes))
+                chosen.append(sorted(self.shortest_paths(ends[0], ends[1], number), key=self._nodes))
             except (ValueError, TypeError) as error:
                 raise type(error)(f"pairs[{i}]: {error}") from None
         given = _check.array(load, "load")
@@ -249,4 +254,5 @@ def network(num_nodes: int, num_zones: int, first_through: int, links: Sequence[
     tail, head = table[:2].astype(np.int64)
     for each in (tail, head, *table[2:]):
         each.flags.writeable = False
-    return RoadNetwork(num_nodes, num_zones, first_through, tail, head, *table[2:], name)
+    capacity, free_flow, b, power = table[2:]
+    return RoadNetwork(num_nodes, num_zones, first_through, tail, head, capacity, free_flow, b, power, name)

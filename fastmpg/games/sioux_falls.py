@@ -75,7 +75,8 @@ def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any =
     Notes
     -----
     Network: LeBlanc, Morlok and Pierskalla (1975), as in Transportation Networks for Research. At the equilibrium of
-    the example, and at the eleven others, which differ by who is who, Rosenthal's potential is largest, -50.70545500007.
+    the example, and at the eleven others, which differ by who is who, Rosenthal's potential is largest:
+    -50.70545500007.
     """
     game = roads().game(pairs, paths, load=load)
     game.name = "Sioux Falls"

@@ -15,6 +15,12 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .pettingzoo import to_pettingzoo as to_pettingzoo
     from .read import read as read
     from .read import write as write
+    from .sgamesolver import from_sgamesolver as from_sgamesolver
+    from .sgamesolver import from_sgamesolver_table as from_sgamesolver_table
+    from .sgamesolver import read_sgamesolver as read_sgamesolver
+    from .sgamesolver import to_sgamesolver as to_sgamesolver
+    from .sgamesolver import to_sgamesolver_table as to_sgamesolver_table
+    from .sgamesolver import write_sgamesolver as write_sgamesolver
     from .tntp import read_tntp as read_tntp
     from .tntp import read_tntp_network as read_tntp_network
     from .tntp import read_tntp_trips as read_tntp_trips

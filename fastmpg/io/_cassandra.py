@@ -131,10 +131,10 @@ class Model:
         number = whole_of(word.text)
         if number is not None and number < count:
             return np.array([number])
-        if isinstance(entry, list) and word.text in entry:
-            return np.array([entry.index(word.text)])
-        self.words.fail(f"one of the {count} {what}, by {'name or ' if isinstance(entry, list) else ''}number, or *",
-                        word=word)
+        if not isinstance(entry, list) or word.text not in entry:
+            self.words.fail(f"one of the {count} {what}, by {'name or ' if isinstance(entry, list) else ''}number, or "
+                            "*", word=word)
+        return np.array([entry.index(word.text)])
 
     def _more(self) -> bool:
         """Whether a colon says that another one follows."""
@@ -265,7 +265,8 @@ class Model:
                                      f"action {self._called('actions', a)}, observation "
                                      f"{self._called('observations', z)} may come from state "
                                      f"{self._called('states', int(states[0]))} and from "
-                                     f"{self._called('states', int(states[1]))}; fastmpg has no partially observed games")
+                                     f"{self._called('states', int(states[1]))}; there are no partially observed "
+                                     "games here")
 
     def _called(self, what: str, number: int) -> str:
         entry = self.lists[what]

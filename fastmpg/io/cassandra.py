@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from .. import _check
 from ..models.game import Game
 from ..models.markov.game import MarkovGame
+from ..run.storage import write_atomically
 from ._cassandra import Model
 from ._single import one_player
 from ._words import written
@@ -119,5 +120,4 @@ def write_cassandra(game: Game, path: Any) -> None:
     rest = " : * : *" if seen else " : *"
     for s, a in np.argwhere(form.rewards[0] != 0.0).tolist():
         said.append(f"R: {a} : {s}{rest} {written(form.rewards[0, s, a])}")
-    with open(name, "w", encoding="utf-8") as file:
-        file.write("\n".join(said) + "\n")
+    write_atomically(name, ("\n".join(said) + "\n").encode())

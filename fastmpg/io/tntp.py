@@ -11,6 +11,7 @@ from .. import _check
 from .._check import Float
 from ..games._roads import PATHS, RoadNetwork, network
 from ..models.normal_form import NormalFormGame
+from ..run.storage import write_atomically
 from ._words import Word, Words, lines_of, written
 
 __all__ = ["read_tntp", "read_tntp_network", "read_tntp_trips", "write_tntp_network"]
@@ -86,7 +87,7 @@ def read_tntp_network(path: Any) -> RoadNetwork:
     expected = _stated(known, words, LINKS)
     if zones > nodes:
         words.fail(f"at most {nodes} zones, one for every node", str(zones), known[ZONES])
-    rows = []
+    rows: list[tuple[float, ...]] = []
     while words.ahead() is not None:
         row = [float(words.whole(f"a node from 1 to {nodes}", 1, nodes)) for _ in range(2)]
         row += [words.number(what, 0.0) for what in ("a capacity", "a length", "a free-flow time", "b", "a power")]
@@ -206,8 +207,8 @@ def read_tntp(path: Any, *, trips: Any = None, pairs: Any = None, players: int =
         np.fill_diagonal(table, 0.0)
         most = np.argsort(-table, axis=None, kind="stable")[:number]
         if most.size < number or table.flat[most[-1]] == 0.0:
-            raise ValueError(f"players must be at most the number of pairs with trips, {np.count_nonzero(table)}, found "
-                             f"{_check.shown(players)}")
+            raise ValueError(f"players must be at most the number of pairs with trips, {np.count_nonzero(table)}, "
+                             f"found {_check.shown(players)}")
         pairs = [(int(at) // table.shape[0] + 1, int(at) % table.shape[0] + 1) for at in most]
         load = table.flat[most] if load is None else load
     return roads.game(pairs, paths, load=1.0 if load is None else load)
@@ -237,5 +238,4 @@ def write_tntp_network(roads: RoadNetwork, path: Any) -> None:
     for tail, head, *rest in zip(*(each.tolist() for each in roads[3:9]), strict=True):
         capacity, time, b, power = map(written, rest)
         said.append("\t".join(["", str(tail), str(head), capacity, time, time, b, power, "0", "0", "1", ";"]))
-    with open(name, "w", encoding="utf-8") as file:
-        file.write("\n".join(said) + "\n")
+    write_atomically(name, ("\n".join(said) + "\n").encode())
