@@ -62,9 +62,12 @@ class RoadNetwork(NamedTuple):
 
     def times(self, loads: Any) -> Float:
         """Travel times (..., L) of loads (..., L)."""
-        share = np.divide(loads, self.capacity, out=np.zeros(np.shape(loads)),
-                          where=np.broadcast_to(self.b != 0.0, np.shape(loads)))
-        return np.asarray(self.free_flow * (1.0 + self.b * share**self.power))
+        given = _check.array(loads, "loads")
+        if given.shape[-1:] != self.tail.shape or given.min(initial=0.0) < 0.0:
+            raise ValueError(f"loads must be at least 0, one for every link, (..., {self.tail.size}), found "
+                             f"{_check.shown(loads)}")
+        table = [self._time(link, given[..., link]) for link in range(self.tail.size)]
+        return np.stack(table, axis=-1)
 
     def shortest_paths(self, origin: int, destination: int, count: int = PATHS) -> list[tuple[int, ...]]:
         """The ``count`` shortest paths without a node twice, as links, by their times without load.
@@ -238,8 +241,13 @@ class RoadNetwork(NamedTuple):
 
     def _time(self, link: Any, load: Any) -> Float:
         """The time that one link takes at loads of any shape."""
-        share = load / self.capacity[link] if self.b[link] != 0.0 else 0.0 * load
-        return np.asarray(self.free_flow[link] * (1.0 + self.b[link] * share ** self.power[link]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            share = load / self.capacity[link] if self.b[link] != 0.0 else 0.0 * load
+            time = np.asarray(self.free_flow[link] * (1.0 + self.b[link] * share ** self.power[link]))
+        if not np.isfinite(time).all():
+            raise ValueError(f"load must leave travel times that a float holds, found more on link {link}, from node "
+                             f"{self.tail[link]} to {self.head[link]} of {self.name!r}")
+        return time
 
 
 def _along(values: Any, axis: int, n: int) -> Float:
