@@ -203,7 +203,8 @@ def read_tntp(path: Any, *, trips: Any = None, pairs: Any = None, players: int =
         name = _check.path(path, "path")
         if trips is None and not name.lower().endswith(ENDING):
             raise ValueError(f"pairs or trips must be given for path {name}, which does not end in {ENDING}")
-        table = read_tntp_trips(name[:-len(ENDING)] + "_trips.tntp" if trips is None else trips)
+        beside = name[:-len(ENDING)] + "_trips.tntp"
+        table = read_tntp_trips(beside if trips is None else _check.path(trips, "trips"))
         np.fill_diagonal(table, 0.0)
         most = np.argsort(-table, axis=None, kind="stable")[:number]
         if most.size < number or table.flat[most[-1]] == 0.0:
