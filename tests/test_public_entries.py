@@ -162,7 +162,8 @@ CALLS = {
     **{f"io.{name}": {"game": ALONE} for name in ("to_gymnasium", "to_mdptoolbox")},
     "io.from_mdptoolbox": {"P": [[[1.0]]], "R": [0.0]},
     "io.from_sgamesolver": {"u": np.zeros((2, 1, 2)), "phi": np.full((2, 2, 2), 0.5), "delta": 0.5},
-    "io.from_sgamesolver_table": {"table": {"state": ["delta", "s"], "a_p": ["", "a"], "u_p": [0, 1], "phi_s": ["", 1]}},
+    "io.from_sgamesolver_table": {
+        "table": {"state": ["delta", "s"], "a_p": ["", "a"], "u_p": [0, 1], "phi_s": ["", 1]}},
     "linear_policy": {"rule": fm.rules.LinearQAscent(0.1, 5, shown, 2), "total": np.zeros((2, 2)), "states": [0],
                       "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }

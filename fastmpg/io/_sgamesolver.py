@@ -14,7 +14,7 @@ from ._labels import labelled
 from ._words import number_of
 
 
-class Rows(NamedTuple):
+class TableCells(NamedTuple):
     """Cells, names of columns, what errors call every row, and the whole."""
 
     heads: Sequence[str]
@@ -74,7 +74,7 @@ def _different(names: list[str], name: str, what: str) -> list[str]:
     return names
 
 
-def parse(rows: Rows) -> StochasticTable:
+def parse(rows: TableCells) -> StochasticTable:
     """A table's arrays.
 
     Raises

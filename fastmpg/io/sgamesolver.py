@@ -17,7 +17,7 @@ from ..models.markov.game import MarkovGame, dense_bytes
 from ..models.normal_form import NormalFormGame
 from ..run.storage import write_atomically
 from ._labels import labels
-from ._sgamesolver import Rows, named, parse
+from ._sgamesolver import TableCells, named, parse
 from ._words import lines_of
 
 __all__ = ["from_sgamesolver", "from_sgamesolver_table", "read_sgamesolver", "to_sgamesolver", "to_sgamesolver_table",
@@ -228,7 +228,7 @@ def from_sgamesolver_table(table: Any, *, name: str = "stochastic game") -> Game
         raise ValueError("table must have columns of one length, found "
                          f"{_check.shown([len(each) for each in columns])}")
     rows = list(zip(*columns, strict=True))
-    found = parse(Rows([str(head) for head in heads], rows, [f"table, row {k}" for k in range(len(rows))], "table"))
+    found = parse(TableCells([str(head) for head in heads], rows, [f"table, row {k}" for k in range(len(rows))], "table"))
     return named(build(found.u, found.phi, _discount(found.delta, len(found.players)), title), found)
 
 
@@ -268,7 +268,7 @@ def read_sgamesolver(path: Any) -> Game:
     for row, at in zip(rows, where, strict=True):
         if len(row) != len(rows[0]):
             raise ValueError(f"{at}: expected {len(rows[0])} cells, as there are columns, found {len(row)}")
-    found = parse(Rows([cell.strip() for cell in rows[0]], rows[1:], where[1:], f"path {name}"))
+    found = parse(TableCells([cell.strip() for cell in rows[0]], rows[1:], where[1:], f"path {name}"))
     title = name.replace("\\", "/").rsplit("/", 1)[-1]
     try:
         return named(build(found.u, found.phi, _discount(found.delta, len(found.players)), title), found)
