@@ -228,7 +228,8 @@ def from_sgamesolver_table(table: Any, *, name: str = "stochastic game") -> Game
         raise ValueError("table must have columns of one length, found "
                          f"{_check.shown([len(each) for each in columns])}")
     rows = list(zip(*columns, strict=True))
-    found = parse(TableCells([str(head) for head in heads], rows, [f"table, row {k}" for k in range(len(rows))], "table"))
+    where = [f"table, row {k}" for k in range(len(rows))]
+    found = parse(TableCells([str(head) for head in heads], rows, where, "table"))
     return named(build(found.u, found.phi, _discount(found.delta, len(found.players)), title), found)
 
 
