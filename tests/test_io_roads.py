@@ -24,6 +24,7 @@ def test_sioux_falls_is_the_file():
     found = [net.capacity.min(), net.capacity.mean(), net.capacity.max()]
     np.testing.assert_allclose(found, [4823.950831, 10247.206327210526, 25900.20064], rtol=1e-15)
     links = list(zip(net.tail.tolist(), net.head.tolist()))
+    assert not any(each.flags.writeable for each in net[3:9])
     assert links == sorted(links) and {(b, a) for a, b in links} == set(links)
     assert links[:4] == [(1, 2), (1, 3), (2, 1), (2, 6)] and net.free_flow[:4].tolist() == [6, 4, 6, 5]
 

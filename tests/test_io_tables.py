@@ -111,7 +111,10 @@ def test_the_world_of_four_by_three(tmp_path):
     value = best(game)
     np.testing.assert_array_equal(np.round(value[:11], 3), WORLD)
     fm.io.write(game, tmp_path / "again.mdp")
-    assert fm.io.read(tmp_path / "again.mdp") == game
+    again = fm.io.read(tmp_path / "again.mdp")
+    assert again == game
+    if hasattr(game, "names"):
+        assert again.names == game.names and game.names.actions == (("north", "east", "south", "west"),)
 
 
 TIGER = """# Cassandra, Kaelbling and Littman (1994)

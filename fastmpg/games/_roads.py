@@ -259,8 +259,8 @@ def network(num_nodes: int, num_zones: int, first_through: int, links: Sequence[
             name: str) -> RoadNetwork:
     """From rows of tail, head, capacity, free-flow time, b and power."""
     table = np.array(links, np.float64).reshape(-1, 6).T
-    tail, head = table[:2].astype(np.int64)
-    for each in (tail, head, *table[2:]):
-        each.flags.writeable = False
+    ends = table[:2].astype(np.int64)
+    ends.flags.writeable = table.flags.writeable = False
+    tail, head = ends
     capacity, free_flow, b, power = table[2:]
     return RoadNetwork(num_nodes, num_zones, first_through, tail, head, capacity, free_flow, b, power, name)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import _check
 from .._check import Float
 from ..models.markov.game import MarkovGame
+from ._labels import labelled
 from ._words import Word, Words, lines_of, number_of, whole_of
 
 NAME = re.compile(r"[A-Za-z][\w.\-]*\Z")
@@ -19,6 +20,11 @@ BODY = {"start", "T", "O", "R"}
 NEAR = 1e-5  # by which probabilities may miss a sum of 1, as in pomdp-solve
 MOST = 10**7  # states, actions or observations that a file may count
 Places = NDArray[np.int64]
+
+
+def may_be_called(name: str) -> bool:
+    """Whether something may have this name in a file."""
+    return NAME.match(name) is not None and name not in SECTIONS | BODY
 
 
 class Model:
@@ -303,5 +309,8 @@ class Model:
         same = (paid == paid[..., :1]).all(axis=2)  # then that is the mean, bit for bit
         mean = np.where(same, paid[..., 0], np.einsum("ast,ast->as", self.moves, paid))
         title = self.words.name.replace("\\", "/").rsplit("/", 1)[-1]
-        return MarkovGame((-mean if self.cost else mean).T[None], self.moves.transpose(1, 0, 2), self.discount,
+        game = MarkovGame((-mean if self.cost else mean).T[None], self.moves.transpose(1, 0, 2), self.discount,
                           self.start, name=title)
+        states, actions = self.lists["states"], self.lists["actions"]
+        return labelled(game, states=states if isinstance(states, list) else None,
+                        actions=[actions] if isinstance(actions, list) else None)

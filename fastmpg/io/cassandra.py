@@ -12,7 +12,8 @@ from .. import _check
 from ..models.game import Game
 from ..models.markov.game import MarkovGame
 from ..run.storage import write_atomically
-from ._cassandra import Model
+from ._cassandra import Model, may_be_called
+from ._labels import labels
 from ._single import one_player
 from ._words import written
 
@@ -77,6 +78,11 @@ def _listed(label: str, table: Any) -> list[str]:
             if p != 0.0]
 
 
+def _called(names: Any, count: int) -> str:
+    """Names where all of them are such as the format has, else their number."""
+    return " ".join(names) if names and all(map(may_be_called, names)) else str(count)
+
+
 def write_cassandra(game: Game, path: Any) -> None:
     """Write a game of one player as a file in Cassandra's format, with numbers that read back bit for bit.
 
@@ -109,7 +115,8 @@ def write_cassandra(game: Game, path: Any) -> None:
     seen = os.path.splitext(name)[1].lower() == ".pomdp"
     rows = sp.csr_array(form.transitions if form.is_sparse else form.transitions.reshape(-1, states))
     said = [f"# {' '.join(form.name.split())}", f"discount: {written(form.discount)}", "values: reward",
-            f"states: {states}", f"actions: {count}"]
+            f"states: {_called(labels(form, 'states'), states)}",
+            f"actions: {_called((labels(form, 'actions') or [None])[0], count)}"]
     said += [f"observations: {states}"] if seen else []
     said += [f"start: {' '.join(map(written, form.initial))}", ""]
     for s in range(states):
