@@ -210,3 +210,12 @@ def test_toy_texts(name, states):
     theirs = iterated(env.unwrapped.P, 0.99)
     inside = ~game.terminal[:theirs.size]
     np.testing.assert_allclose(ours[:theirs.size][inside], theirs[inside], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.peers
+def test_the_cliff():
+    """Sutton and Barto (2018), example 6.6: the optimal path along the cliff takes 13 steps of -1, not discounted."""
+    import gymnasium
+
+    game = fm.io.from_gymnasium(gymnasium.make("CliffWalking-v1"), 1.0 - 1e-12)
+    assert game.initial @ fm.best_response(game, fm.uniform_policy(game), 0)[1] == pytest.approx(-13.0, abs=1e-9)
