@@ -240,6 +240,14 @@ def test_a_table_that_may_end(tmp_path):
         assert game.names.states == ("play", "rest", "end") and game.names.players == ("one", "two")
 
 
+def test_labels_that_a_table_cannot_have(tmp_path):
+    game = fm.games.random_markov(2, (2, 2))
+    if hasattr(game, "named"):
+        for states, actions in ((["delta", "b"], ["x", "y"]), (["a", "b"], ["x", "x "]), (["", "b"], ["x\ny", "z"])):
+            fm.io.write_sgamesolver(game.named(states=states, actions=actions), tmp_path / "x.csv")
+            assert fm.io.read_sgamesolver(tmp_path / "x.csv") == game
+
+
 def test_arrays_of_stochastic_games(tmp_path):
     game = fm.games.random_markov(3, (2, 3))
     assert fm.io.from_sgamesolver(*fm.io.to_sgamesolver(game)) == game
@@ -258,8 +266,8 @@ def test_arrays_of_stochastic_games(tmp_path):
 
 def test_an_equilibrium_of_sgamesolver():
     """What sgamesolver 1.0.2 (NumPy 1.26, its own environment) finds by LogTracing for SGame.random_game(2, 2, [[2, 3],
-    [1, 2]], 0.9, seed=7), whose numbers are drawn here again. Six digits of the strategies move payoffs, at most 10, by 5e-6; its values are good
-    for four digits, as its path stops a little before the end."""
+    [1, 2]], 0.9, seed=7), whose numbers are drawn here again. Six digits of the strategies move payoffs, at most 10, by
+    5e-6; its values are good for four digits, as its path stops a little before the end."""
     draw, sizes = np.random.default_rng(7), ((2, 3), (1, 2))
     u = [draw.random((2, *n)) for n in sizes]
     phi = [draw.exponential(size=(*n, 2)) for n in sizes]

@@ -38,7 +38,7 @@ def roads() -> RoadNetwork:
 def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any = 3000.0) -> NormalFormGame:
     """Drivers choose paths through Sioux Falls, 24 nodes and 76 links, and lose their travel times.
 
-    A link of capacity c takes t (1 + 0.15 (x / c)^4) minutes, x the load of those who take it.
+    A link of capacity c takes t (1 + 0.15 (x / c)^4), in the file's unit of time, x the load of those who take it.
 
     Parameters
     ----------

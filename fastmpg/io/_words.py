@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from .. import _check
 
-PER_CHARACTER = 20  # bytes that a file's words take for every character, roughly
+BREAK = re.compile(r"\r\n|\r|\n")
+PER_CHARACTER = 80  # bytes that a file's words take for every character, roughly
 
 
 def lines_of(path: Any) -> tuple[str, list[str]]:
@@ -31,7 +33,7 @@ def lines_of(path: Any) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         line = content[:error.start].count(b"\n") + 1
         raise ValueError(f"path {name}, line {line}: no text in UTF-8: {error.reason}") from None
-    return name, text.splitlines()
+    return name, BREAK.split(text)
 
 
 class Word(NamedTuple):

@@ -277,6 +277,12 @@ def read_sgamesolver(path: Any) -> Game:
         raise ValueError(f"path {name}: {error}") from None
 
 
+def _fit(names: Any) -> Any:
+    """Names that a table can have: nothing else would be read back."""
+    fine = names and all(each.strip() == each and each not in ("", "delta") and each.isprintable() for each in names)
+    return names if fine else None
+
+
 def to_sgamesolver_table(game: Game) -> dict[str, list[Any]]:
     """sgamesolver's table of a game, as a dict of columns: ``SGame.from_table(pandas.DataFrame(...))`` reads it.
 
@@ -305,9 +311,11 @@ def to_sgamesolver_table(game: Game) -> dict[str, list[Any]]:
     (['state', 'a_player0', 'a_player1', 'u_player0', 'u_player1'], 13)
     """
     u, phi, delta = to_sgamesolver(game)
-    players = labels(game, "players") or [f"player{i}" for i in range(game.num_players)]
-    states = labels(game, "states") or [f"state{s}" for s in range(game.num_states)]
-    actions = labels(game, "actions") or [[f"a{a}" for a in range(n)] for n in game.num_actions]
+    players = _fit(labels(game, "players")) or [f"player{i}" for i in range(game.num_players)]
+    states = _fit(labels(game, "states")) or [f"state{s}" for s in range(game.num_states)]
+    named_actions = labels(game, "actions")
+    actions = [(_fit(named_actions[i]) if named_actions else None) or [f"a{a}" for a in range(n)]
+               for i, n in enumerate(game.num_actions)]
     heads = ["state", *(f"a_{each}" for each in players), *(f"u_{each}" for each in players),
              *(f"phi_{each}" for each in states)]
     rows: list[list[Any]] = [["delta", *[""] * len(players), *delta.tolist(), *[""] * len(states)]]
