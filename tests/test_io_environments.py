@@ -39,8 +39,17 @@ def test_a_state_that_ends_and_goes_on():
              1: {0: [(1.0, 0, 1.0, False)], 1: [(1.0, 1, 0.0, False)]}}
     game = fm.io.from_gymnasium(Listed(table), 0.5)
     assert game.num_states == 3 and game.terminal.tolist() == [False, False, True]
+    np.testing.assert_array_equal(game.rewards[0, :2], [[5.0, 1.5], [1.0, 0.0]])
+    np.testing.assert_array_equal(game.transitions[:2], [[[0, 0, 1], [0.5, 0.5, 0]], [[1, 0, 0], [0, 1, 0]]])
     np.testing.assert_allclose(fm.best_response(game, fm.uniform_policy(game), 0)[1][:2], iterated(table, 0.5))
     assert fm.io.from_gymnasium(Listed(to_outcomes(game), game.initial), 0.5) == game
+
+
+def test_a_first_state_does_not_end():
+    table = {0: {0: [(1.0, 0, 1.0, True)]}}
+    game = fm.io.from_gymnasium(Listed(table, [1.0]), 0.5)
+    assert game.terminal.tolist() == [False, True]
+    np.testing.assert_array_equal(fm.evaluate(game, fm.uniform_policy(game)).value, [[1.0, 0.0]])
 
 
 @pytest.mark.parametrize("game", [
@@ -125,6 +134,10 @@ def test_ends_of_episodes():
     assert limited.step([1], draw)[1:] == (False, False) and limited.step([1], draw)[1:] == (False, True)
     with pytest.raises(ValueError, match="reset"):
         limited.step([0], draw)
+    once = fm.MarkovGame([[[1.0], [0.0]]], [[[0.0, 1.0]], [[0.0, 1.0]]], 0.5, [1, 0], terminal=[1])
+    final = Episode(once, 1, "horizon")
+    final.begin(draw)
+    assert final.step([0], draw)[1:] == (True, False)  # it ends, and is not cut off
     limited.begin(draw)
     for wrong in (2, -1, 0.5, "left", None):
         with pytest.raises((ValueError, TypeError), match="the action of player 0"):
@@ -169,6 +182,14 @@ def test_pettingzoo_there_and_back():
     for game in (fm.games.random_markov(4, (2, 3)), fm.games.grid_1(discount=0.9)):
         env = fm.io.to_pettingzoo(game)
         assert fm.io.from_pettingzoo(env, game.discount) == game and env.game is game
+        def plays(env=env):
+            return [env.step(dict.fromkeys(env.agents, 1))[0] for _ in range(9)]
+
+        env.reset(seed=1)
+        if game.available is None:
+            first = [plays(), env.reset(), plays()]
+            env.reset(seed=1)
+            assert [plays(), env.reset(), plays()] == first  # without a seed the numbers go on
         env.reset(seed=1)
         with pytest.raises(ValueError, match="none for 'player_1'"):
             env.step({"player_0": 0})

@@ -141,6 +141,9 @@ def test_files_there_and_back(tmp_path):
     assert fm.io.read_tntp_network(path) == net
     assert fm.io.read(path, pairs=FOUR, load=3000.0) == fm.games.sioux_falls()
     (tmp_path / "Braess_net.tntp").write_text(BRAESS)
+    (tmp_path / "Braess_trips.tntp").write_text(TRIPS.replace("1 :      0.0", "1 : 9.0"))
+    assert fm.io.read_tntp_trips(tmp_path / "Braess_trips.tntp")[0, 0] == 9.0
+    assert fm.io.read(tmp_path / "Braess_net.tntp", players=1).num_actions == (3,)  # not those who stay
     (tmp_path / "Braess_trips.tntp").write_text(TRIPS)
     np.testing.assert_array_equal(fm.io.read_tntp_trips(tmp_path / "Braess_trips.tntp"), [[0, 6], [0, 0]])
     alone = fm.io.read(tmp_path / "Braess_net.tntp", players=1)  # six vehicles are one player

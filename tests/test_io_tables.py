@@ -187,6 +187,14 @@ def test_where_to_start(tmp_path, start, law):
     np.testing.assert_allclose(game.transitions[0, 0], [1 / 3] * 3, rtol=1e-12)
 
 
+def test_rows_of_few_digits(tmp_path):
+    """As pomdp-solve, which takes sums within 1e-5 of 1."""
+    game = read(tmp_path, PREAMBLE + "T: *\n" + "0.333333 0.333333 0.333333\n" * 3, "x.mdp")
+    np.testing.assert_allclose(game.transitions, 1 / 3, rtol=1e-15)
+    with pytest.raises(ValueError, match="must sum to 1"):
+        read(tmp_path, PREAMBLE + "T: *\n" + "0.3333 0.3333 0.3333\n" * 3, "x.mdp")
+
+
 def test_rewards_as_entries_rows_and_matrices(tmp_path):
     moves = "T: 0\n0 1 0 0 0 1 1 0 0\nT: 1 uniform\n"
     game = read(tmp_path, f"{PREAMBLE}{moves}R: 0 : a : b 2.5\nR: 0 : a : c 9\nR: 1 : b 1 2 6\nR: 0 : * : a -7.0",

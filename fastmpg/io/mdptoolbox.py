@@ -52,19 +52,19 @@ def _expected(chances: Any, paid: Any) -> Float:
     return np.asarray(np.einsum("st,st->s", chances, paid))
 
 
-def _by_transition(value: Any, actions: int) -> bool:
+def _by_transition(value: Any) -> bool:
     """Whether rewards come as one matrix an action."""
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value.ndim == 3
     if isinstance(value, list | tuple | np.ndarray) and len(value) > 0:
-        return sp.issparse(value[0]) or (len(value) == actions and len(_check.shape_of(value[0], "R[0]")) == 2)
+        return sp.issparse(value[0]) or len(_check.shape_of(value[0], "R[0]")) == 2
     return False
 
 
 def _rewards(value: Any, chances: list[Any]) -> Float:
     """R as (S, A), whatever its form."""
     states, actions = chances[0].shape[0], len(chances)
-    if _by_transition(value, actions):
+    if _by_transition(value):
         paid = _matrices(value, "R")
         if len(paid) != actions or paid[0].shape != chances[0].shape:
             raise ValueError(f"R must hold one matrix of shape {(states, states)} for each of the {actions} actions, "
