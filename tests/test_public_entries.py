@@ -12,6 +12,7 @@ import inspect
 import re
 import signal
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -24,6 +25,15 @@ GAME = fm.games.zhang_3x2()
 POLICY = fm.uniform_policy(GAME)
 RULE = fm.rules.NaturalGradientPlay(0.1)
 DRIVING = fm.games.driving()
+ALONE = fm.games.random_markov(2, (2,))  # of one player
+STAYING = [(1.0, 0, 0.0, False)]  # outcomes
+NET = """<NUMBER OF ZONES> 2
+<NUMBER OF NODES> 2
+<NUMBER OF LINKS> 1
+<END OF METADATA>
+1 2 1 1 1 1 1 ;
+"""
+TRIPS = "<NUMBER OF ZONES> 2\n<END OF METADATA>\nOrigin 1\n2 : 5.0;\n"
 SECONDS = 20  # that a call may take
 
 WRONG = {
@@ -147,6 +157,13 @@ CALLS = {
     **{f"metrics.{name}": {"policies": np.stack([POLICY] * 2)} for name in ("cce_gap", "ce_gap", "price_of_anarchy")},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
+    "io.from_gymnasium": {"env": types.SimpleNamespace(P=[[STAYING]])},
+    "io.from_pettingzoo": {"env": types.SimpleNamespace(P=[{(0, 0): STAYING}], possible_agents=["a", "b"])},
+    **{f"io.{name}": {"game": ALONE} for name in ("to_gymnasium", "to_mdptoolbox")},
+    "io.from_mdptoolbox": {"P": [[[1.0]]], "R": [0.0]},
+    "io.from_sgamesolver": {"u": np.zeros((2, 1, 2)), "phi": np.full((2, 2, 2), 0.5), "delta": 0.5},
+    "io.from_sgamesolver_table": {
+        "table": {"state": ["delta", "s"], "a_p": ["", "a"], "u_p": [0, 1], "phi_s": ["", 1]}},
     "linear_policy": {"rule": fm.rules.LinearQAscent(0.1, 5, shown, 2), "total": np.zeros((2, 2)), "states": [0],
                       "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }
@@ -169,7 +186,7 @@ OUTCOMES = {"Evaluation", "Names", "Sweep", "SweepInterrupted",
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}
-PATHS = {"path", "folder", "checkpoint", "trajectory"}  # a file that is not there may be said by the system
+PATHS = {"path", "folder", "checkpoint", "trajectory", "trips"}  # a file that is not there may be said by the system
 
 
 def ours(value):
@@ -198,7 +215,7 @@ def members(label, kind):
 def callables():
     """(label, what to call, class of its self or None) of everything public."""
     rooms = {"": fm, "games.": fm.games, "rules.": fm.rules, "solvers.": fm.solvers, "metrics.": fm.metrics,
-             "theory.": fm.theory, "potential.": fm.potential}
+             "theory.": fm.theory, "potential.": fm.potential, "io.": fm.io}
     seen = set()
     for prefix, room in rooms.items():
         for name, value in vars(room).items():
@@ -235,6 +252,22 @@ def tables(kind):
     return games[kind].tables() if kind in games else {}
 
 
+def files(label, tmp_path):
+    """What readers and writers of files take."""
+    net, trips = tmp_path / "x_net.tntp", tmp_path / "x_trips.tntp"
+    net.write_text(NET)
+    trips.write_text(TRIPS)
+    fm.io.write_cassandra(ALONE, tmp_path / "x.mdp")
+    fm.io.write_sgamesolver(ALONE, tmp_path / "x.csv")
+    return {"io.read": {"path": tmp_path / "x.mdp"}, "io.write": {"game": ALONE, "path": tmp_path / "y.mdp"},
+            "io.read_cassandra": {"path": tmp_path / "x.mdp"}, "io.read_sgamesolver": {"path": tmp_path / "x.csv"},
+            "io.read_tntp_network": {"path": net}, "io.read_tntp_trips": {"path": trips},
+            "io.read_tntp": {"path": net, "trips": trips, "players": 1},
+            "io.write_tntp_network": {"roads": fm.io.read_tntp_network(net), "path": net},
+            "io.write_cassandra": {"game": ALONE, "path": tmp_path / "y.mdp"},
+            "io.write_sgamesolver": {"path": tmp_path / "y.csv"}}[label]
+
+
 def valid(label, tmp_path):
     """Arguments with which a callable works."""
     call, _ = CALLABLES[label]
@@ -253,6 +286,8 @@ def valid(label, tmp_path):
     if method in ("save", "load") and kind in NAMEABLE:
         own["path"] = tmp_path / "game.npz"
         NAMEABLE[kind].save(own["path"])
+    if label.startswith(("io.read", "io.write")):
+        own |= files(label, tmp_path)
     given = {}
     for name, each in parameters(call).items():
         if name in own:
@@ -294,6 +329,8 @@ def fault(call, given, name):
         return None
     except OSError as error:
         return None if name in PATHS else repr(error)[:200]
+    except ImportError as error:
+        return None if "pip install" in str(error) else repr(error)[:200]
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
     return None
@@ -315,7 +352,8 @@ def test_wrong_arguments(label, tmp_path, monkeypatch, keep_threads):
     monkeypatch.setattr(compiling, "user_kernel", lambda function: function)  # nothing is compiled again and again
     call, _ = CALLABLES[label]
     given = valid(label, tmp_path)
-    with contextlib.suppress(*((ValueError,) if label in ("Trajectory.load", "Sweep.load") else ())):  # there is none
+    with contextlib.suppress(*((ValueError,) if label in ("Trajectory.load", "Sweep.load") else ()),  # there is none
+                             *((ImportError,) if label.startswith("io.to_") else ())):  # of other packages
         call(**given)
     found = {}
     for name in parameters(call):

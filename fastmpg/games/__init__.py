@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .random import random_markov as random_markov
     from .random import random_normal_form as random_normal_form
     from .routing import routing as routing
+    from .sioux_falls import sioux_falls as sioux_falls
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)

@@ -84,6 +84,7 @@ def from_outcomes(table: Any, players: int, discount: Any, initial: Any, name: s
         for at, outcomes in listed.items():
             where = f"P[{s}][{at[0] if players == 1 else at}]"
             j, received = int(np.ravel_multi_index(at, actions)), []
+            here: Any = (slice(None), s, *at)
             for outcome in _check.sequence(outcomes, where, "outcomes"):
                 parts = _check.sequence(outcome, f"an outcome of {where}", "(probability, next state, reward, done)")
                 if len(parts) != 4:
@@ -103,7 +104,7 @@ def from_outcomes(table: Any, players: int, discount: Any, initial: Any, name: s
             if received:
                 first = received[0][1]
                 same = all(np.array_equal(first, paid) for _, paid in received)
-                rewards[(slice(None), s, *at)] = first if same else sum(chance * paid for chance, paid in received)
+                rewards[here] = first if same else sum(chance * paid for chance, paid in received)
     mixed, ended = reached[0] & reached[1], reached[1] & ~reached[0]
     more = bool(mixed.any())
     final = [*np.flatnonzero(ended).tolist(), *([count] if more else [])]
@@ -117,7 +118,7 @@ def from_outcomes(table: Any, players: int, discount: Any, initial: Any, name: s
         law = np.append(law, 0.0)
     mask = None
     if any(len(own[i]) < n for _, own in states for i, n in enumerate(actions)):
-        every = [*(own for _, own in states), *([[range(n) for n in actions]] if more else [])]
+        every: list[Any] = [*(own for _, own in states), *([[range(n) for n in actions]] if more else [])]
         mask = np.array([[a in own[i] for i, n in enumerate(actions) for a in range(n)] for own in every])
     if dense_bytes(total, actions, 0) <= 8 * DENSE:
         moves = moves.toarray().reshape(total, *actions, total)

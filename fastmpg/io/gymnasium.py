@@ -16,7 +16,7 @@ __all__ = ["from_gymnasium", "to_gymnasium"]
 
 
 def from_gymnasium(env: Any, discount: float, *, name: str | None = None) -> MarkovGame:
-    """The game of a Gymnasium environment that lists its outcomes, as its toy texts do (FrozenLake, Taxi, CliffWalking).
+    """The game of a Gymnasium environment that lists its outcomes, as toy texts do: FrozenLake, Taxi, CliffWalking.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def to_gymnasium(game: Game, *, horizon: int | None = None, ends: str = "horizon
             self.action_space = gym.spaces.Discrete(game.num_actions[0])
             self.render_mode = None
 
-        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
             super().reset(seed=seed)
             return episode.begin(self.np_random), {"action_mask": episode.mask(0)}
 

@@ -102,7 +102,8 @@ def to_pettingzoo(game: Game, *, horizon: int | None = None, ends: str = "horizo
         metadata: dict[str, Any] = {"render_modes": [], "name": game.name}  # noqa: RUF012
 
         def __init__(self) -> None:
-            self.game, self.render_mode, self.agents = game, None, []
+            self.game, self.render_mode = game, None
+            self.agents: list[str] = []
             self.possible_agents = list(names)
             self.rng: Any = None
             self.action_spaces = {each: spaces.Discrete(n) for each, n in zip(names, game.num_actions, strict=True)}
