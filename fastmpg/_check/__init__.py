@@ -35,6 +35,7 @@ from .scalars import (
     SHOWN,
     arity,
     children,
+    discount,
     entries,
     flag,
     function,
@@ -54,8 +55,8 @@ from .scalars import (
 
 __all__ = [
     "CHUNK", "FORBIDDEN", "LARGEST", "SHOWN", "TOLERANCE", "Float", "arity", "array", "budget", "children",
-    "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator", "gib", "initial", "integer",
-    "is_int", "is_masked", "law_table", "laws", "num_actions", "path", "player", "power", "read", "real",
+    "discount", "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator", "gib", "initial",
+    "integer", "is_int", "is_masked", "law_table", "laws", "num_actions", "path", "player", "power", "read", "real",
     "seed_sequence", "sequence", "shape", "shape_of", "shown", "single_tolerance", "text", "transitions",
 ]
 
