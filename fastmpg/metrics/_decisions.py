@@ -80,12 +80,10 @@ def decisions(game: Game, policy: Any) -> tuple[Float, Float]:
     states, columns = game.num_states, sum(game.num_actions)
     _check.budget(8 * 3 * states * columns * (states + 1), f"decision processes in {game!r}",
                   "ask of a game with fewer states")
-    near = game if isinstance(game, NormalFormGame) else at_discount(game, HALF)
-    found = ask(near, policy, _tables)
-    reward, moves = found[:states * columns], found[states * columns:]
-    shape = (states, columns, states)
-    return reward.reshape(states, columns), np.ones(shape) if near is game and states == 1 and game.discount == 0.0 \
-        and isinstance(game, NormalFormGame) else moves.reshape(shape) / HALF
+    once = isinstance(game, NormalFormGame)  # played again and again: the one state stays
+    found = ask(game if once else at_discount(game, HALF), policy, _tables)
+    reward, moves = found[:states * columns].reshape(states, columns), found[states * columns:]
+    return reward, np.ones((1, columns, 1)) if once else moves.reshape(states, columns, states) / HALF
 
 
 # ----------------------------------------------------------------------------------------------------- without discount
@@ -109,7 +107,7 @@ def limit_of(moves: Float) -> tuple[Float, int]:
         limit[np.ix_(own, own)] = law
         if transient.size:
             ends = np.linalg.solve(inner, moves[np.ix_(transient, own)].sum(axis=1))
-            limit[np.ix_(transient, own)] = ends[:, None] * law
+            limit[np.ix_(transient, own)] = ends[:, None] * law if len(classes) > 1 else law
     return limit, len(classes)
 
 
@@ -119,8 +117,6 @@ def gain_and_bias(moves: Float, reward: Float) -> tuple[Float, Float, Float, int
     With one class the gain is one number, to the last bit.
     """
     limit, classes = limit_of(moves)
-    if classes == 1:
-        limit[:] = limit[0] if limit[0].any() else limit.max(axis=0)
     gain = reward @ limit.T
     if classes == 1:
         gain[:] = gain[:, :1]

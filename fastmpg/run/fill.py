@@ -97,7 +97,7 @@ def _ask(label: str) -> None:
     if not game.exact:
         return
     policy = uniform_policy(game)
-    values = SMALL | {"q": policy}
+    values = SMALL | {"q": policy, "player": 0}
     evaluate(game, policy)
     evaluate(game, policy, tau=0.5)
     best_response(game, policy, 0)
@@ -107,7 +107,7 @@ def _ask(label: str) -> None:
         asked = inspect.signature(question).parameters
         walks = "state" in asked  # along sure moves: what that compiles, others do too
         if list(asked)[:2] == ["game", "policy"] and not walks:  # several policies at once compile no more
-            question(game, policy, **{each: values[each] for each in ("tau", "lam", "q") if each in asked})
+            question(game, policy, **{each: values[each] for each in ("tau", "lam", "q", "player") if each in asked})
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 
 
