@@ -68,8 +68,8 @@ FIRST, LATER, END = 0, 1, 2  # rounds, and what is said at the end
 
 
 class Turns(NamedTuple):
-    """A desk with what :func:`_round` needs; of all starts R: order (R,), those that go on first, policy (R, S, A_total),
-    hidden and gap (R, N), made (R,), value (R, N, S).
+    """A desk with what :func:`_round` needs, and of all starts R: order (R,), those that go on first, policy (R, S,
+    A_total), hidden and gap (R, N), made (R,), value (R, N, S).
     """
 
     desk: Any
@@ -112,7 +112,8 @@ class Shared(NamedTuple):
 @unit
 def take_share(frame, share, count, task):
     """One share of :func:`take_turns` from ``count`` starts."""
-    call_each(frame.workers[share:share + 1], (share * count // frame.shares, (share + 1) * count // frame.shares, task))
+    first, last = share * count // frame.shares, (share + 1) * count // frame.shares
+    call_each(frame.workers[share:share + 1], (first, last, task))
 
 
 class RoundRobin(NamedTuple):
@@ -237,7 +238,7 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts
         raise ValueError("give policy or starts, found both")
     if _check.is_int(starts):
         count, draw = _check.integer(starts, "starts", low=1), _check.generator(rng)
-        _check.budget(8 * count * game.num_states * sum(game.num_actions) * 2, f"starts = {count} policies of {game!r}",
+        _check.budget(8 * count * game.num_states * sum(game.num_actions) * 4, f"starts = {count} policies of {game!r}",
                       "ask for fewer")
         stack = np.stack([random_policy(game, draw) for _ in range(count)])
     else:
