@@ -299,6 +299,8 @@ for game in (fm.games.sun2023_potential(), fm.NormalFormGame.identical_interest(
     for rule in (fm.rules.GradientPlay(0.2), fm.rules.QAscent(0.3)):
         fm.learn(game, rule, 3, record=fm.Record(metrics=("ne_gap", "qre_gap", "value", "c", "grad_norm"), tau=0.1))
     fm.ne_gap(game, fm.uniform_policy(game)), fm.evaluate(game, fm.uniform_policy(game))
+    fm.solvers.pure_equilibria(game), fm.solvers.round_robin(game, starts=3)
+    fm.metrics.gain_gap(game, fm.uniform_policy(game)), fm.ne_gap(game, fm.uniform_policy(game), start="worst")
 print([name for name, _ in COMPILED])
 """
     assert run(code, tmp_path).stdout == "[]\n"

@@ -37,3 +37,36 @@ def test_what_is_not_solved_and_what_is_wrong(capsys):
 
 def test_methods_are_found():
     assert {"pure_equilibria", "shapley", "quantal_response_tracing", "round_robin", "mge_i"} <= set(solvers())
+
+
+def test_every_start_tells_its_end(capsys):
+    words = ["solve", "random-markov", "--num-states", "3", "--num-actions", "2,2", "--method", "round-robin",
+             "--starts", "4"]
+    game = fm.games.random_markov(3, (2, 2))
+    found = fm.solvers.round_robin(game, starts=4)
+    assert cli.main(words) == 0 and "equilibrium" in found.statuses
+    said = capsys.readouterr().out
+    assert "start  status" in said
+    for r, run in enumerate(found.runs):
+        assert [str(r), run.status, str(run.rounds), str(run.moves)] in [line.split()[:4] for line in said.splitlines()]
+    assert cli.main([*words, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [each["status"] for each in said["runs"]] == list(found.statuses)
+    assert said["runs"][0]["policy"] == found.runs[0].policy.tolist()
+
+
+def test_welfare_of_what_is_listed(capsys):
+    game = fm.games.random_normal_form((4, 5), rng=2)
+    paid = fm.metrics.price_of_anarchy(game, fm.solvers.pure_equilibria(game).policy)
+    assert cli.main(GAME) == 0
+    said = capsys.readouterr().out
+    assert f"price of anarchy {paid.anarchy:.6g}, of stability {paid.stability:.6g}" in said
+    assert f"{paid.equilibria.max():.6g} in the best equilibrium (number 0)" in said
+    assert cli.main([*GAME, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["welfare"]
+    assert told["equilibria"] == paid.equilibria.tolist() and told["worst_equilibrium"] == 1
+    assert told["anarchy"] == paid.anarchy and told["best"] == paid.best
+    assert cli.main([*GAME, "--method", "quantal-response-tracing", "--json"]) == 0
+    assert "welfare" not in json.loads(capsys.readouterr().out)
+    assert cli.main([*GAME, "--method", "round-robin", "--starts", "3", "--json"]) == 3  # none of three starts
+    assert "welfare" not in json.loads(capsys.readouterr().out)

@@ -1,5 +1,6 @@
 """All pure stationary equilibria: against exhaustive walks, in floats and in fractions."""
 
+import sys
 from fractions import Fraction
 
 import naive_equilibria as naive
@@ -135,3 +136,27 @@ def test_round_robin_from_many_starts_finds_some_of_them():
     assert np.array_equal(stack, kept)
     with pytest.raises(ValueError, match="policy or starts"):
         fm.solvers.round_robin(game, stack[0], starts=2)
+
+
+@pytest.mark.parametrize("build", [lambda: fm.games.random_markov(6, (3, 2, 3), rng=1, discount=0.95),
+                                   lambda: fm.games.random_markov(6, (3, 2), rng=1, sparse=2),
+                                   lambda: fm.games.routing(4, form="count"),
+                                   lambda: fm.games.random_normal_form((4, 5), rng=2),
+                                   lambda: fm.NormalFormGame(1e12 + np.round(
+                                       np.random.default_rng(0).standard_normal((2, 3, 3)), 1))],
+                         ids=["dense", "sparse", "count", "one state", "far from 0"])
+def test_round_robins_in_parallel_are_those_one_by_one(build, monkeypatch, keep_threads):
+    monkeypatch.setattr(sys.modules["fastmpg.solvers.round_robin"], "CALL_WORK", 10**6)  # shares, however small it is
+    game = build()
+    stack = np.stack([fm.random_policy(game, seed) for seed in range(7)])
+    alone = [fm.solvers.round_robin(game, each) for each in stack]
+    for threads in (1, 2):
+        fm.set_threads(threads)
+        found = fm.solvers.round_robin(game, starts=stack)
+        assert found.statuses == tuple(run.status for run in alone)
+        for one, other in zip(found.runs, alone, strict=True):
+            assert (one.rounds, one.moves) == (other.rounds, other.moves)
+            for name in ("policy", "value", "ne_gap", "hidden"):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    early = fm.solvers.round_robin(game, starts=stack, maxiter=1)
+    assert set(early.statuses) == {"limit"} and {run.rounds for run in early.runs} == {1}

@@ -77,6 +77,14 @@ def real(value: Any, name: str, low: float = -math.inf, high: float = math.inf, 
     return number
 
 
+def discount(value: Any) -> float:
+    """A game's discount: one for all players, in [0, 1]."""
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0):
+        raise TypeError(f"discount must be a real number, found {typed(value)}: a game, and whoever learns in it, has "
+                        "one for all players; one a player is an option of fastmpg.evaluate, best_response and gaps")
+    return real(value, "discount", 0.0, 1.0)
+
+
 def flag(value: Any, name: str) -> bool:
     """True or False."""
     if not isinstance(value, bool | np.bool_):

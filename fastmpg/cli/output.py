@@ -27,7 +27,9 @@ def show_json(value: Any) -> None:
 
 
 def finite(value: Any) -> Any:
-    """Arrays and numpy numbers as JSON has them; what is not finite is null."""
+    """Arrays, numpy numbers and records as JSON has them; what is not finite is null."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: finite(each) for key, each in value.items()}
     if hasattr(value, "tolist"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .names import chosen, games, pick
-from .output import MISSED, OK, finite, show_json
+from .output import MISSED, OK, finite, show_json, table
 
 DONE = {"converged", "equilibrium"}  # among statuses
 FIRST = "pure_equilibria"
@@ -50,6 +50,20 @@ def method_of(words: Sequence[str]) -> str:
     return FIRST
 
 
+def welfare(game: Any, found: Any) -> Any:
+    """Prices of anarchy and stability where a solver lists equilibria: None where it does not, or why they are not
+    known."""
+    from .. import metrics
+
+    listed = getattr(found, "policy", None)
+    if getattr(listed, "ndim", 0) != 3 or not hasattr(found, "number") | hasattr(found, "runs") or len(listed) == 0:
+        return None
+    try:
+        return metrics.price_of_anarchy(game, listed)
+    except (TypeError, ValueError, MemoryError) as error:
+        return str(error)
+
+
 def solve(options: argparse.Namespace) -> int:
     """Solve a named game and list what the solver returns."""
     import numpy as np
@@ -57,13 +71,27 @@ def solve(options: argparse.Namespace) -> int:
     game = games()[options.game](**chosen(options, "game"))
     method = pick(options.method, solvers(), "method")
     found = solvers()[method](game, **chosen(options, "method"))
-    state = getattr(found, "status", None)
+    runs = getattr(found, "runs", None)  # of many starts
+    state = getattr(found, "status", None) if runs is None else next(iter(DONE & set(found.statuses)), "none")
     status = OK if not isinstance(state, str) or state in DONE else MISSED
+    paid = welfare(game, found)
     fields = found._asdict() if hasattr(found, "_asdict") else {"found": repr(found)}
     if options.json:
-        show_json(finite({"game": game.name, "method": method, **fields}))
+        show_json(finite({"game": game.name, "method": method, **fields,
+                          **({} if paid is None else {"welfare": paid})}))
         return status
     print(f"{method} on {game.name}: {found!r}")
+    if isinstance(paid, str):
+        print(f"welfare: not known, {paid}")
+    elif paid is not None:
+        print(f"welfare: {paid.best:.6g} at best, {paid.equilibria.max():.6g} in the best equilibrium (number "
+              f"{paid.best_equilibrium}), {paid.equilibria.min():.6g} in the worst (number {paid.worst_equilibrium}); "
+              f"price of anarchy {paid.anarchy:.6g}, of stability {paid.stability:.6g}")
+    if runs is not None:
+        print()
+        print(table([("start", "status", "rounds", "moves", "NE-gap"),
+                     *((str(r), run.status, str(run.rounds), str(run.moves), f"{run.ne_gap.max():.3g}")
+                       for r, run in enumerate(runs))], (0, 2, 3, 4)))
     for name, value in fields.items():
         if isinstance(value, np.ndarray):
             shape = " x ".join(map(str, value.shape))

@@ -197,7 +197,7 @@ def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str
     k = _check.integer(memory, "memory", low=1)
     if not (form is None or (isinstance(form, str) and form in FORMS)):
         raise ValueError(f"form must be one of {', '.join(map(repr, FORMS))}, found {_check.shown(form)}")
-    gamma = _check.real(discount, "discount", 0.0, 1.0)
+    gamma = _check.discount(discount)
     states, joint = _check.power(m, n * k), _check.power(m, n)
     if states > MOST_ROWS:
         raise MemoryError(f"pricing with {n} firms, {m} prices and memory {k} has {_check.shown(states)} states, and "

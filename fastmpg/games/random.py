@@ -45,7 +45,7 @@ def random_markov(num_states: int, num_actions: Sequence[int], discount: float =
     <MarkovGame 'random_markov': 2 players, 3 states, actions (2, 4), discount 0.9, own rewards>
     """
     n_states, actions = _check.integer(num_states, "num_states", low=1), _check.num_actions(num_actions)
-    gamma = _check.real(discount, "discount", 0.0, 1.0)
+    gamma = _check.discount(discount)
     joint, planes = math.prod(actions), 1 if _check.flag(identical_interest, "identical_interest") else len(actions)
     label = f"a random game of {n_states} states and {joint} joint actions"
     draw = _check.generator(rng)

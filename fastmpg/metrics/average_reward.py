@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from .. import _check
 from .._check import Float
 from ..horizon.evaluate import evaluate_horizon
 from ..models.game import Game
 from ..policy import check_policy
+from ._decisions import gain_and_bias
 from .chain import chain
 
 __all__ = ["average_reward"]
@@ -41,30 +41,6 @@ class AverageReward(NamedTuple):
     def __repr__(self) -> str:
         return (f"<AverageReward: {self.gain.shape[0]} players, gain in [{self.gain.min():.6g}, "
                 f"{self.gain.max():.6g}], {self.classes} recurrent classes>")
-
-
-def limit_of(moves: Float) -> tuple[Float, int]:
-    """P* (S, S) of a chain (S, S), and its number of recurrent classes."""
-    states = len(moves)
-    count, label = connected_components(moves > 0.0, connection="strong")
-    leaves = np.zeros(count, bool)
-    here, there = np.nonzero(moves > 0.0)
-    leaves[label[here[label[here] != label[there]]]] = True
-    limit, classes = np.zeros((states, states)), np.flatnonzero(~leaves)
-    transient = np.flatnonzero(leaves[label])
-    if transient.size:
-        inner = np.eye(transient.size) - moves[np.ix_(transient, transient)]
-    for each in classes:
-        own = np.flatnonzero(label == each)
-        # the law of the class: pi (I - P) = 0 with one equation replaced by sum pi = 1
-        system = (np.eye(own.size) - moves[np.ix_(own, own)]).T
-        system[-1] = 1.0
-        law = np.linalg.solve(system, np.eye(own.size)[-1])
-        limit[np.ix_(own, own)] = law
-        if transient.size:
-            ends = np.linalg.solve(inner, moves[np.ix_(transient, own)].sum(axis=1))
-            limit[np.ix_(transient, own)] = ends[:, None] * law
-    return limit, len(classes)
 
 
 def average_reward(game: Game, policy: Any) -> AverageReward:
@@ -97,7 +73,8 @@ def average_reward(game: Game, policy: Any) -> AverageReward:
 
     Notes
     -----
-    Puterman (1994), chapter 8 and appendix A. (1 - gamma) V_i goes to the gain as gamma goes to 1.
+    Puterman (1994), chapter 8 and appendix A. (1 - gamma) V_i goes to the gain as gamma goes to 1. What a player could
+    gain by another policy: :func:`gain_gap`.
     """
     table = check_policy(game, policy)
     states = game.num_states
@@ -108,7 +85,4 @@ def average_reward(game: Game, policy: Any) -> AverageReward:
         moves = np.stack([evaluate_horizon(game, table[None], terminal=0.0, initial=s).occupancy[1]
                           for s in range(states)])
     reward = evaluate_horizon(game, table[None], terminal=0.0).value[0]  # (N, S), of one step
-    limit, classes = limit_of(moves)
-    gain = reward @ limit.T
-    bias = np.linalg.solve(np.eye(states) - moves + limit, (reward - gain).T).T
-    return AverageReward(gain, np.ascontiguousarray(bias), limit, classes)
+    return AverageReward(*gain_and_bias(moves, reward))

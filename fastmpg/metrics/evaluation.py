@@ -15,6 +15,7 @@ from ..kernels.simplex import entropy, weighed
 from ..machine import Bound, kernel, unit
 from ..models import html
 from ..models.game import Game
+from ._discounts import at_discount, discounts_of
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
 
 
@@ -82,7 +83,7 @@ class Evaluation(NamedTuple):
     q_bar, adv_bar : ndarray (S, A_total)
         Marginalised Q and advantage Qbar_i - V_i (with entropy: minus the value's own mean of Qbar); -inf at actions
         that the player does not have in the state.
-    visit : ndarray (S,)
+    visit : ndarray (S,), with a discount a player (N, S)
         Discounted visitation; sums to 1.
     error_bound : float, of a stack ndarray (...)
         Certified bound on the largest error of ``value``: its Bellman residual and what rounding may hide of it,
@@ -124,7 +125,7 @@ def _page(found: Evaluation) -> str:
     return html.facts("Evaluation", rows, html.bars(line, "discounted visitation, by state") if states > 1 else "")
 
 
-def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
+def evaluate(game: Game, policy: Any, *, tau: float = 0.0, discount: Any = None) -> Evaluation:
     """Values, visitation, marginalised Q and advantage of a policy, exactly.
 
     Parameters
@@ -135,6 +136,9 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
         parallel where that pays, with the same bits as one by one.
     tau : float
         Weight of the entropy in the stage payoffs, >= 0.
+    discount : float or array_like (N,), optional
+        In [0, 1), instead of the game's; or every player's own, for players who differ in patience. Every player is
+        then evaluated at its own, and ``visit`` is (..., N, S).
 
     Returns
     -------
@@ -143,7 +147,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     Raises
     ------
     ValueError, TypeError
-        If a policy does not fit the game.
+        If a policy does not fit the game, or the discount is none.
 
     Examples
     --------
@@ -151,18 +155,45 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0) -> Evaluation:
     >>> game = fm.games.zhang_3x2()
     >>> fm.evaluate(game, fm.uniform_policy(game)).q_bar.round(3)
     array([[-0.43 ,  0.155, -0.4  , -0.213, -0.237]])
+    >>> repeated = fm.MarkovGame([[[[2.0]]], [[[1.0]]]], [[[[1.0]]]], 0.9)  # nobody has a choice
+    >>> fm.evaluate(repeated, [[1.0, 1.0]], discount=(0.5, 0.75)).value
+    array([[4.],
+           [4.]])
 
     Notes
     -----
     Zhang et al. (2022), section 2.
     """
     weight = 0.0 if type(tau) is float and tau == 0.0 else real(tau, "tau", 0.0)
+    if discount is not None:
+        own = discounts_of(game, discount)
+        return _each(game, policy, weight, own) if isinstance(own, tuple) else _at(at_discount(game, own), policy,
+                                                                                   weight)
+    return _at(game, policy, weight)
+
+
+def _at(game: Game, policy: Any, weight: float) -> Evaluation:
+    """The evaluation at the game's own discount."""
     found = ask(game, policy, _question, weight)
     value, q_bar, advantage, visit = _parts(found, game)
     if found.ndim == 1:
         return Evaluation(value, q_bar, advantage, visit, float(found[-1]))
     own = np.ascontiguousarray
     return Evaluation(own(value), own(q_bar), own(advantage), own(visit), found[..., -1].copy())
+
+
+def _each(game: Game, policy: Any, weight: float, discounts: tuple[float, ...]) -> Evaluation:
+    """Every player's part at its own discount."""
+    found = {gamma: _at(at_discount(game, gamma), policy, weight) for gamma in discounts}
+    value, q_bar, advantage = (np.empty_like(each) for each in found[discounts[0]][:3])
+    for i, gamma in enumerate(discounts):
+        columns = slice(game.offset[i], game.offset[i + 1])
+        value[..., i, :] = found[gamma].value[..., i, :]
+        q_bar[..., columns] = found[gamma].q_bar[..., columns]
+        advantage[..., columns] = found[gamma].adv_bar[..., columns]
+    bound = np.max([each.error_bound for each in found.values()], axis=0)  # each holds for all players
+    return Evaluation(value, q_bar, advantage, np.stack([found[gamma].visit for gamma in discounts], axis=-2),
+                      float(bound) if bound.ndim == 0 else bound)
 
 
 def _question(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:

@@ -13,6 +13,7 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._discounts import at_discount, discounts_of, each_player
 from ._starts import from_start, start_of
 from .gaps import gap_errors, gaps, state_gaps
 from .metric import Metric, as_recorded
@@ -53,7 +54,7 @@ def from_every_state(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write_states.bind(StatesFrame(desk, out))], out
 
 
-def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None) -> Float:
+def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None, discount: Any = None) -> Float:
     """What every player could gain by deviating alone: the distance from Nash equilibrium.
 
     Parameters
@@ -66,6 +67,8 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None
         Where play begins: by the game's initial law (None), in the state from which the player could gain most, in
         every state, in one, or by another law. One deviation is best from all of them, so that a policy is a Nash
         equilibrium from every start where "worst" is 0.
+    discount : float or array_like (N,), optional
+        In [0, 1), instead of the game's; or every player's own, by which it values what it has and what it could have.
 
     Returns
     -------
@@ -88,13 +91,19 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None
     Raises
     ------
     ValueError, TypeError
-        If the policy is none of the game, or ``start`` names no first state.
+        If the policy is none of the game, ``start`` names no first state, or ``discount`` is none.
 
     Notes
     -----
     Zhang et al. (2022), Definition 1; from every start: Maheshwari et al. (2022), Definition 2.2.
     """
     relative = _check.flag(relative, "relative")
+    if discount is not None:
+        own = discounts_of(game, discount)
+        if isinstance(own, tuple):
+            return each_player(game, own, lambda twin: ne_gap(twin, policy, relative=relative, start=start),
+                               -2 if isinstance(start, str) and start == "every" else -1)
+        game = at_discount(game, own)
     if start is None:
         out = ask(centred(game)[0], policy, _GAPS)
     else:
@@ -129,7 +138,7 @@ def _errors(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write_errors.bind(ErrorFrame(desk, magnitudes(game), np.zeros(2), out))], out
 
 
-def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> Any:
+def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0, *, discount: Any = None) -> Any:
     """Certified bound on the error of every entry of :func:`ne_gap`, or of :func:`qre_gap` at tau.
 
     Parameters
@@ -138,6 +147,8 @@ def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> Any:
     policy : array_like (S, A_total), list of (S, A_i), or a stack (..., S, A_total)
     tau : float
         Temperature, >= 0.
+    discount : float or array_like (N,), optional
+        As in :func:`ne_gap`.
 
     Returns
     -------
@@ -156,5 +167,10 @@ def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0) -> Any:
     True
     """
     weight = _check.real(tau, "tau", 0.0)
-    out = ask(centred(game)[0], policy, _errors, weight).max(axis=-1)
+    own = None if discount is None else discounts_of(game, discount)
+    if isinstance(own, tuple):
+        out = each_player(game, own, lambda twin: ask(centred(twin)[0], policy, _errors, weight), -1).max(axis=-1)
+    else:
+        near = game if own is None else at_discount(game, own)
+        out = ask(centred(near)[0], policy, _errors, weight).max(axis=-1)
     return float(out) if out.ndim == 0 else out

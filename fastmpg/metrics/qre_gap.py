@@ -13,6 +13,7 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._discounts import at_discount, discounts_of, each_player
 from ._starts import from_start, start_of
 from .gaps import gaps, values_at
 from .metric import Metric, Recorded
@@ -45,7 +46,7 @@ def _gaps(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write.bind(Recorded(desk, out, desk.temperature, desk.value))], out
 
 
-def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, discount: Any = None) -> Float:
     """The gap when every player's stage payoff is r_i + tau H(pi_i): the distance from quantal response equilibrium.
 
     Parameters
@@ -56,6 +57,8 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
         Temperature, >= 0; 0 gives :func:`ne_gap`.
     start : None, "worst", "every", int or array_like (S,)
         Where play begins, as in :func:`ne_gap`.
+    discount : float or array_like (N,), optional
+        Instead of the game's, as in :func:`ne_gap`.
 
     Returns
     -------
@@ -73,6 +76,12 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
     Sun et al. (2024), eq. (4).
     """
     weight = _check.real(tau, "tau", 0.0)
+    if discount is not None:
+        own = discounts_of(game, discount)
+        if isinstance(own, tuple):
+            return each_player(game, own, lambda twin: qre_gap(twin, policy, weight, start=start),
+                               -2 if isinstance(start, str) and start == "every" else -1)
+        game = at_discount(game, own)
     if start is None:
         return ask(centred(game)[0], policy, _gaps, weight)
     start = start_of(game, start)

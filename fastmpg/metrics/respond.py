@@ -28,6 +28,7 @@ from ..kernels.elementary import exp
 from ..kernels.vector import largest_of
 from ..machine import Bound, kernel, unit
 from ..models.game import Game, check_game, deviate, improve, lookahead
+from ._discounts import at_discount, discounts_of
 from .origin import centred
 from .rounding import larger
 
@@ -127,7 +128,8 @@ def respond(model, desk, policy, i, tau, start):
     return residual
 
 
-def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> tuple[Float, Float]:
+def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0,
+                  discount: Any = None) -> tuple[Float, Float]:
     """A player's exact best response to the others' policies.
 
     Parameters
@@ -138,6 +140,8 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     player : int
     tau : float
         0 for a deterministic best response (the lowest index among ties); above, the weight of the responder's entropy.
+    discount : float or array_like (N,), optional
+        In [0, 1), instead of the game's; of several, one a player, the player's own counts.
 
     Returns
     -------
@@ -163,6 +167,9 @@ def best_response(game: Game, policy: Any, player: int, *, tau: float = 0.0) -> 
     check_game(game)
     i = _check.player(player, game.num_players)
     weight = _check.real(tau, "tau", 0.0)
+    if discount is not None:
+        own = discounts_of(game, discount)
+        game = at_discount(game, own[i] if isinstance(own, tuple) else own)
     near, shift = centred(game)
     found, states = ask(near, policy, _responses[i], weight), game.num_states
     response = np.ascontiguousarray(found[..., :-states]).reshape(*found.shape[:-1], states, game.num_actions[i])

@@ -86,7 +86,7 @@ improve = method("improve", default=_improve)
 
 # What games build on request, and neither pickles nor copies take along.
 BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_held", "_magnitudes", "_centred",
-         "_moved", "_counts", "_everything"}
+         "_moved", "_counts", "_everything", "_discounted"}
 
 
 class Game(Nameable, Saved, ABC):

@@ -219,7 +219,7 @@ class PolymatrixGame(Game):
             raise ValueError(f"transitions must have shape (S, S), found {moves.shape}: no player influences them")
         moves, change = _check.transitions(moves, single, lambda row: f"in state {row}")
         n_states, n_players = moves.shape[0], len(actions)
-        gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
+        gamma, mask = _check.discount(discount), mask_of(available, n_states, actions)
         read = going_on(mask, ended, sum(actions))
         can = None if read is None else np.split(read, np.cumsum(actions)[:-1], axis=1)
         for pair in payoffs:

@@ -129,7 +129,7 @@ class SimulatorGame(Game):
         self.num_actions = _check.num_actions(num_actions)
         self.num_players = len(self.num_actions)
         self.num_states = _check.integer(num_observations, "num_observations", low=1, high=MOST_ROWS)
-        self.discount = _check.real(discount, "discount", 0.0, 1.0)
+        self.discount = _check.discount(discount)
         self.available = mask_of(available, self.num_states, self.num_actions)
         self.draws = _check.integer(draws, "draws", low=0, high=10**6)
         self.initial, self.shares_reward, self.name, self.recipe = np.zeros(0), False, _check.text(name, "name"), recipe

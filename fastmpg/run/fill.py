@@ -28,6 +28,7 @@ from ..metrics.respond import best_response
 from ..models.game import Game
 from ..policy import uniform_policy
 from ..rules.rule import contract
+from ..solvers import pure_equilibria, round_robin
 from .ensemble import ensemble
 from .learn import learn
 from .record import Record
@@ -92,12 +93,12 @@ def _exact(rule: str) -> bool:
 
 
 def _ask(label: str) -> None:
-    """Every public question about a policy."""
+    """Every public question about a policy, and what looks for equilibria by compiled code."""
     game = _game(label)
     if not game.exact:
         return
     policy = uniform_policy(game)
-    values = SMALL | {"q": policy}
+    values = SMALL | {"q": policy, "player": 0}
     evaluate(game, policy)
     evaluate(game, policy, tau=0.5)
     best_response(game, policy, 0)
@@ -107,7 +108,11 @@ def _ask(label: str) -> None:
         asked = inspect.signature(question).parameters
         walks = "state" in asked  # along sure moves: what that compiles, others do too
         if list(asked)[:2] == ["game", "policy"] and not walks:  # several policies at once compile no more
-            question(game, policy, **{each: values[each] for each in ("tau", "lam", "q") if each in asked})
+            question(game, policy, **{each: values[each] for each in ("tau", "lam", "q", "player") if each in asked})
+    metrics.ne_gap(game, policy, start="worst")
+    round_robin(game)
+    if game.num_states == 1:  # of several states, what is certified of candidates is compiled by then
+        pure_equilibria(game)
     evaluate_desk.bind(Desk.create(game, threads=2))()  # and with threads, as larger games
 
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from .. import _check, machine
 from .._check import Float
+from ..feedback.bench import CALL_WORK
 from ..feedback.desk import PARALLEL_WORK, Desk, finish
-from ..machine import kernel
+from ..machine import Bound, Bounds, Held, call_each, fanned, kernel, unit
 from ..metrics.evaluation import evaluate
 from ..metrics.gaps import gain_error, gaps, value_residual
 from ..metrics.origin import centred
@@ -63,10 +64,56 @@ def _round(model, desk, policy, always, m, sums, hidden):
     return moves
 
 
-@kernel
-def _gaps(model, desk, policy, out):
-    """NE-gaps (N,) of the policy (S, A_total) that lies evaluated on the desk."""
-    gaps(model, desk, policy, 0.0, desk.value, out)
+FIRST, LATER, END = 0, 1, 2  # rounds, and what is said at the end
+
+
+class Turns(NamedTuple):
+    """A desk with what :func:`_round` needs, and of all starts R: order (R,), those that go on first, policy (R, S,
+    A_total), hidden and gap (R, N), made (R,), value (R, N, S).
+    """
+
+    desk: Any
+    magnitudes: Any
+    sums: Any
+    order: Any
+    policy: Any
+    hidden: Any
+    made: Any
+    value: Any
+    gap: Any
+
+
+@unit
+def take_turns(frame, first, last, task):
+    """A round from each of the starts order[first:last], or the values and gaps where they have ended."""
+    desk = frame.desk
+    for k in range(first, last):
+        r = frame.order[k]
+        policy = frame.policy[r]
+        if task != END:
+            frame.made[r] = _round(desk.model, desk, policy, task == FIRST, frame.magnitudes, frame.sums,
+                                   frame.hidden[r])
+        else:
+            contract(desk.model, desk.work, policy)
+            finish(desk.model, desk, policy)
+            for i in range(desk.value.shape[0]):
+                for s in range(desk.value.shape[1]):
+                    frame.value[r, i, s] = desk.value[i, s]
+            gaps(desk.model, desk, policy, 0.0, desk.value, frame.gap[r])
+
+
+class Shared(NamedTuple):
+    """One :func:`take_turns` a share."""
+
+    workers: Any
+    shares: int
+
+
+@unit
+def take_share(frame, share, count, task):
+    """One share of :func:`take_turns` from ``count`` starts."""
+    first, last = share * count // frame.shares, (share + 1) * count // frame.shares
+    call_each(frame.workers[share:share + 1], (first, last, task))
 
 
 class RoundRobin(NamedTuple):
@@ -118,6 +165,11 @@ class RoundRobins(NamedTuple):
     policy: Float
     found: NDArray[np.int64]
 
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """How the dynamics ended, one a start, in order."""
+        return tuple(run.status for run in self.runs)
+
     def __repr__(self) -> str:
         told = {status: sum(run.status == status for run in self.runs) for status in STATUSES}
         ends = ", ".join(f"{count} {status}" for status, count in told.items() if count)
@@ -145,7 +197,8 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts
     maxiter : int
         Most rounds to make.
     starts : int or array_like (R, S, A_total), optional
-        Many starts instead of one: so many random policies, or these.
+        Many starts instead of one: so many random policies, or these. They are shared out to threads where that pays,
+        with the same bits as one by one.
     rng : None, int, sequence of int, SeedSequence or Generator
         Of random starts.
 
@@ -179,19 +232,20 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts
     check_game(game)
     limit = _check.integer(maxiter, "maxiter", low=1)
     if starts is None:
-        return _from(game, uniform_policy(game) if policy is None else check_policy(game, policy), limit)
+        table = uniform_policy(game) if policy is None else check_policy(game, policy)
+        return _from(game, table[None], limit)[0]
     if policy is not None:
         raise ValueError("give policy or starts, found both")
     if _check.is_int(starts):
         count, draw = _check.integer(starts, "starts", low=1), _check.generator(rng)
-        _check.budget(8 * count * game.num_states * sum(game.num_actions) * 2, f"starts = {count} policies of {game!r}",
+        _check.budget(8 * count * game.num_states * sum(game.num_actions) * 4, f"starts = {count} policies of {game!r}",
                       "ask for fewer")
         stack = np.stack([random_policy(game, draw) for _ in range(count)])
     else:
         stack = check_policies(game, starts, "starts")
         if stack.ndim != 3 or len(stack) == 0:
             raise ValueError(f"starts must be a number or a stack (R, S, A_total) of policies, found {stack.shape}")
-    runs = tuple(_from(game, np.ascontiguousarray(each), limit) for each in stack)
+    runs = _from(game, np.array(stack, np.float64, order="C"), limit)
     ends: dict[bytes, list[int]] = {}
     for r, run in enumerate(runs):
         if run.status == "equilibrium":
@@ -201,28 +255,57 @@ def round_robin(game: Game, policy: Any = None, *, maxiter: int = 10_000, starts
     return RoundRobins(runs, policies.reshape(-1, *stack.shape[1:]), found)
 
 
-def _from(game: Game, table: Float, limit: int) -> RoundRobin:
-    """The dynamics from a checked policy, which is overwritten."""
+def _workers(near: Game, state: dict[str, Any], count: int) -> tuple[Bound, bool]:
+    """What makes a round from all starts, called as (0, how many, task), and whether it uses threads."""
+    threads = machine.threads()
+    large = near.work_size > PARALLEL_WORK
+    shares = min(count, threads) if count * (near.work_size + CALL_WORK) > PARALLEL_WORK else 1
+    if (count < threads and large) or not _check.fits(shares * near.workspace_bytes(), 0.5):
+        shares = 1  # one desk, with all threads
+    alone = threads if large and shares == 1 else 1
+    norms = magnitudes(near)
+    workers = [take_turns.bind(Turns(Held(Desk.create(near, wants_visit=False, threads=alone)), norms, np.zeros(2),
+                                     **state)) for _ in range(shares)]
+    return fanned(take_share.bind(Shared(Bounds(workers), shares)), shares), shares > 1 or alone > 1
+
+
+def _from(game: Game, table: Float, limit: int) -> tuple[RoundRobin, ...]:
+    """The dynamics from checked policies (R, S, A_total), which are overwritten."""
     near, _ = centred(game)
-    desk, norms = Desk.create(near, table, wants_visit=False), magnitudes(near)
-    gap, hidden, sums = np.zeros(game.num_players), np.zeros(game.num_players), np.zeros(2)
+    count, n = len(table), game.num_players
+    order = np.arange(count)
+    hidden, gap, value = np.zeros((count, n)), np.zeros((count, n)), np.zeros((count, n, game.num_states))
+    made, rounds, moves = (np.zeros(count, np.int64) for _ in range(3))
+    work, several = _workers(near, {"order": order, "policy": table, "hidden": hidden, "made": made, "value": value,
+                                    "gap": gap}, count)
     with np.errstate(over="ignore"):
         span = np.ptp(near.payoff_range(), axis=1) / (1.0 - game.discount)
-    seen: set[bytes] = set()
-    rounds, moves, status = 0, 0, "limit"
-    with machine.parallel_region(game.work_size > PARALLEL_WORK):
-        while rounds < limit:
-            made = _round(near.model, desk, table, rounds == 0, norms, sums, hidden)
-            rounds += 1
-            moves += made if rounds > 1 else 0
-            if rounds > 1 and made == 0:
-                status = "equilibrium" if (np.isfinite(hidden) & (hidden <= NEGLIGIBLE * span)).all() else "undecided"
+    seen: list[set[bytes]] = [set() for _ in range(count)]
+    status, left = ["limit"] * count, list(range(count))
+    with machine.parallel_region(several):
+        for now in range(limit):
+            order[:len(left)] = left
+            work(0, len(left), FIRST if now == 0 else LATER)
+            going = []
+            for r in left:
+                rounds[r] += 1
+                moves[r] += made[r] if now > 0 else 0
+                if now > 0 and made[r] == 0:
+                    sure = np.isfinite(hidden[r]) & (hidden[r] <= NEGLIGIBLE * span)
+                    status[r] = "equilibrium" if sure.all() else "undecided"
+                    continue
+                profile = np.packbits(table[r] > 0.5).tobytes()
+                if profile in seen[r]:
+                    status[r] = "cycle"
+                    continue
+                seen[r].add(profile)
+                going.append(r)
+            left = going
+            if not left:
                 break
-            profile = np.packbits(table > 0.5).tobytes()
-            if profile in seen:
-                status = "cycle"
-                break
-            seen.add(profile)
-        value = desk.value.copy()
-        _gaps(near.model, desk, table, gap)
-    return RoundRobin(table, value if near is game else evaluate(game, table).value, gap, rounds, moves, status, hidden)
+        order[:] = range(count)
+        work(0, count, END)
+    if near is not game:
+        value = evaluate(game, table).value
+    return tuple(RoundRobin(table[r].copy(), value[r].copy(), gap[r].copy(), int(rounds[r]), int(moves[r]), status[r],
+                            hidden[r].copy()) for r in range(count))

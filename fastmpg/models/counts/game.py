@@ -153,7 +153,7 @@ class CountGame(Game):
         if n_states == 0 or n_actions == 0 or n_players == 0:
             raise ValueError("a game needs at least one state, one player and one action, found "
                              f"{n_states} states, {n_players} players and {n_actions} actions")
-        gamma, count, what = _check.real(discount, "discount", 0.0, 1.0), vectors(n_players, n_actions), "payoffs"
+        gamma, count, what = _check.discount(discount), vectors(n_players, n_actions), "payoffs"
         if payoff_kind in (VECTOR, SHARED):
             what = "payoffs" if payoff_kind == VECTOR else "reward"
             form = "(S, L, C)" if payoff_kind == VECTOR else "(S, C)"

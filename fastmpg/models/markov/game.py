@@ -181,7 +181,7 @@ class MarkovGame(Game):
         actions = _check.num_actions(num_actions)
         states = _check.integer(num_states, "num_states", low=1, high=LARGEST - 1)
         table, shared, single = rewards, _check.flag(shared, "shared"), dtype_name(dtype)
-        discount = _check.real(discount, "discount", 0.0, 1.0)
+        discount = _check.discount(discount)
         rho, moved = _check.initial(initial, states)  # all that is quickly said, before anything is compiled
         room, name = _check.integer(width, "width", low=1, high=2**24), _check.text(name, "name")
         if max_bytes is not None:
@@ -216,7 +216,7 @@ class MarkovGame(Game):
             raise ValueError(f"a game needs at least one state and one action per player, found {n_states} states and "
                              f"actions {actions}")
         joint = math.prod(actions)
-        gamma, mask = _check.real(discount, "discount", 0.0, 1.0), mask_of(available, n_states, actions)
+        gamma, mask = _check.discount(discount), mask_of(available, n_states, actions)
         ended = terminal_of(terminal, n_states)
         read, ready = going_on(mask, ended, sum(actions)), isinstance(transitions, Rows)
         sparse, single = ready or sp.issparse(transitions), dtype_name(dtype)
