@@ -14,6 +14,7 @@ from ..feedback.desk import evaluate_desk, visits_of_desk
 from ..kernels.simplex import entropy, weighed
 from ..machine import Bound, kernel, unit
 from ..models.game import Game
+from ._interval import Interval, around
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
 
 
@@ -95,6 +96,11 @@ class Evaluation(NamedTuple):
     adv_bar: Float
     visit: Float
     error_bound: Any
+
+    @property
+    def interval(self) -> Interval:
+        """Of the values (..., N, S): what ``error_bound`` leaves."""
+        return around(self.value, np.asarray(self.error_bound)[..., None, None], "their Bellman residual and rounding")
 
     def __repr__(self) -> str:
         *lead, players, states = self.value.shape

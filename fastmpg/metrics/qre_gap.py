@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._certified import certified_gap
+from ._interval import Interval
 from ._starts import from_start, start_of
 from .gaps import gaps, values_at
 from .metric import Metric, Recorded
@@ -45,7 +47,15 @@ def _gaps(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write.bind(Recorded(desk, out, desk.temperature, desk.value))], out
 
 
-def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
+@overload
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = ..., certified: Literal[False] = ...) -> Float: ...
+
+
+@overload
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = ..., certified: Literal[True]) -> Interval: ...
+
+
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, certified: bool = False) -> Any:
     """The gap when every player's stage payoff is r_i + tau H(pi_i): the distance from quantal response equilibrium.
 
     Parameters
@@ -56,10 +66,12 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
         Temperature, >= 0; 0 gives :func:`ne_gap`.
     start : None, "worst", "every", int or array_like (S,)
         Where play begins, as in :func:`ne_gap`.
+    certified : bool
+        Whether to return an :class:`fastmpg.Interval` that holds the gap, as of :func:`ne_gap`.
 
     Returns
     -------
-    ndarray (N,), of a stack (..., N); with ``start="every"`` (..., N, S)
+    ndarray (N,), of a stack (..., N); with ``start="every"`` (..., N, S), or Interval
         In a normal-form game, tau KL(pi_i || softmax(rbar_i / tau)).
 
     Examples
@@ -73,6 +85,8 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None) -> Float:
     Sun et al. (2024), eq. (4).
     """
     weight = _check.real(tau, "tau", 0.0)
+    if _check.flag(certified, "certified"):
+        return certified_gap(game, policy, weight, start)
     if start is None:
         return ask(centred(game)[0], policy, _gaps, weight)
     start = start_of(game, start)
