@@ -113,7 +113,7 @@ def _fitted(rows: Float) -> Float:
     return found * size / found.sum() if (found > 1e-6).all() else np.ones(size)
 
 
-def _sampled(game: Game, count: int, draw: Any) -> tuple[Float, Any]:
+def sampled(game: Game, count: int, draw: Any) -> tuple[Float, Any]:
     """Corners (count, 4, S, A_total) of random squares, every second one of pure policies, and who moves (count, 2)."""
     n = game.num_players
     corners = np.zeros((count, 4, game.num_states, sum(game.num_actions)))
@@ -267,7 +267,7 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
         return PotentialDefect(0.0, 0.0, 0.0, np.zeros((4, *columns)), np.zeros(2, np.int64), 0, scale, 0, True, 0.0)
     near = centred(game)[0]
     most = _most(near, scale, tau)
-    corners, movers = _sampled(game, count, draw)
+    corners, movers = sampled(game, count, draw)
     told = evaluate(near, corners, tau=tau)
     steps = np.roll(told.value, -1, axis=1) - told.value  # (samples, 4, N, S)
     each, turns = np.arange(count)[:, None], movers[:, [0, 1, 0, 1]]
