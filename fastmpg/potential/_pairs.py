@@ -119,7 +119,8 @@ def bounded(h: Float, law: Float, discount: float, region: Region, off: float = 
         best = q.max(axis=2)
         best[at, at], pick[at, at] = q_same.max(axis=1), pick_same
         over = float((best.reshape(-1) - value).max())
-        if round_ == ITERATIONS - 1 or (round_ and over <= 1e-13 * (scale + float(np.abs(value).max()))):
+        enough = (states + 4.0) * UNIT * (scale + float(np.abs(value).max()))
+        if round_ == ITERATIONS - 1 or (round_ and over <= enough):
             break
         paid = np.take_along_axis(apart, pick[:, :, None] % apart.shape[2], 2)[:, :, 0]
         chain = np.take_along_axis(split, (pick % apart.shape[2])[:, :, None, None], 2)[:, :, 0]

@@ -45,6 +45,7 @@ __all__ = ["PotentialInterval", "alpha"]
 
 TOLERANCE = "the linear program's tolerance"
 FUNCTIONS = "potential functions that are no value of a reward, and cycles that were not looked at"
+SWEEPS = 200  # of policy iteration, which takes a handful
 LARGEST = 200_000  # joint actions of all states up to which linear programs are solved
 
 
@@ -96,25 +97,32 @@ class PotentialInterval(NamedTuple):
                 f"{self.limit}; its optimiser's NE-gap {self.gap:.3g}>")
 
 
-def _values(reward: Float, moves: Float, discount: float, there: Any, sign: float) -> Float:
+def _values(reward: Float, moves: Float, discount: float, there: Any, sign: float, off: float) -> Float:
     """Bounds (S,) on the best (sign 1) or worst (-1) discounted value of all players together, on its outer side.
 
-    reward, there (S, J)   moves (S, J, S)
+    reward, there (S, J)   moves (S, J, S), rows of which miss 1 by ``off`` at most
     """
     paid = np.where(there, sign * reward, -np.inf)
-    value = np.full(len(paid), paid.max() / (1.0 - discount))
-    for _ in range(100_000):  # from above, sweeps come down and never cross
-        new = (paid + discount * moves @ value).max(axis=1)
-        done = np.abs(new - value).max() <= 1e-13 * np.abs(value).max()
-        value = np.minimum(value, new)
-        if done:
+    states, scale = len(paid), float(np.abs(reward).max())
+    value, at = np.zeros(states), np.arange(states)
+    for round_ in range(SWEEPS):
+        q = paid + discount * moves @ value
+        pick = q.argmax(axis=1)
+        over, size = float((q[at, pick] - value).max()), scale + float(np.abs(value).max())
+        if round_ and over <= (states + 4.0) * ULP * size:
             break
-    return sign * (value + 1e-12 * np.abs(value).max())
+        value = np.linalg.solve(np.eye(states) - discount * moves[at, pick], paid[at, pick])
+    else:
+        over = float(((paid + discount * moves @ value).max(axis=1) - value).max())
+    left = 1.0 - discount * (1.0 + off) - 4.0 * ULP
+    if left <= 0.0:
+        return np.full(states, sign * np.inf)
+    return sign * (value + (max(over, 0.0) + (states + 4.0) * ULP * size) / left * (1.0 + 1e-12))
 
 
-def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int, ...], i: int) -> float:
+def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int, ...], i: int, off: float) -> float:
     """The bound of the module on what player i's deviations change V^h by.    own: h (S, J)"""
-    high, low = (_values(own, moves, discount, there, sign) for sign in (1.0, -1.0))
+    high, low = (_values(own, moves, discount, there, sign, off) for sign in (1.0, -1.0))
     whole, states = float((high - low).max()), len(own)
     if discount == 0.0:
         whole = np.inf
@@ -130,7 +138,11 @@ def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int,
                 both = can[:, a] & can[:, b]
                 if both.any():
                     most = max(most, float(gain[both].max()))
-    return min(whole, most / (1.0 - discount)) * (1.0 + 1e-12)
+    if discount == 0.0:
+        return most
+    size = float(np.abs(own).max())  # of what rounding and rows that miss 1 may add
+    bound = most + (8.0 * (states + 4.0) * ULP + 4.0 * off) * (size + float(np.abs([high, low]).max()))
+    return min(whole, bound / max(1.0 - discount * (1.0 + off) - 4.0 * ULP, 1e-300)) * (1.0 + 1e-12)
 
 
 def alpha(game: Game, *, samples: int = 100, starts: int = 8, rounds: int = 8, rng: Any = 0) -> PotentialInterval:
@@ -223,15 +235,15 @@ def _from_above(rewards: Any, moves: Any, game: Game, there: Any, rounds: int, d
     flat = there.reshape(states, joint)
     candidates = [stages, np.nan_to_num(of(game).table), rewards.mean(axis=0)]
     best: tuple[float, Float, str] | None = None
+    off = 0.0 if gamma == 0.0 else float(magnitudes(game).off) + 4.0 * ULP
     told = TOLERANCE if gamma == 0.0 else "bounds of values that all players together could reach"
     for phi in candidates:
         h = (rewards - phi).reshape(n, states, joint)
-        found = max(_missed(h[i], moves, gamma, flat, sizes, i) for i in range(n))
+        found = max(_missed(h[i], moves, gamma, flat, sizes, i, off) for i in range(n))
         if best is None or found < best[0]:
             best = found, phi, told
     assert best is not None
     if gamma > 0.0 and fits(states, joint):
-        off = float(max(magnitudes(game).off, 0.0)) + 2.0**-50
         markov = Markov(rewards, moves.reshape(states, *sizes, states), there, gamma, off)
         miss, phi = nearest(markov, [paired(markov), best[1]], rounds, draw)
         if miss < best[0]:

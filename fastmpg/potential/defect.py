@@ -292,9 +292,11 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
 
 
 def _most(game: Game, scale: Float, tau: float) -> float:
-    """Twice the largest sum of two players' weighted ranges of values; rows as they are stored may miss 1."""
+    """Twice the largest sum of two players' weighted ranges of values; rows as they are stored may miss 1, those of
+    policies by a few roundings.
+    """
     m, low, high = magnitudes(game), *game.payoff_range().T
-    slack = game.num_players * 2e-12
+    slack = game.num_players * 1e-15
     left = 1.0 - game.discount * (1.0 + max(m.over, 0.0) + slack)
     if left <= 0.0:
         return math.inf
