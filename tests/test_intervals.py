@@ -202,7 +202,8 @@ def misses(form, gamma, seed):
     game = FORMS[form](rng, gamma)
     policies = [fm.random_policy(game, rng) for _ in range(2)]
     if seed % 3 == 0:  # of 0s and 1s: nothing is rounded on the way to a marginal
-        policies[0] = np.concatenate([np.eye(p.shape[1])[p.argmax(axis=1)] for p in fm.split(game, policies[0])], axis=1)
+        pure = [np.eye(part.shape[1])[part.argmax(axis=1)] for part in fm.split(game, policies[0])]
+        policies[0] = np.concatenate(pure, axis=1)
     policy, exact = policies[0], Exact(game, policies[0])
     players, tau = range(game.num_players), float(rng.choice([0.01, 1.0]))
     start = [Fraction(float(p)) for p in game.initial]
@@ -315,6 +316,7 @@ def test_stacks_and_shares_of_the_span():
             found = fm.ne_gap(game, stack, start=start, relative=relative, certified=True)
             told = fm.ne_gap(game, stack, start=start, relative=relative)
             assert found.holds(told) and found.width.max() < 1e-12 * (1.0 + told.max())
+    assert fm.ne_gap(game, stack[:0], certified=True).low.shape == (0, 3)
     assert fm.best_response(game, stack, 1, certified=True)[1].holds(fm.best_response(game, stack, 1)[1])
     assert fm.evaluate(game, stack).interval.holds(fm.evaluate(game, stack).value)
 

@@ -145,13 +145,17 @@ CALLS = {
     "stability": {"policy": fm.solvers.pure_equilibria(GAME).policy[0]},
     "solvers.shapley": {"game": fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])},
     **{f"metrics.{name}": {"policies": np.stack([POLICY] * 2)} for name in ("cce_gap", "ce_gap", "price_of_anarchy")},
+    "Interval.holds": {"self": fm.Interval(0.0, 1.0, "rounding"), "value": 0.5},
+    "potential.PotentialInterval.team": {"self": fm.potential.alpha(GAME)},
+    "potential.potential_range": {"game": fm.NormalFormGame.identical_interest([[1.0, 2.0], [3.0, 0.0]])},
+    "theory.congestion_alpha": {"influence": 0.5}, "theory.perturbed_team_alpha": {"kappa": 0.5},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
     "linear_policy": {"rule": fm.rules.LinearQAscent(0.1, 5, shown, 2), "total": np.zeros((2, 2)), "states": [0],
                       "game": fm.SimulatorGame(lambda uniforms: 0, step, (2, 2), 1, 0.5)},
 }
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
+OUTCOMES = {"Evaluation", "Interval", "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
             "solvers.PureEquilibria", "solvers.ZeroSumSolution", "solvers.QuantalBranch",
@@ -161,7 +165,7 @@ OUTCOMES = {"Evaluation", "Snapshot", "Result", "Trajectory", "Diverged", "Inter
             "potential.PotentialInterval", "potential.PotentialDifference", "potential.JacobianAsymmetry",
             "potential.StagePotential",
             "theory.Ergodicity", "theory.StepSizeConditions",
-            "theory.EntropyProof", "theory.LogitMarket"}
+            "theory.EntropyProof", "theory.LogitMarket", "theory.NearPotential"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

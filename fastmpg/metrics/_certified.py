@@ -62,7 +62,7 @@ _one = _One()
 def told(game: Game, policy: Any, tau: float) -> Float:
     """Rows (..., N, HEAD + 2 S) of :func:`.gaps.certify_gaps`, with payoffs counted from their middle."""
     found = ask(centred(game)[0], policy, _everybody, tau)
-    return found.reshape(*found.shape[:-1], game.num_players, -1)
+    return found.reshape(*found.shape[:-1], game.num_players, HEAD + 2 * game.num_states)
 
 
 def certified_gap(game: Game, policy: Any, tau: float, start: Any) -> Interval:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._check import array
 from .._same import comparable
 
 ROUNDING = "rounding"
@@ -46,8 +47,14 @@ class Interval(NamedTuple):
         return float(found) if found.ndim == 0 else found
 
     def holds(self, value: Any) -> bool:
-        """Whether every entry of a value, or of an array of them, lies inside."""
-        return bool(np.all(np.less_equal(self.low, value) & np.less_equal(value, self.high)))
+        """Whether every entry of a value, or of an array of them that broadcasts, lies inside."""
+        table, shape = array(value, "value"), np.shape(self.low)
+        try:
+            np.broadcast_shapes(table.shape, shape)
+        except ValueError:
+            raise ValueError(f"value must broadcast with the interval's shape {shape}, found shape {table.shape}"
+                             ) from None
+        return bool(np.all((self.low <= table) & (table <= self.high)))
 
     def __repr__(self) -> str:
         low, high = np.atleast_1d(self.low), np.atleast_1d(self.high)

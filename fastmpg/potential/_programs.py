@@ -16,8 +16,8 @@ from ._pairs import Bound, coupled, most_missed, whole
 PAIRED = 2**16  # rows of a linear program over pairs of states and of joint actions
 SECONDS = 20.0  # that it may take
 NEAR = 1e-2  # relative: how near the semi-infinite program comes to the best reward before it stops
-WORK = 2**26  # numbers of processes of pairs that are looked at in all
-HALVES = 100  # of one player's deviations, for one reward
+WORK = 2**27  # numbers of processes of pairs that are looked at in all
+HALVES, MORE = 100, 10  # of one player's deviations, for one reward; and times as many in the end
 CUTS, SAMPLES = 12, 100  # constraints by round, and of random deviations at first
 
 
@@ -189,6 +189,7 @@ def nearest(game: Markov, starts: list[Float], rounds: int, draw: Any) -> tuple[
             right.append(paid)
 
     best: tuple[float, Float] | None = None
+    last: Float | None = None
     for phi in starts:
         miss, work, told = certified(game, phi, 0.0 if best is None else 0.9 * best[0], halves)
         left -= work
@@ -217,10 +218,17 @@ def nearest(game: Markov, starts: list[Float], rounds: int, draw: Any) -> tuple[
                        method="highs")
         if made.status != 0 or width * made.x[-1] * (1.0 + NEAR) >= best[0]:
             break
-        phi = 0.5 * (best[1] + (shift + width * made.x[:-1]).reshape(shape))
+        last = (shift + width * made.x[:-1]).reshape(shape)
+        phi = 0.5 * (best[1] + last)
         miss, work, told = certified(game, phi, width * made.x[-1], halves)
         left -= work
         add(told, phi)
         if miss < best[0]:
             best = miss, phi
+    for phi in (last, best[1]) if last is not None else ():  # what was left undecided, in more parts
+        halves = int(min(MORE * HALVES, left // (2 * n)))
+        if halves > HALVES:
+            miss, work, _ = certified(game, phi, 0.0 if phi is last else (1.0 - NEAR) * best[0], halves)
+            if miss < best[0]:
+                best = miss, phi
     return best

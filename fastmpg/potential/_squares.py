@@ -13,7 +13,7 @@ from .._check import Float
 from ..metrics.evaluation import evaluate
 from ..models.available import choices
 from ..models.game import Game
-from .defect import PotentialDefect, profile_values, rounded, sampled
+from .defect import PotentialDefect, deterministic, deterministic_counts, profile_values, rounded, sampled
 
 ROUNDS = 60
 STEPS = (1.0, 0.5, 0.2, 0.05)  # of a row towards one action
@@ -65,7 +65,7 @@ def highest(game: Game, found: PotentialDefect, starts: int, draw: Any) -> tuple
             squares.append(climbed(game, found._replace(defect=0.0, error=0.0, square=square, players=who)))
         best = max(squares, key=lambda each: each.alpha)
     lower = best.alpha
-    if game.num_players > 2:  # of two players no cycle is worse than a square of theirs
+    if game.num_players > 2:  # of two players no cycle was seen that is worse than the worst square
         lower = max(lower, _of_cycles(game, sorted(squares, key=lambda each: -each.alpha)))
     return best, lower
 
@@ -83,6 +83,15 @@ def _of_cycles(game: Game, squares: list[PotentialDefect]) -> float:
         if math.prod(map(len, more)) > PROFILES:
             break
         each = more
+    if math.prod(deterministic_counts(game)) <= PROFILES:
+        found = max(_proved(game, each, squares), _proved(game, deterministic(game), squares))
+    else:
+        found = _proved(game, each, squares)
+    return found
+
+
+def _proved(game: Game, each: list[Any], squares: list[PotentialDefect]) -> float:
+    """A lower bound from all profiles of policies, from the states that the squares are worst in."""
     if min(map(len, each)) == 0:
         return 0.0
     table, error = profile_values(game, [np.stack(known) for known in each], 0.0)
