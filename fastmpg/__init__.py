@@ -16,11 +16,12 @@ from .horizon.play import HorizonPlay, play_horizon
 from .horizon.response import best_response_horizon, ne_gap_horizon
 from .machine import set_threads
 from .machine import user_kernel as kernel
+from .metrics._interval import Interval
+from .metrics.best_response import best_response
 from .metrics.evaluation import Evaluation, evaluate
 from .metrics.nash_regret import nash_regret
 from .metrics.ne_gap import ne_gap
 from .metrics.qre_gap import qre_gap
-from .metrics.respond import best_response
 from .models.counts.game import CountGame
 from .models.counts.vectors import count_vectors
 from .models.game import Game
@@ -55,6 +56,7 @@ __all__ = [
     "HorizonEvaluation",
     "HorizonPlay",
     "Interrupted",
+    "Interval",
     "JointTransition",
     "MarkovGame",
     "Names",

@@ -12,6 +12,7 @@ from test_literature import congestion
 import fastmpg as fm
 from fastmpg import cli, potential
 from fastmpg.metrics._joint import joint_tables
+from fastmpg.potential import _pairs, _programs, _squares
 from fastmpg.potential.jacobian_asymmetry import mixed_derivatives
 
 
@@ -229,12 +230,64 @@ def test_alpha_lies_in_its_interval(seed):
     """What the returned function misses is below ``upper``; its optimiser is an upper-equilibrium."""
     rng = np.random.default_rng(seed)
     game = fm.games.random_markov(3, (2, 3) if seed % 2 else (2, 2, 2), 0.8, rng=seed)
-    found = potential.alpha(game)
-    assert 0.0 < found.lower < found.upper
+    found = potential.alpha(game, starts=3, rounds=3)
+    assert 0.0 < found.lower < found.upper < 2.0 * found.lower
     assert missed(game, found.phi, rng) <= found.upper
     assert found.gap <= found.upper and fm.ne_gap(game, found.policy).max() == found.gap
     assert {type(each) for each in (found.lower, found.upper, found.gap)} == {float}
-    assert "width" in repr(found) and "could reach" in repr(found)
+    assert "width" in repr(found) and "potential functions that" in repr(found)
+    assert found.interval[:2] == (found.lower, found.upper)
+    team = found.team(game)  # nobody gains there by deviating alone: at most upper in the game
+    for start in (None, *(fm.random_policy(game, rng) for _ in range(3))):
+        at = fm.solvers.round_robin(team, start).policy
+        assert fm.ne_gap(team, at).max() < 1e-12 and fm.ne_gap(game, at, start="worst").max() <= found.upper
+    with pytest.raises(ValueError, match="game must be the one that alpha was asked of"):
+        found.team(fm.games.zhang_3x2())
+
+
+def changes_of(game, reward, i, region, rng):
+    """max_s of V^reward(pi_i', pi_-i) - V^reward(pi), of random policies of a region of player i's deviations."""
+    worst, vertices = -np.inf, list(region.mixes)
+    for _ in range(30):
+        parts = [np.einsum("sv,sva->sa", rng.dirichlet(np.full(mix.shape[1], 0.3), len(mix)), mix) for mix in vertices]
+        own = [np.where(each, rng.dirichlet(np.full(each.shape[1], 0.3), len(each)), 0.0) for each in region.own]
+        one = fm.MarkovGame.identical_interest(reward, game.transitions, game.discount)
+        value = [fm.evaluate(one, [*parts[:i], each / each.sum(axis=1, keepdims=True), *parts[i:]]).value[0]
+                 for each in own]
+        worst = max(worst, (value[0] - value[1]).max())
+    return worst
+
+
+@pytest.mark.parametrize("actions", [(2, 3), (2, 2, 2)])
+def test_bounds_by_pairs_of_states_hold_in_every_part(rng, actions):
+    """Of whatever is halved, and the best choices' own change comes near where they do not disagree."""
+    game = fm.games.random_markov(3, actions, 0.8, rng=rng)
+    for i in range(len(actions)):
+        h, law = np.moveaxis(game.rewards[i], 1 + i, 1), np.moveaxis(game.transitions, 1 + i, 1)
+        regions = [_pairs.whole(actions, i, 3, np.ones((3, *actions), bool))]
+        for _ in range(6):
+            region = regions.pop(0)
+            found = _pairs.bounded(h, law, 0.8, region)
+            assert changes_of(game, game.rewards[i], i, region, rng) <= found.bound
+            if found.halve is not None:
+                regions += _pairs.halves(region, found.halve)
+            else:
+                one = fm.MarkovGame.identical_interest(game.rewards[i], game.transitions, 0.8)
+                value = [fm.evaluate(one, [*found.others[:i], own, *found.others[i:]]).value[0] for own in found.own]
+                assert (value[0] - value[1]).max() == pytest.approx(found.bound, rel=1e-9)
+                break
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cycles_prove_what_linear_programs_say(seed):
+    """The dual of the program of the nearest potential, less what its tolerances leave."""
+    rng = np.random.default_rng(seed)
+    payoffs = rng.uniform(-1, 1, (3, 2, 3, 2)) * 10.0**rng.integers(-6, 7)
+    there = np.ones((2, 3, 2), bool)
+    proved, best = _squares.cycle_bound(payoffs, there), _programs.chebyshev(payoffs, there)[1]
+    assert best * (1 - 1e-6) <= proved <= best * (1 + 1e-6)
+    off = 1e-3 * np.abs(payoffs).max()
+    assert proved - 2.01 * off <= _squares.cycle_bound(payoffs, there, off) <= proved - 1.99 * off
 
 
 @pytest.mark.parametrize("seed", range(6))

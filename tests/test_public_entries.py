@@ -155,6 +155,10 @@ CALLS = {
     "stability": {"policy": fm.solvers.pure_equilibria(GAME).policy[0]},
     "solvers.shapley": {"game": fm.NormalFormGame([[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]])},
     **{f"metrics.{name}": {"policies": np.stack([POLICY] * 2)} for name in ("cce_gap", "ce_gap", "price_of_anarchy")},
+    "Interval.holds": {"self": fm.Interval(0.0, 1.0, "rounding"), "value": 0.5},
+    "potential.PotentialInterval.team": {"self": fm.potential.alpha(GAME)},
+    "potential.potential_range": {"game": fm.NormalFormGame.identical_interest([[1.0, 2.0], [3.0, 0.0]])},
+    "theory.congestion_alpha": {"influence": 0.5}, "theory.perturbed_team_alpha": {"kappa": 0.5},
     "Record.replace": {"self": fm.Record()},
     "Record.at": {"self": fm.Record()},
     "io.from_gymnasium": {"env": types.SimpleNamespace(P=[[STAYING]])},
@@ -171,7 +175,7 @@ NAMEABLE = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 
             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2),
             "SimulatorGame": fm.games.routing(3, form="simulator")}
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Names", "Sweep", "SweepInterrupted",
+OUTCOMES = {"Evaluation", "Interval", "Names", "Sweep", "SweepInterrupted",
             "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
@@ -182,7 +186,7 @@ OUTCOMES = {"Evaluation", "Names", "Sweep", "SweepInterrupted",
             "potential.PotentialInterval", "potential.PotentialDifference", "potential.JacobianAsymmetry",
             "potential.StagePotential",
             "theory.Ergodicity", "theory.StepSizeConditions",
-            "theory.EntropyProof", "theory.LogitMarket"}
+            "theory.EntropyProof", "theory.LogitMarket", "theory.NearPotential"}
 # Called by the package itself, with what it has checked.
 INNER = {"create", "start", "workspace", "workspace_bytes", "check", "allocate", "recorder",
          "check_start", "pairs", "reshape"}

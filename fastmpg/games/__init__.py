@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .grid_1 import grid_1 as grid_1
     from .grid_2 import grid_2 as grid_2
     from .imitation_line import imitation_line as imitation_line
+    from .markov_congestion import markov_congestion as markov_congestion
     from .matrix import sun2023_potential as sun2023_potential
     from .matrix import zhang_3player as zhang_3player
     from .matrix import zhang_3x2 as zhang_3x2

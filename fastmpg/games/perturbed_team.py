@@ -29,15 +29,19 @@ def perturbed_team(num_states: int = 3, num_actions: Sequence[int] = (2, 2), kap
     Returns
     -------
     MarkovGame
-        Its alpha is at most 2 kappa / (1 - gamma), by the value of r as a potential function, and Guo et al. (2023)
-        have 2 kappa / (1 - gamma)^2 (remembered, not read).
+        Its alpha is at most 2 kappa / (1 - gamma), by the value of r as a potential function: see
+        :func:`fastmpg.theory.perturbed_team_alpha`.
 
     Examples
     --------
     >>> import fastmpg as fm
     >>> game = fm.games.perturbed_team(kappa=0.01)
-    >>> bool(fm.potential.alpha(game).upper <= 2 * 0.01 / (1 - 0.9))
+    >>> bool(fm.potential.alpha(game).upper <= fm.theory.perturbed_team_alpha(0.01, 0.9))
     True
+
+    Notes
+    -----
+    Guo, Li, Maheshwari, Sastry & Wu (2023), arXiv 2305.12553, name the class; the numbers are ours.
     """
     draw, size = _check.generator(rng), _check.real(kappa, "kappa", 0.0)
     one = random_markov(num_states, num_actions, discount, rng=draw, identical_interest=True)

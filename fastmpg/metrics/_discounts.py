@@ -16,6 +16,7 @@ from .. import _check
 from .._check import Float
 from ..models.game import BUILT, Game, check_game
 from ..models.normal_form import NormalFormGame
+from ._interval import Interval
 
 KEPT = 4  # copies that a game remembers, with their workspaces, or as many as it has players
 
@@ -58,12 +59,16 @@ def at_discount(game: Game, discount: float) -> Game:
     return twin
 
 
-def each_player(game: Game, discounts: tuple[float, ...], asked: Callable[[Game], Any], axis: int) -> Float:
-    """What ``asked`` finds with players on an axis, every player's part at its own discount."""
-    out: Any = None
-    for gamma in dict.fromkeys(discounts):
-        found = np.moveaxis(np.asarray(asked(at_discount(game, gamma))), axis, 0)
-        out = found.copy() if out is None else out
-        own = [i for i, each in enumerate(discounts) if each == gamma]
-        out[own] = found[own]
-    return np.ascontiguousarray(np.moveaxis(out, 0, axis))
+def each_player(game: Game, discounts: tuple[float, ...], asked: Callable[[Game], Any], axis: int) -> Any:
+    """What ``asked`` finds with players on an axis, or an interval of it, every player's part at its own discount."""
+    found = {gamma: asked(at_discount(game, gamma)) for gamma in dict.fromkeys(discounts)}
+
+    def picked(part: Callable[[Any], Any]) -> Float:
+        whole = {gamma: np.moveaxis(np.asarray(part(each)), axis, 0) for gamma, each in found.items()}
+        return np.ascontiguousarray(np.moveaxis(np.stack([whole[gamma][i] for i, gamma in enumerate(discounts)]), 0,
+                                                axis))
+
+    one = found[discounts[0]]
+    if isinstance(one, Interval):
+        return Interval(picked(lambda each: each.low), picked(lambda each: each.high), one.limit)
+    return picked(lambda each: each)

@@ -14,7 +14,7 @@ from ..models.available import possible
 from ..models.game import Game, check_game
 from ..models.markov.game import MarkovGame
 from ..policy import uniform_policy
-from .respond import best_response
+from .best_response import best_response
 
 
 class JointTables(NamedTuple):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from .._check import Float
 from ._correlated import deviation_gaps
+from ._interval import Interval
 
 __all__ = ["cce_gap"]
 
 
-def cce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None) -> Float:
+@overload
+def cce_gap(game: Any, policies: Any, *, weights: Any = ..., start: Any = ..., certified: Literal[False] = ...
+            ) -> Float: ...
+
+
+@overload
+def cce_gap(game: Any, policies: Any, *, weights: Any = ..., start: Any = ..., certified: Literal[True]
+            ) -> Interval: ...
+
+
+def cce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None, certified: bool = False) -> Any:
     """What every player could gain by ignoring a correlated policy: the distance from coarse correlated equilibrium.
 
     In every state, at every step, one of the policies is drawn anew and all play by it: the joint law sigma(a | s) is
@@ -27,10 +38,13 @@ def cce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None)
         >= 0, divided by their sum; even by default.
     start : None, "worst", "every", int or array_like (S,)
         Where play begins, as in :func:`ne_gap`.
+    certified : bool
+        Whether to return an :class:`fastmpg.Interval` of such arrays that holds the gap of the game, the policies and
+        the weights exactly as they are given.
 
     Returns
     -------
-    ndarray (N,), with ``start="every"`` (N, S)
+    ndarray (N,), or Interval, with ``start="every"`` (N, S)
         max over stationary policies pi_i' of V_i(pi_i', sigma_-i) - V_i(sigma), at least 0: exact but for the rounding
         of linear solves. Of one policy alone that is :func:`ne_gap`.
 
@@ -54,4 +68,4 @@ def cce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None)
     -----
     Moulin & Vial (1978); in Markov games as of Daskalakis, Golowich & Zhang (2022), with stationary policies.
     """
-    return deviation_gaps(game, policies, weights, start, False)
+    return deviation_gaps(game, policies, weights, start, False, certified)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 from .._check import Float
 from ._correlated import deviation_gaps
+from ._interval import Interval
 
 __all__ = ["ce_gap"]
 
 
-def ce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None) -> Float:
+@overload
+def ce_gap(game: Any, policies: Any, *, weights: Any = ..., start: Any = ..., certified: Literal[False] = ...
+           ) -> Float: ...
+
+
+@overload
+def ce_gap(game: Any, policies: Any, *, weights: Any = ..., start: Any = ..., certified: Literal[True]
+           ) -> Interval: ...
+
+
+def ce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None, certified: bool = False) -> Any:
     """What every player could gain by replacing what it is told to do: the distance from correlated equilibrium.
 
     As :func:`cce_gap`, but who deviates hears its own drawn action in every state before it picks another. At least as
@@ -18,12 +29,12 @@ def ce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None) 
 
     Parameters
     ----------
-    game, policies, weights, start
+    game, policies, weights, start, certified
         As for :func:`cce_gap`.
 
     Returns
     -------
-    ndarray (N,), with ``start="every"`` (N, S)
+    ndarray (N,), or Interval, with ``start="every"`` (N, S)
         max over maps phi_i(s, a_i) of what V_i gains, at least 0.
 
     Examples
@@ -41,4 +52,4 @@ def ce_gap(game: Any, policies: Any, *, weights: Any = None, start: Any = None) 
     -----
     Aumann (1974, 1987).
     """
-    return deviation_gaps(game, policies, weights, start, True)
+    return deviation_gaps(game, policies, weights, start, True, certified)

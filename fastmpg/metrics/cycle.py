@@ -14,8 +14,8 @@ from .._check import Float
 from .._same import comparable
 from ..models.game import Game, check_discounted, check_game
 from ..policy import check_policy
+from .best_response import best_response
 from .evaluation import evaluate
-from .respond import best_response
 
 __all__ = ["best_on_cycle", "cycle", "deviation"]
 

@@ -16,6 +16,7 @@ from ..machine import Bound, kernel, unit
 from ..models import html
 from ..models.game import Game
 from ._discounts import at_discount, discounts_of
+from ._interval import Interval, around
 from .rounding import error_bound, larger, largest, magnitudes, policy_excess, rounding
 
 
@@ -97,6 +98,11 @@ class Evaluation(NamedTuple):
     adv_bar: Float
     visit: Float
     error_bound: Any
+
+    @property
+    def interval(self) -> Interval:
+        """Of the values (..., N, S): what ``error_bound`` leaves."""
+        return around(self.value, np.asarray(self.error_bound)[..., None, None], "their Bellman residual and rounding")
 
     def _repr_html_(self) -> str:
         """For notebooks: a small table, and how often states are visited."""

@@ -64,35 +64,68 @@ def value_residual(q_bar, policy, offset, i, tau, value):
 @kernel
 def gain_error(m, i, sums, pure, tau, actions, residual, value, reached, best):
     """Bound on the error of best - value in any state, from the residuals of both.    value, best (S,)"""
-    mean = rounding(m, i, sums, pure, 0 if pure else actions, largest(value), tau, actions, actions + 8)
-    top = rounding(m, i, sums, pure, 0, largest(best), tau, actions, 8 * actions + 8)
+    bound = value_error(m, i, sums, pure, tau, actions, residual, value)
+    bound += best_error(m, i, sums, pure, tau, actions, reached, best)
     apart = 0.0
     for s in range(best.size):
         apart = larger(apart, abs(best[s] - value[s]))
-    bound = error_bound(m, i, sums, residual, mean) + error_bound(m, i, sums, reached, top) + UNIT * apart
+    bound += UNIT * apart
     return bound if bound < math.inf else math.inf  # not NaN
 
 
 @kernel
-def gap_errors(model, desk, policy, tau, m, sums, out):
-    """out[i]: bound on the error of :func:`gaps` at the desk's own temperature ``tau``. P^pi is overwritten.
+def value_error(m, i, sums, pure, tau, actions, residual, value):
+    """Bound on the error of the value of player i's own policy.    value (S,)"""
+    return error_bound(m, i, sums, residual,
+                       rounding(m, i, sums, pure, 0 if pure else actions, largest(value), tau, actions, actions + 8))
 
-    policy (S, A_total)   m: :class:`.rounding.Magnitudes`   sums (2,)   out (N,)
+
+@kernel
+def best_error(m, i, sums, pure, tau, actions, reached, best):
+    """Bound on the error of the value of player i's best response.    best (S,)"""
+    return error_bound(m, i, sums, reached,
+                       rounding(m, i, sums, pure, 0, largest(best), tau, actions, 8 * actions + 8))
+
+
+# where a row of :func:`certify_gaps` holds what; values of best responses (S,) and gains from every state (S,) follow
+GAP, ERROR, EVERY, BEST, GAP_ROUNDED, BEST_ROUNDED, HEAD = range(7)
+
+
+@kernel
+def certify_gaps(model, desk, policy, tau, m, sums, first, out):
+    """Gaps and best responses' values at the desk's own temperature ``tau``, with bounds on their errors, of player
+    first + k in out[k]; P^pi is overwritten.
+
+    GAP: as of :func:`gaps`, ERROR: its error   EVERY: that of gains, as of :func:`state_gaps`, in any state
+    BEST: that of the values of best responses
+    GAP_ROUNDED, BEST_ROUNDED: what is left of EVERY and BEST without the residuals that were seen
+
+    policy (S, A_total)   m: :class:`.rounding.Magnitudes`   sums (2,)   out (K, HEAD + 2 S)
     """
-    pure = policy_excess(policy, desk.offset, sums)
+    pure, n_states = policy_excess(policy, desk.offset, sums), desk.best.size
     profile(desk, policy, 0, policy.shape[1])
-    for i in range(out.size):
-        low, high = desk.offset[i], desk.offset[i + 1]
+    for k in range(out.shape[0]):
+        i = first + k
+        low, high, actions, best = desk.offset[i], desk.offset[i + 1], m.actions[i], desk.best
         residual = value_residual(desk.q_bar, policy, desk.offset, i, tau, desk.value[i])
         reached = respond(model, desk, policy, i, tau, desk.value[i])
         profile(desk, policy, low, high)
-        error = gain_error(m, i, sums, pure, tau, m.actions[i], residual, desk.value[i], reached, desk.best)
-        apart, mass = 0.0, 0.0
-        for s in range(desk.best.size):
-            apart = larger(apart, abs(desk.best[s] - desk.value[i, s]))
+        error = gain_error(m, i, sums, pure, tau, actions, residual, desk.value[i], reached, best)
+        out[k, EVERY] = error
+        out[k, GAP_ROUNDED] = gain_error(m, i, sums, pure, tau, actions, 0.0, desk.value[i], 0.0, best)
+        out[k, BEST] = best_error(m, i, sums, pure, tau, actions, reached, best)
+        out[k, BEST_ROUNDED] = best_error(m, i, sums, pure, tau, actions, 0.0, best)
+        gap, apart, mass = 0.0, 0.0, 0.0
+        for s in range(n_states):
+            gain = best[s] - desk.value[i, s]
+            apart = larger(apart, abs(gain))
+            gap += model.initial[s] * gain
             mass += model.initial[s]
-        error = error * mass * (1.0 + 1e-12) + (desk.best.size + 3) * UNIT * 1.01 * mass * apart
-        out[i] = error if error < math.inf else math.inf
+            out[k, HEAD + s] = best[s]
+            out[k, HEAD + n_states + s] = gain if not gain <= 0.0 else 0.0
+        error = error * mass * (1.0 + 1e-12) + (n_states + 3) * UNIT * 1.01 * mass * apart
+        out[k, ERROR] = error if error < math.inf else math.inf
+        out[k, GAP] = gap if not gap <= 0.0 else 0.0
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._certified import certified_gap, told
 from ._discounts import at_discount, discounts_of, each_player
+from ._interval import Interval, around
 from ._starts import from_start, start_of
-from .gaps import gap_errors, gaps, state_gaps
+from .gaps import ERROR, gaps, state_gaps
 from .metric import Metric, as_recorded
 from .origin import centred
-from .rounding import magnitudes
 
 __all__ = ["ne_gap", "ne_gap_bound"]
 
@@ -54,7 +55,18 @@ def from_every_state(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write_states.bind(StatesFrame(desk, out))], out
 
 
-def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None, discount: Any = None) -> Float:
+@overload
+def ne_gap(game: Game, policy: Any, *, relative: bool = ..., start: Any = ..., discount: Any = ...,
+           certified: Literal[False] = ...) -> Float: ...
+
+
+@overload
+def ne_gap(game: Game, policy: Any, *, relative: bool = ..., start: Any = ..., discount: Any = ...,
+           certified: Literal[True]) -> Interval: ...
+
+
+def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None, discount: Any = None,
+           certified: bool = False) -> Any:
     """What every player could gain by deviating alone: the distance from Nash equilibrium.
 
     Parameters
@@ -69,10 +81,13 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None
         equilibrium from every start where "worst" is 0.
     discount : float or array_like (N,), optional
         In [0, 1), instead of the game's; or every player's own, by which it values what it has and what it could have.
+    certified : bool
+        Whether to return an :class:`fastmpg.Interval` of such arrays that holds the gap of the game and the policy
+        exactly as they are given.
 
     Returns
     -------
-    ndarray (N,), of a stack (..., N)
+    ndarray (N,), of a stack (..., N), or Interval
         With ``start="every"`` (N, S), of a stack (..., N, S).
         Non-negative; exact up to the rounding of a linear solve (best responses by policy iteration), see
         :func:`ne_gap_bound`. Where the level of a player's payoffs drowns their differences they are counted from the
@@ -97,45 +112,42 @@ def ne_gap(game: Game, policy: Any, *, relative: bool = False, start: Any = None
     -----
     Zhang et al. (2022), Definition 1; from every start: Maheshwari et al. (2022), Definition 2.2.
     """
-    relative = _check.flag(relative, "relative")
+    relative, certified = _check.flag(relative, "relative"), _check.flag(certified, "certified")
     if discount is not None:
         own = discounts_of(game, discount)
         if isinstance(own, tuple):
-            return each_player(game, own, lambda twin: ne_gap(twin, policy, relative=relative, start=start),
+            again: Any = ne_gap
+            return each_player(game, own, lambda twin: again(twin, policy, relative=relative, start=start,
+                                                             certified=certified),
                                -2 if isinstance(start, str) and start == "every" else -1)
         game = at_discount(game, own)
+    if certified:
+        found = certified_gap(game, policy, 0.0, start)
+        return _divided(found, game, start) if relative else found
     if start is None:
         out = ask(centred(game)[0], policy, _GAPS)
     else:
         start = start_of(game, start)
         out = from_start(game, ask(centred(game)[0], policy, from_every_state), start)
     if relative:
-        low, high = game.payoff_range().T
-        span = (high - low) / (1 - game.discount)
-        span = span[:, None] if isinstance(start, str) and start == "every" else span
+        span = _span(game, start)
         return np.divide(out, span, out=np.zeros_like(out), where=span > 0)
     return out
 
 
-class ErrorFrame(NamedTuple):
-    """A desk, its game's :class:`.rounding.Magnitudes`, and where sums (2,) and the bounds (N,) go."""
-
-    desk: Any
-    magnitudes: Any
-    sums: Any
-    out: Any
+def _span(game: Game, start: Any) -> Float:
+    """The payoff range over 1 - discount, (N,) or (N, 1) where gaps are (N, S)."""
+    low, high = game.payoff_range().T
+    span = np.asarray((high - low) / (1 - game.discount))
+    return span[:, None] if isinstance(start, str) and start == "every" else span
 
 
-@unit
-def write_errors(frame, row):
-    """Bounds on the errors of the gaps at the desk's temperature."""
-    desk = frame.desk
-    gap_errors(desk.model, desk, desk.policy, desk.temperature[0], frame.magnitudes, frame.sums, frame.out)
-
-
-def _errors(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
-    out = np.zeros(game.num_players)
-    return [evaluate_desk.bind(desk), write_errors.bind(ErrorFrame(desk, magnitudes(game), np.zeros(2), out))], out
+def _divided(found: Interval, game: Game, start: Any) -> Interval:
+    """An interval of gaps by the span, whose own two roundings are left out on both sides."""
+    span = _span(game, start)
+    low, high = (np.divide(each, span, out=np.zeros_like(each), where=span > 0) for each in found[:2])
+    middle = 0.5 * (low + high)
+    return around(middle, (high - middle) * (1.0 + 4e-16) + 2e-15 * high, found.limit, 0.0)
 
 
 def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0, *, discount: Any = None) -> Any:
@@ -169,8 +181,8 @@ def ne_gap_bound(game: Game, policy: Any, tau: float = 0.0, *, discount: Any = N
     weight = _check.real(tau, "tau", 0.0)
     own = None if discount is None else discounts_of(game, discount)
     if isinstance(own, tuple):
-        out = each_player(game, own, lambda twin: ask(centred(twin)[0], policy, _errors, weight), -1).max(axis=-1)
+        out = each_player(game, own, lambda twin: told(twin, policy, weight)[..., ERROR], -1).max(axis=-1)
     else:
         near = game if own is None else at_discount(game, own)
-        out = ask(centred(near)[0], policy, _errors, weight).max(axis=-1)
+        out = told(near, policy, weight)[..., ERROR].max(axis=-1)
     return float(out) if out.ndim == 0 else out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk
 from ..machine import Bound, unit
 from ..models.game import Game
+from ._certified import certified_gap
 from ._discounts import at_discount, discounts_of, each_player
+from ._interval import Interval
 from ._starts import from_start, start_of
 from .gaps import gaps, values_at
 from .metric import Metric, Recorded
@@ -46,7 +48,18 @@ def _gaps(desk: Any, game: Game) -> tuple[Sequence[Bound], Float]:
     return [evaluate_desk.bind(desk), write.bind(Recorded(desk, out, desk.temperature, desk.value))], out
 
 
-def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, discount: Any = None) -> Float:
+@overload
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = ..., discount: Any = ...,
+            certified: Literal[False] = ...) -> Float: ...
+
+
+@overload
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = ..., discount: Any = ...,
+            certified: Literal[True]) -> Interval: ...
+
+
+def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, discount: Any = None,
+            certified: bool = False) -> Any:
     """The gap when every player's stage payoff is r_i + tau H(pi_i): the distance from quantal response equilibrium.
 
     Parameters
@@ -59,10 +72,12 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, discount:
         Where play begins, as in :func:`ne_gap`.
     discount : float or array_like (N,), optional
         Instead of the game's, as in :func:`ne_gap`.
+    certified : bool
+        Whether to return an :class:`fastmpg.Interval` that holds the gap, as of :func:`ne_gap`.
 
     Returns
     -------
-    ndarray (N,), of a stack (..., N); with ``start="every"`` (..., N, S)
+    ndarray (N,), of a stack (..., N); with ``start="every"`` (..., N, S), or Interval
         In a normal-form game, tau KL(pi_i || softmax(rbar_i / tau)).
 
     Examples
@@ -76,12 +91,16 @@ def qre_gap(game: Game, policy: Any, tau: float, *, start: Any = None, discount:
     Sun et al. (2024), eq. (4).
     """
     weight = _check.real(tau, "tau", 0.0)
+    certified = _check.flag(certified, "certified")
     if discount is not None:
         own = discounts_of(game, discount)
         if isinstance(own, tuple):
-            return each_player(game, own, lambda twin: qre_gap(twin, policy, weight, start=start),
+            again: Any = qre_gap
+            return each_player(game, own, lambda twin: again(twin, policy, weight, start=start, certified=certified),
                                -2 if isinstance(start, str) and start == "every" else -1)
         game = at_discount(game, own)
+    if certified:
+        return certified_gap(game, policy, weight, start)
     if start is None:
         return ask(centred(game)[0], policy, _gaps, weight)
     start = start_of(game, start)

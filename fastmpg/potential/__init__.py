@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .jacobian_asymmetry import jacobian_asymmetry as jacobian_asymmetry
     from .of import StagePotential as StagePotential
     from .of import of as of
+    from .potential_range import potential_range as potential_range
 
 _found = public_functions(__name__, __path__)
 globals().update(_found)

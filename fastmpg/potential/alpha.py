@@ -1,11 +1,14 @@
-"""How near a Markov game is to a potential game: an interval for alpha.
+r"""How near a Markov game is to a potential game: an interval for alpha.
 
     alpha = min over Phi of max over s, i, pi, pi_i' of
             | [Phi(s, pi_i', pi_-i) - Phi(s, pi)] - [V_i(s, pi_i', pi_-i) - V_i(s, pi)] |
 
-(Guo, Li, Maheshwari, Sastry and Wu 2023, arXiv 2305.12553.) From below: around a square of deviations Phi adds up to 0,
-so that a quarter of the defect, less what rounding may have made of it, is no more than alpha. From above: with Phi the
-value of one reward phi for all, what players miss is V_i of h_i = r_i - phi, and for every i
+(Guo, Li, Maheshwari, Sastry and Wu 2023, arXiv 2305.12553.) From below: around a cycle of deviations Phi adds up to 0,
+so that the mean change around it, a quarter of the defect of a square, less what rounding may have made of it, is no
+more than alpha (:mod:`._squares`). From above: with Phi the value of one reward phi for all, what players miss is V_i
+of h_i = r_i - phi. The reward is found by linear programs (:mod:`._programs`), and what it misses is bounded over all
+policies at once by two copies of the game side by side (:mod:`._pairs`); in games of too many joint actions, for every
+i by
 
     max |V^h(pi_i', pi_-i) - V^h(pi)| <= max_s [ hi(s) - lo(s) ]                            and
         <= max_{s, a_-i, a, a'} [ h(a) - h(a') + gamma sum_t ( (P - P')^+ hi - (P - P')^- lo ) ] / (1 - gamma)
@@ -21,26 +24,29 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.optimize import linprog
 
 from .. import _check
 from .._check import Float
 from .._same import comparable
+from ..metrics._interval import Interval
 from ..metrics._joint import joint_tables, together
-from ..metrics.evaluation import evaluate
 from ..metrics.ne_gap import ne_gap
 from ..metrics.origin import centred
-from ..models.available import choices
+from ..metrics.rounding import magnitudes
 from ..models.game import Game, check_discounted, check_game
-from .defect import ULP, PotentialDefect, defect, rounded
+from ..models.markov.game import MarkovGame
+from ._pairs import fits
+from ._programs import Markov, chebyshev, nearest, paired
+from ._squares import cycle_bound, highest
+from .defect import ULP, defect
 from .of import of
 
 __all__ = ["PotentialInterval", "alpha"]
 
+TOLERANCE = "the linear program's tolerance"
+FUNCTIONS = "potential functions that are no value of a reward, and cycles that were not looked at"
+SWEEPS = 200  # of policy iteration, which takes a handful
 LARGEST = 200_000  # joint actions of all states up to which linear programs are solved
-SLACK = 1e-7  # relative: what the linear program's tolerances may leave
-ROUNDS = 60
 
 
 @comparable
@@ -69,62 +75,54 @@ class PotentialInterval(NamedTuple):
     gap: float
     limit: str
 
+    @property
+    def interval(self) -> Interval:
+        """[lower, upper]."""
+        return Interval(self.lower, self.upper, self.limit)
+
+    def team(self, game: Game) -> MarkovGame:
+        """The team game whose reward is ``phi``: its value is an ``upper``-potential function of ``game``, from every
+        state. Whatever maximises it, a rule or a solver, finds an ``upper``-equilibrium of ``game``.
+        """
+        check_game(game)
+        if self.phi.shape != (game.num_states, *game.num_actions):
+            raise ValueError(f"game must be the one that alpha was asked of, with phi of shape {self.phi.shape}, found "
+                             f"{game!r}")
+        moves = joint_tables(game, "the potential's team game", 2).moves
+        table = moves.reshape(*self.phi.shape, -1) if isinstance(moves, np.ndarray) else moves
+        return MarkovGame.identical_interest(self.phi, table, game.discount, game.initial, available=game.available)
+
     def __repr__(self) -> str:
         return (f"<PotentialInterval [{self.lower:.6g}, {self.upper:.6g}], width {self.upper - self.lower:.3g} by "
                 f"{self.limit}; its optimiser's NE-gap {self.gap:.3g}>")
 
 
-def _chebyshev(payoffs: Float, there: Any) -> tuple[Float, float]:
-    """phi (A_0, ...) with the least largest deviation of u_i - phi, and that deviation: a linear program.
-
-    payoffs (N, A_0, ...)   there (A_0, ...) of bool: the joint actions that there are
-    """
-    n, sizes = payoffs.shape[0], payoffs.shape[1:]
-    joint = math.prod(sizes)
-    place, kept = np.arange(joint).reshape(sizes), there.reshape(-1)
-    rows, columns, right, middles = [], [], [], 0
-    for i in range(n):  # |u_i(a) - phi(a) - m_i(a_-i)| <= t / 2
-        others = np.moveaxis(place, i, -1).reshape(-1, sizes[i])
-        group = np.empty(joint, np.int64)
-        group[others] = np.arange(len(others))[:, None]
-        rows.append(np.flatnonzero(kept))
-        columns.append(joint + middles + group[kept])
-        right.append(payoffs[i].reshape(-1)[kept])
-        middles += len(others)
-    count = int(kept.sum()) * n
-    each, last = np.arange(count), joint + middles
-    at, middle, u = map(np.concatenate, (rows, columns, right))
-    sums = sp.csr_array((np.ones(2 * count), (np.tile(each, 2), np.concatenate([at, middle]))), shape=(count, last + 1))
-    half = sp.csr_array((np.full(count, 0.5), (each, np.full(count, last))), shape=(count, last + 1))
-    cost = np.zeros(last + 1)
-    cost[last] = 1.0
-    scale = max(float(np.abs(u).max()), np.finfo(float).tiny)
-    found = linprog(cost, sp.vstack([-sums - half, sums - half]), np.concatenate([-u, u]) / scale, bounds=(None, None),
-                    method="highs")
-    if found.status != 0:
-        raise RuntimeError(f"the linear program of the nearest potential failed: {found.message}")
-    return scale * found.x[:joint].reshape(sizes), scale * float(found.x[last])
-
-
-def _values(reward: Float, moves: Float, discount: float, there: Any, sign: float) -> Float:
+def _values(reward: Float, moves: Float, discount: float, there: Any, sign: float, off: float) -> Float:
     """Bounds (S,) on the best (sign 1) or worst (-1) discounted value of all players together, on its outer side.
 
-    reward, there (S, J)   moves (S, J, S)
+    reward, there (S, J)   moves (S, J, S), rows of which miss 1 by ``off`` at most
     """
     paid = np.where(there, sign * reward, -np.inf)
-    value = np.full(len(paid), paid.max() / (1.0 - discount))
-    for _ in range(100_000):  # from above, sweeps come down and never cross
-        new = (paid + discount * moves @ value).max(axis=1)
-        done = np.abs(new - value).max() <= 1e-13 * np.abs(value).max()
-        value = np.minimum(value, new)
-        if done:
+    states, scale = len(paid), float(np.abs(reward).max())
+    value, at = np.zeros(states), np.arange(states)
+    for round_ in range(SWEEPS):
+        q = paid + discount * moves @ value
+        pick = q.argmax(axis=1)
+        over, size = float((q[at, pick] - value).max()), scale + float(np.abs(value).max())
+        if round_ and over <= (states + 4.0) * ULP * size:
             break
-    return sign * (value + 1e-12 * np.abs(value).max())
+        value = np.linalg.solve(np.eye(states) - discount * moves[at, pick], paid[at, pick])
+    else:
+        over = float(((paid + discount * moves @ value).max(axis=1) - value).max())
+    left = 1.0 - discount * (1.0 + off) - 4.0 * ULP
+    if left <= 0.0:
+        return np.full(states, sign * np.inf)
+    return sign * (value + (max(over, 0.0) + (states + 4.0) * ULP * size) / left * (1.0 + 1e-12))
 
 
-def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int, ...], i: int) -> float:
+def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int, ...], i: int, off: float) -> float:
     """The bound of the module on what player i's deviations change V^h by.    own: h (S, J)"""
-    high, low = (_values(own, moves, discount, there, sign) for sign in (1.0, -1.0))
+    high, low = (_values(own, moves, discount, there, sign, off) for sign in (1.0, -1.0))
     whole, states = float((high - low).max()), len(own)
     if discount == 0.0:
         whole = np.inf
@@ -140,37 +138,14 @@ def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int,
                 both = can[:, a] & can[:, b]
                 if both.any():
                     most = max(most, float(gain[both].max()))
-    return min(whole, most / (1.0 - discount)) * (1.0 + 1e-12)
+    if discount == 0.0:
+        return most
+    size = float(np.abs(own).max())  # of what rounding and rows that miss 1 may add
+    bound = most + (8.0 * (states + 4.0) * ULP + 4.0 * off) * (size + float(np.abs([high, low]).max()))
+    return min(whole, bound / max(1.0 - discount * (1.0 + off) - 4.0 * ULP, 1e-300)) * (1.0 + 1e-12)
 
 
-def _climbed(game: Game, found: PotentialDefect) -> PotentialDefect:
-    """A larger defect near a square: rows of its five policies become pure, one at a time, while it grows."""
-    i, k = (int(x) for x in found.players)
-    n, offset, available = game.num_players, game.offset, choices(game)[0]
-    parts = [slice(offset[j], offset[j + 1]) for j in range(n)]
-    near, best = centred(game)[0], found
-    for _ in range(ROUNDS):
-        tried = []
-        for s in range(game.num_states):
-            for j in range(n):
-                for a in np.flatnonzero(available[s, parts[j]]):
-                    row = np.eye(game.num_actions[j])[a]
-                    for moved in ((0, 3), (1, 2)) if j == i else ((0, 1), (2, 3)) if j == k else ((0, 1, 2, 3),):
-                        other = best.square.copy()
-                        other[list(moved), s, parts[j]] = row
-                        tried.append(other)
-        told = evaluate(near, np.stack(tried))
-        w = told.value[:, :, i] - told.value[:, :, k]
-        seen = np.abs(w[:, 1] - w[:, 0] - w[:, 2] + w[:, 3]).max(axis=1)
-        at = int(seen.argmax())
-        if seen[at] <= best.defect * (1.0 + 1e-9):
-            break
-        error = rounded(found.weights, float(np.max(told.error_bound)), max(found.change, float(seen[at])))
-        best = best._replace(defect=float(seen[at]), error=error, square=tried[at])
-    return best
-
-
-def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
+def alpha(game: Game, *, samples: int = 100, starts: int = 8, rounds: int = 8, rng: Any = 0) -> PotentialInterval:
     """Bounds on alpha: every Markov game is an alpha-potential game for some alpha, potential games for 0.
 
     Parameters
@@ -179,8 +154,13 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
         Of few joint actions: dense tables are formed, and linear programs solved.
     samples : int
         Squares of the lower bound, from the worst of which it climbs.
+    starts : int
+        Random squares from which it climbs as well, and whose policies make up longer cycles.
+    rounds : int
+        Of the semi-infinite program of the upper bound, after the linear program over pairs of states. More of both
+        make the interval narrower.
     rng : None, int, sequence of int, SeedSequence or Generator
-        Of these squares.
+        Of squares and of the program's first constraints.
 
     Returns
     -------
@@ -205,18 +185,20 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
 
     Notes
     -----
-    Guo et al. (2023), whose semi-infinite program over all policies is bounded here by finitely many linear ones: what
-    is found holds for all stationary policies, mixed ones included.
+    Guo et al. (2023), whose semi-infinite program has constraints for all policies: here those that matter are found
+    by bounds over all of them, so that what is found holds for all stationary policies, mixed ones included.
     """
     check_game(game)
     check_discounted(game)
+    starts, rounds = _check.integer(starts, "starts", low=0), _check.integer(rounds, "rounds", low=0)
+    draw = _check.generator(rng)
     joint, states, sizes = math.prod(game.num_actions), game.num_states, tuple(game.num_actions)
     if states * joint * states > 50 * LARGEST or states * joint > LARGEST:
         raise MemoryError(f"alpha takes linear programs and sweeps over {_check.shown(states * joint)} states and "
                           f"joint actions, at most {LARGEST} (and {50 * LARGEST} transitions); a quarter of "
                           "fastmpg.potential.defect is a lower bound for games of any size")
-    square = defect(game, samples=samples, rng=rng)
-    lower = (square if square.exhaustive else _climbed(game, square)).alpha
+    _check.budget(64 * starts * states * sum(sizes), f"squares for starts = {starts}", "ask for fewer")
+    square = defect(game, samples=samples, rng=draw)
     tables = joint_tables(game, "linear programs", 4)
     static = game.discount == 0.0
     moves: Any = tables.moves if isinstance(tables.moves, np.ndarray) else tables.moves.toarray()
@@ -224,28 +206,46 @@ def alpha(game: Game, *, samples: int = 100, rng: Any = 0) -> PotentialInterval:
     flat: Any = np.ones((states, joint), bool) if tables.can is None else tables.can
     there = flat.reshape(states, *sizes)
     rewards: Any = np.where(flat, tables.rewards, 0.0).reshape(-1, states, *sizes)
-
-    shared = (rewards == rewards[:1]).all()
+    shared = bool((rewards == rewards[:1]).all())
+    found = _from_above(rewards, moves, game, there, rounds, draw)
     if shared:
-        candidates, objective = {"the common reward": rewards[0]}, 0.0
+        lower = 0.0
+    elif static:
+        lower = max(square.alpha, max(cycle_bound(rewards[:, s], there[s]) for s in range(states)))
     else:
-        solved = [_chebyshev(rewards[:, s], there[s]) for s in range(states)]
-        objective = max(each for _, each in solved)
-        candidates = {"the linear program's tolerance": np.stack([phi for phi, _ in solved]),
-                      "least squares": np.nan_to_num(of(game).table), "the mean reward": rewards.mean(axis=0)}
-    best = None
-    for name, phi in candidates.items():
-        h = (rewards - phi).reshape(game.num_players, states, joint)
-        found = max(_missed(h[i], moves, game.discount, flat, sizes, i) for i in range(game.num_players))
-        if best is None or found < best[0]:
-            best = found, name, phi
-    assert best is not None
-    upper, name, phi = best
-    limit = name if static or shared else "bounds of values that all players together could reach"
+        lower = highest(centred(game)[0], square, starts, draw)[1]
+    upper, phi, limit = found
     if not shared:  # h is a difference of payoffs, rounded
-        upper += 4.0 * ULP * float(np.abs(rewards).max()) / (1.0 - game.discount)
-    if static:
-        lower = max(lower, objective - SLACK * float(np.abs(rewards).max()))
+        upper += 4.0 * ULP * (float(np.abs(rewards).max()) + float(np.abs(phi).max())) / (1.0 - game.discount)
     policy, _ = together(game, tables, phi.reshape(states, joint))
     gap = float(ne_gap(game, policy).max())
     return PotentialInterval(lower, upper, np.where(there, phi, np.nan), policy, gap, limit)
+
+
+def _from_above(rewards: Any, moves: Any, game: Game, there: Any, rounds: int, draw: Any) -> tuple[float, Float, str]:
+    """A bound on alpha, the reward that it is of, and what limits it.
+
+    rewards (N, S, A_0, ...)   moves (S, J, S)   there (S, A_0, ...) of bool
+    """
+    n, states = rewards.shape[:2]
+    sizes, joint, gamma = rewards.shape[2:], moves.shape[1], game.discount
+    if (rewards == rewards[:1]).all():
+        return 0.0, rewards[0], "nothing: the reward is common"
+    stages = np.stack([chebyshev(rewards[:, s], there[s])[0] for s in range(states)])
+    flat = there.reshape(states, joint)
+    candidates = [stages, np.nan_to_num(of(game).table), rewards.mean(axis=0)]
+    best: tuple[float, Float, str] | None = None
+    off = 0.0 if gamma == 0.0 else float(magnitudes(game).off) + 4.0 * ULP
+    told = TOLERANCE if gamma == 0.0 else "bounds of values that all players together could reach"
+    for phi in candidates:
+        h = (rewards - phi).reshape(n, states, joint)
+        found = max(_missed(h[i], moves, gamma, flat, sizes, i, off) for i in range(n))
+        if best is None or found < best[0]:
+            best = found, phi, told
+    assert best is not None
+    if gamma > 0.0 and fits(states, joint):
+        markov = Markov(rewards, moves.reshape(states, *sizes, states), there, gamma, off)
+        miss, phi = nearest(markov, [paired(markov), best[1]], rounds, draw)
+        if miss < best[0]:
+            best = miss, phi, FUNCTIONS
+    return best

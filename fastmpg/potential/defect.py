@@ -20,8 +20,10 @@ import numpy as np
 from .. import _check
 from .._check import Float, real
 from .._same import comparable
+from ..metrics._interval import ROUNDING, Interval, around
 from ..metrics.evaluation import evaluate
 from ..metrics.origin import centred
+from ..metrics.rounding import magnitudes
 from ..models.available import choices
 from ..models.game import Game, check_game
 from ..policy import random_policy
@@ -60,6 +62,8 @@ class PotentialDefect(NamedTuple):
     exhaustive : bool
         Whether those of all deterministic policies are among them. In games of one state they decide: there a square of
         mixed policies is a mean of theirs.
+    most : float
+        What no square of the game can exceed: four changes of values, each within its range.
     """
 
     defect: float
@@ -71,6 +75,15 @@ class PotentialDefect(NamedTuple):
     weights: Float
     squares: int
     exhaustive: bool
+    most: float = math.inf
+
+    @property
+    def interval(self) -> Interval:
+        """Of the largest defect of all squares, mixed policies included."""
+        if self.exhaustive and self.square.shape[1] == 1:
+            return around(self.defect, self.error, ROUNDING, 0.0)
+        near = around(self.defect, self.error, "", 0.0)
+        return Interval(near.low, max(near.high, self.most), "sampling: squares that were not looked at")
 
     @property
     def relative(self) -> float:
@@ -100,7 +113,7 @@ def _fitted(rows: Float) -> Float:
     return found * size / found.sum() if (found > 1e-6).all() else np.ones(size)
 
 
-def _sampled(game: Game, count: int, draw: Any) -> tuple[Float, Any]:
+def sampled(game: Game, count: int, draw: Any) -> tuple[Float, Any]:
     """Corners (count, 4, S, A_total) of random squares, every second one of pure policies, and who moves (count, 2)."""
     n = game.num_players
     corners = np.zeros((count, 4, game.num_states, sum(game.num_actions)))
@@ -251,9 +264,10 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
     n, columns = game.num_players, (game.num_states, sum(game.num_actions))
     _check.budget(32 * count * (columns[0] * (columns[1] + n)), f"squares for samples = {count}", "ask for fewer")
     if n == 1:
-        return PotentialDefect(0.0, 0.0, 0.0, np.zeros((4, *columns)), np.zeros(2, np.int64), 0, scale, 0, True)
+        return PotentialDefect(0.0, 0.0, 0.0, np.zeros((4, *columns)), np.zeros(2, np.int64), 0, scale, 0, True, 0.0)
     near = centred(game)[0]
-    corners, movers = _sampled(game, count, draw)
+    most = _most(near, scale, tau)
+    corners, movers = sampled(game, count, draw)
     told = evaluate(near, corners, tau=tau)
     steps = np.roll(told.value, -1, axis=1) - told.value  # (samples, 4, N, S)
     each, turns = np.arange(count)[:, None], movers[:, [0, 1, 0, 1]]
@@ -263,17 +277,33 @@ def defect(game: Game, *, weights: Any = None, tau: float = 0.0, samples: int = 
         for side in range(4):
             table[np.arange(count), turns[:, side]] += changes[:, side]
         scale = _fitted(np.moveaxis(table, 1, 2).reshape(-1, n))
+        most = _most(near, scale, tau)
     changes = changes * scale[turns][..., None]
     around = np.abs(changes.sum(axis=1))
     r, s = (int(x) for x in np.unravel_index(around.argmax(), around.shape))
     change = float(np.abs(changes).max())
     found = PotentialDefect(float(around[r, s]), rounded(scale, float(np.max(told.error_bound)), change), change,
-                            corners[r], movers[r], s, scale, count, False)
+                            corners[r], movers[r], s, scale, count, False, most)
     if not _fits(game):
         return found
     every, looked = _worst_deterministic(near, deterministic(game), scale, tau)
     worst = every if every.defect > found.defect else found
-    return worst._replace(change=max(found.change, every.change), squares=count + looked, exhaustive=True)
+    return worst._replace(change=max(found.change, every.change), squares=count + looked, exhaustive=True, most=most)
+
+
+def _most(game: Game, scale: Float, tau: float) -> float:
+    """Twice the largest sum of two players' weighted ranges of values; rows as they are stored may miss 1, those of
+    policies by a few roundings.
+    """
+    m, low, high = magnitudes(game), *game.payoff_range().T
+    slack = game.num_players * 1e-15
+    left = 1.0 - game.discount * (1.0 + max(m.over, 0.0) + slack)
+    if left <= 0.0:
+        return math.inf
+    with np.errstate(over="ignore"):
+        widths = (high - low + tau * np.log(game.num_actions)) / left
+        widths = scale * (widths + 2.0 * m.size * (m.off + slack) / left**2) * (1.0 + 1e-12)
+    return 2.0 * float(np.sort(widths)[-2:].sum())
 
 
 def _pure(game: Game, policy: Float) -> Float:

@@ -22,9 +22,9 @@ from .. import rules as dynamics
 from ..feedback.desk import Desk, evaluate_desk
 from ..machine.cache import cache_folder, usable
 from ..machine.units import COMPILED
+from ..metrics.best_response import best_response
 from ..metrics.evaluation import evaluate
 from ..metrics.metric import known
-from ..metrics.respond import best_response
 from ..models.game import Game
 from ..policy import uniform_policy
 from ..rules.rule import contract

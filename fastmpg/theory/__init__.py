@@ -41,6 +41,7 @@ from .log_barrier import (
     log_barrier_weight,
 )
 from .mismatch import MismatchSupremum, mismatch_supremum
+from .near_potential import NearPotential, congestion_alpha, near_potential, perturbed_team_alpha
 from .occupancy import occupancy_factor
 from .perturbed import performance_difference, perturbed_potential, q_estimate_range, temperature_limit
 from .q_ascent import IterationsRow, iterations_table, q_ascent_bound, q_ascent_step
@@ -60,8 +61,10 @@ __all__ = [
     "IterationsRow",
     "LogitMarket",
     "MismatchSupremum",
+    "NearPotential",
     "Stationarity",
     "StepSizeConditions",
+    "congestion_alpha",
     "damping_limit",
     "entropy_natural_bound",
     "entropy_natural_proof",
@@ -86,9 +89,11 @@ __all__ = [
     "mismatch_supremum",
     "natural_gradient_bound",
     "natural_gradient_step",
+    "near_potential",
     "occupancy_factor",
     "performance_difference",
     "perturbed_potential",
+    "perturbed_team_alpha",
     "q_ascent_bound",
     "q_ascent_step",
     "q_estimate_range",

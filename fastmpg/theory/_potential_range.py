@@ -41,6 +41,12 @@ def missed(payoffs: Float, phi: Float) -> float:
 
 def known_range(game: Game) -> float | None:
     """max over states of the range of phi_s; None where there is none, or none to be read off."""
+    found = range_and_missed(game)
+    return None if found is None else found[0]
+
+
+def range_and_missed(game: Game) -> tuple[float, float] | None:
+    """:func:`known_range`, and the largest change of a payoff by one deviation that phi misses: rounding."""
     if not hasattr(game, "rewards") or game.available is not None:
         return None
     try:
@@ -54,11 +60,12 @@ def known_range(game: Game) -> float | None:
         rows = tables.moves.reshape(states, joint, states)
         if game.discount > 0.0 and not (np.ptp(rows, axis=1) <= 1e-12).all():
             return None
-    size, widest = float(np.abs(tables.rewards).max()), 0.0
+    size, widest, most = float(np.abs(tables.rewards).max()), 0.0, 0.0
     for s in range(states):
         payoffs = tables.rewards[:, s].reshape(-1, *game.num_actions)
         phi = nearest(payoffs)
-        if missed(payoffs, phi) > NEAR * size:
+        off = missed(payoffs, phi)
+        if off > NEAR * size:
             return None
-        widest = max(widest, float(np.ptp(phi)))
-    return widest
+        widest, most = max(widest, float(np.ptp(phi))), max(most, off)
+    return widest, most
