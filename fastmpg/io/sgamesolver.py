@@ -32,8 +32,9 @@ def _discount(delta: Any, players: int) -> float:
     if given.shape not in ((), (players,)):
         raise ValueError(f"delta must be one number, or one a player, ({players},), found shape {given.shape}")
     if given.size > 1 and np.ptp(given) > 0.0:
-        raise ValueError(f"delta must be the same for all players, as a game here has one discount, found "
-                         f"{_check.shown(given.tolist())}")
+        raise ValueError(f"delta must be the same for all players, as a game has one discount, found "
+                         f"{_check.shown(given.tolist())}; give one here, and one a player to fastmpg.evaluate, "
+                         "best_response and gaps")
     return _check.real(float(given.flat[0]), "delta", 0.0, 1.0)
 
 
