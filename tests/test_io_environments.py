@@ -62,6 +62,7 @@ def test_there_and_back(game):
     policy = fm.random_policy(game, 1)
     ours, theirs = fm.evaluate(found, policy).value, fm.evaluate(game, policy).value
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert game.num_players == 1 or found.names.players == tuple(made.possible_agents)
     if game.terminal is not None:
         np.testing.assert_array_equal(found.terminal, game.terminal)
 
@@ -180,6 +181,7 @@ def test_pettingzoo_accepts_it(game):
 @pytest.mark.peers
 def test_pettingzoo_there_and_back():
     for game in (fm.games.random_markov(4, (2, 3)), fm.games.grid_1(discount=0.9)):
+        assert fm.io.to_pettingzoo(game.named(players=["Ann", "Bob"])).possible_agents == ["Ann", "Bob"]
         env = fm.io.to_pettingzoo(game)
         assert fm.io.from_pettingzoo(env, game.discount) == game and env.game is game
         def plays(env=env):

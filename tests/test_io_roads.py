@@ -146,6 +146,10 @@ def test_files_there_and_back(tmp_path):
     assert fm.io.read(tmp_path / "Braess_net.tntp", players=1).num_actions == (3,)  # not those who stay
     (tmp_path / "Braess_trips.tntp").write_text(TRIPS)
     np.testing.assert_array_equal(fm.io.read_tntp_trips(tmp_path / "Braess_trips.tntp"), [[0, 6], [0, 0]])
+    again = fm.io.read_tntp_network(tmp_path / "Braess_net.tntp")
+    assert again.game([(1, 2)], 3).names.actions == (("1-3-2", "1-3-4-2", "1-4-2"),)
+    twice = network(2, 2, 1, [(1, 2, 1, 1, 0, 1)] * 2, "twice").game([(1, 2)], 3)
+    assert twice.names.actions == (("1-2 by 0", "1-2 by 1"),)
     alone = fm.io.read(tmp_path / "Braess_net.tntp", players=1)  # six vehicles are one player
     assert alone == fm.io.read_tntp_network(tmp_path / "Braess_net.tntp").game([(1, 2)], load=6.0)
     with pytest.raises(ValueError, match="players must be at most the number of pairs with trips, 1, found 2"):

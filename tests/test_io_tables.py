@@ -113,8 +113,7 @@ def test_the_world_of_four_by_three(tmp_path):
     fm.io.write(game, tmp_path / "again.mdp")
     again = fm.io.read(tmp_path / "again.mdp")
     assert again == game
-    if hasattr(game, "names"):
-        assert again.names == game.names and game.names.actions == (("north", "east", "south", "west"),)
+    assert again.names == game.names and game.names.actions == (("north", "east", "south", "west"),)
 
 
 TIGER = """# Cassandra, Kaelbling and Littman (1994)
@@ -244,16 +243,14 @@ def test_a_table_that_may_end(tmp_path):
     np.testing.assert_array_equal(again.transitions[:2], game.transitions[:2])
     policy = fm.uniform_policy(game)
     np.testing.assert_allclose(fm.evaluate(again, fm.uniform_policy(again)).value, fm.evaluate(game, policy).value)
-    if hasattr(game, "names"):
-        assert game.names.states == ("play", "rest", "end") and game.names.players == ("one", "two")
+    assert game.names.states == ("play", "rest", "end") and game.names.players == ("one", "two")
 
 
 def test_labels_that_a_table_cannot_have(tmp_path):
     game = fm.games.random_markov(2, (2, 2))
-    if hasattr(game, "named"):
-        for states, actions in ((["delta", "b"], ["x", "y"]), (["a", "b"], ["x", "x "]), (["", "b"], ["x\ny", "z"])):
-            fm.io.write_sgamesolver(game.named(states=states, actions=actions), tmp_path / "x.csv")
-            assert fm.io.read_sgamesolver(tmp_path / "x.csv") == game
+    for states, actions in ((["delta", "b"], ["x", "y"]), (["a", "b"], ["x", "x "]), (["", "b"], ["x\ny", "z"])):
+        fm.io.write_sgamesolver(game.named(states=states, actions=actions), tmp_path / "x.csv")
+        assert fm.io.read_sgamesolver(tmp_path / "x.csv") == game
 
 
 def test_arrays_of_stochastic_games(tmp_path):

@@ -263,13 +263,17 @@ def files(label, tmp_path):
     trips.write_text(TRIPS)
     fm.io.write_cassandra(ALONE, tmp_path / "x.mdp")
     fm.io.write_sgamesolver(ALONE, tmp_path / "x.csv")
+    fm.io.write_nfg(GAME, tmp_path / "x.nfg")
+    fm.io.write_agg(GAME, tmp_path / "x.agg")
     return {"io.read": {"path": tmp_path / "x.mdp"}, "io.write": {"game": ALONE, "path": tmp_path / "y.mdp"},
             "io.read_cassandra": {"path": tmp_path / "x.mdp"}, "io.read_sgamesolver": {"path": tmp_path / "x.csv"},
             "io.read_tntp_network": {"path": net}, "io.read_tntp_trips": {"path": trips},
             "io.read_tntp": {"path": net, "trips": trips, "players": 1},
             "io.write_tntp_network": {"roads": fm.io.read_tntp_network(net), "path": net},
+            "io.read_nfg": {"path": tmp_path / "x.nfg"}, "io.read_agg": {"path": tmp_path / "x.agg"},
+            "io.write_nfg": {"path": tmp_path / "y.nfg"}, "io.write_agg": {"path": tmp_path / "y.agg"},
             "io.write_cassandra": {"game": ALONE, "path": tmp_path / "y.mdp"},
-            "io.write_sgamesolver": {"path": tmp_path / "y.csv"}}[label]
+            "io.write_sgamesolver": {"path": tmp_path / "y.csv"}}.get(label, {})
 
 
 def valid(label, tmp_path):

@@ -145,8 +145,15 @@ class RoadNetwork(NamedTuple):
         """What paths are sorted by: the nodes on their way, then the links."""
         return self.head[list(links)].tolist(), links
 
-    def _choices(self, pairs: Any, paths: Any, load: Any) -> tuple[list[Any], Float]:
-        """Which links every path of every player has, (A_i, L) of bool, and the players' loads (N,)."""
+    def _called(self, paths: list[tuple[int, ...]]) -> list[str]:
+        """What paths are called: their nodes, and their links where there are two of one way."""
+        names = ["-".join(map(str, [self.tail[links[0]], *self.head[list(links)]])) for links in paths]
+        return [f"{name} by {'-'.join(map(str, links))}" if names.count(name) > 1 else name
+                for name, links in zip(names, paths, strict=True)]
+
+    def _choices(self, pairs: Any, paths: Any, load: Any) -> tuple[list[Any], Float, list[list[str]]]:
+        """Which links every path of every player has, (A_i, L) of bool, the players' loads (N,), and the paths' names.
+        """
         asked = _check.sequence(pairs, "pairs", "pairs (origin, destination)")
         if not asked:
             raise ValueError("pairs must name at least one player's origin and destination, found none")
@@ -173,7 +180,7 @@ class RoadNetwork(NamedTuple):
         _check.budget(8 * math.prod(actions) * (2 * len(actions) + 4),
                       f"a routing game of {len(actions)} players with {_check.shown(actions)} paths",
                       "ask for fewer players or paths: every joint choice is listed")
-        return masks, np.broadcast_to(given, (len(asked),))
+        return masks, np.broadcast_to(given, (len(asked),)), [self._called(each) for each in chosen]
 
     def game(self, pairs: Any, paths: int = PATHS, *, load: Any = 1.0) -> NormalFormGame:
         """The atomic routing game: every player chooses one of its shortest paths and loses its travel time.
@@ -190,7 +197,7 @@ class RoadNetwork(NamedTuple):
         Returns
         -------
         NormalFormGame
-            With equal loads it has Rosenthal's potential, :meth:`potential`.
+            With equal loads it has Rosenthal's potential, :meth:`potential`. Actions are named by their paths' nodes.
 
         Raises
         ------
@@ -199,7 +206,7 @@ class RoadNetwork(NamedTuple):
         MemoryError
             If the payoffs of all joint actions would not fit.
         """
-        masks, weights = self._choices(pairs, paths, load)
+        masks, weights, names = self._choices(pairs, paths, load)
         n, actions = len(masks), tuple(len(mask) for mask in masks)
         payoffs = np.zeros((n, *actions))
         for link in np.flatnonzero(np.any(np.concatenate(masks), axis=0)):
@@ -207,7 +214,7 @@ class RoadNetwork(NamedTuple):
             time = self._time(link, sum(weights[i] * uses[i] for i in range(n)))
             for i in range(n):
                 payoffs[i] -= uses[i] * time
-        return NormalFormGame(payoffs, name=f"routing on {self.name}")
+        return NormalFormGame(payoffs, name=f"routing on {self.name}").named(actions=names)
 
     def potential(self, pairs: Any, paths: int = PATHS, *, load: Any = 1.0) -> Float:
         """Rosenthal's potential (A_0, ...) of :meth:`game`: minus the times that the players of every link meet there,
@@ -227,7 +234,7 @@ class RoadNetwork(NamedTuple):
         -----
         Rosenthal (1973). :func:`fastmpg.potential.of` finds it from the payoffs, up to a constant.
         """
-        masks, weights = self._choices(pairs, paths, load)
+        masks, weights, _ = self._choices(pairs, paths, load)
         if weights.min() != weights.max():
             raise ValueError(f"load must be equal for all players where a potential is asked for, found "
                              f"{_check.shown(weights.tolist())}")

@@ -52,7 +52,8 @@ def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any =
     Returns
     -------
     NormalFormGame
-        With equal loads an exact potential game, see :func:`fastmpg.potential.of`.
+        With equal loads an exact potential game, see :func:`fastmpg.potential.of`. Actions are named by their paths'
+        nodes.
 
     Raises
     ------
@@ -65,8 +66,8 @@ def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any =
     --------
     >>> import fastmpg as fm
     >>> game = fm.games.sioux_falls()
-    >>> game
-    <NormalFormGame 'Sioux Falls': 4 players, 1 states, actions (5, 5, 5, 5), discount 0, own rewards>
+    >>> game.num_actions, game.names.actions[0]
+    ((5, 5, 5, 5), ('10-15-19-20', '10-15-22-20', '10-16-17-19-20', '10-16-18-20', '10-17-19-20'))
     >>> fm.potential.of(game).exact
     array([ True])
     >>> fm.ne_gap(game, fm.join([[[0, 0, 0, 1, 0]], [[0, 1, 0, 0, 0]], [[1, 0, 0, 0, 0]], [[0, 0, 0, 1, 0]]]))
@@ -78,6 +79,4 @@ def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any =
     the example, and at the eleven others, which differ by who is who, Rosenthal's potential is largest:
     -50.70545500007.
     """
-    game = roads().game(pairs, paths, load=load)
-    game.name = "Sioux Falls"
-    return game
+    return roads().game(pairs, paths, load=load).named("Sioux Falls")

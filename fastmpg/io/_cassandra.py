@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import _check
 from .._check import Float
 from ..models.markov.game import MarkovGame
-from ._labels import labelled
 from ._words import Word, Words, lines_of, number_of, whole_of
 
 NAME = re.compile(r"[A-Za-z][\w.\-]*\Z")
@@ -312,5 +311,5 @@ class Model:
         game = MarkovGame((-mean if self.cost else mean).T[None], self.moves.transpose(1, 0, 2), self.discount,
                           self.start, name=title)
         states, actions = self.lists["states"], self.lists["actions"]
-        return labelled(game, states=states if isinstance(states, list) else None,
-                        actions=[actions] if isinstance(actions, list) else None)
+        return game.named(states=states if isinstance(states, list) else None,
+                          actions=[actions] if isinstance(actions, list) else None)

@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import _check
 from .._check import Float
-from ._labels import labelled
 from ._words import number_of
 
 
@@ -162,4 +161,4 @@ def named(game: Any, table: StochasticTable) -> Any:
         states = [*states, end]
     longest = [max((own[i] for own in table.actions), key=len) for i in range(game.num_players)]
     same = all(own[i] == longest[i][:len(own[i])] for own in table.actions for i in range(game.num_players))
-    return labelled(game, table.players, states, longest if same else None)
+    return game.named(players=table.players, states=states, actions=longest if same else None)

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from .. import _check
+from ._text import load
 
 BREAK = re.compile(r"\r\n|\r|\n")
-PER_CHARACTER = 80  # bytes that a file's words take for every character, roughly
 
 
 def lines_of(path: Any) -> tuple[str, list[str]]:
-    """A file's name, and its lines.
-
-    Raises
-    ------
-    ValueError
-        If it is no text.
-    OSError
-        If it cannot be read.
-    """
-    name = _check.path(path, "path")
-    _check.budget(PER_CHARACTER * os.path.getsize(name), f"reading {name}", "give a smaller file")
-    with open(name, "rb") as file:
-        content = file.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[:error.start].count(b"\n") + 1
-        raise ValueError(f"path {name}, line {line}: no text in UTF-8: {error.reason}") from None
+    """A file's name, and its lines; see :func:`._text.load`."""
+    name, text = load(path)
     return name, BREAK.split(text)
 
 

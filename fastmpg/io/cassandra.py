@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from .. import _check
 from ..models.game import Game
 from ..models.markov.game import MarkovGame
+from ..models.names import Names
 from ..run.storage import write_atomically
 from ._cassandra import Model, may_be_called
-from ._labels import labels
 from ._single import one_player
 from ._words import written
 
@@ -111,12 +111,12 @@ def write_cassandra(game: Game, path: Any) -> None:
     """
     name = _check.path(path, "path")
     form = one_player(game, "a file in Cassandra's format")
-    states, count = form.num_states, form.num_actions[0]
+    states, count, names = form.num_states, form.num_actions[0], game.names or Names()
     seen = os.path.splitext(name)[1].lower() == ".pomdp"
     rows = sp.csr_array(form.transitions if form.is_sparse else form.transitions.reshape(-1, states))
     said = [f"# {' '.join(form.name.split())}", f"discount: {written(form.discount)}", "values: reward",
-            f"states: {_called(labels(form, 'states'), states)}",
-            f"actions: {_called((labels(form, 'actions') or [None])[0], count)}"]
+            f"states: {_called(names.states, states)}",
+            f"actions: {_called(names.actions[0] if names.actions else None, count)}"]
     said += [f"observations: {states}"] if seen else []
     said += [f"start: {' '.join(map(written, form.initial))}", ""]
     for s in range(states):

@@ -33,7 +33,7 @@ def from_pettingzoo(env: Any, discount: float, *, name: str | None = None) -> Ma
     Returns
     -------
     MarkovGame
-        See :func:`from_gymnasium`.
+        See :func:`from_gymnasium`; its players have the agents' names.
 
     Raises
     ------
@@ -56,11 +56,11 @@ def from_pettingzoo(env: Any, discount: float, *, name: str | None = None) -> Ma
     if table is None or agents is None or isinstance(env, type):
         raise TypeError("env must be a parallel environment with possible_agents and a table of outcomes, "
                         f"env.unwrapped.P, found {_check.shown(env)}")
-    players = len(_check.sequence(agents, "possible_agents", "names"))
-    if players < 1:
+    names = [str(each) for each in _check.sequence(agents, "possible_agents of env", "names")]
+    if not names:
         raise ValueError("possible_agents of env must name at least one player, found none")
     law = getattr(inner, "initial_state_distrib", None)
-    return from_outcomes(table, players, gamma, law, title_of(inner, name))
+    return from_outcomes(table, len(names), gamma, law, title_of(inner, name)).named(players=names)
 
 
 def to_pettingzoo(game: Game, *, horizon: int | None = None, ends: str = "horizon") -> Any:
@@ -80,11 +80,11 @@ def to_pettingzoo(game: Game, *, horizon: int | None = None, ends: str = "horizo
     Returns
     -------
     pettingzoo.ParallelEnv
-        Agents are "player_0", "player_1", ...; all see the state, as ``Discrete``. In a game where actions are missing,
-        observations are ``{"observation": state, "action_mask": (A_i,) of int8}``, and an action that there is not is
-        an error. A terminal state terminates all. ``reset(seed=...)`` fixes everything that follows. Rewards are those
-        that the game's tables hold: the means over the next states. ``env.game`` is the game, ``env.P`` its table of
-        outcomes, see :func:`from_pettingzoo`.
+        Agents have the players' names, or are "player_0", "player_1", ...; all see the state, as ``Discrete``. In a
+        game where actions are missing, observations are ``{"observation": state, "action_mask": (A_i,) of int8}``, and
+        an action that there is not is an error. A terminal state terminates all. ``reset(seed=...)`` fixes everything
+        that follows. Rewards are those that the game's tables hold: the means over the next states. ``env.game`` is the
+        game, ``env.P`` its table of outcomes, see :func:`from_pettingzoo`.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def to_pettingzoo(game: Game, *, horizon: int | None = None, ends: str = "horizo
     episode = Episode(game, horizon, ends)
     zoo = optional("pettingzoo", "pettingzoo", "to_pettingzoo")
     spaces = optional("gymnasium.spaces", "pettingzoo", "to_pettingzoo")
-    names = [f"player_{i}" for i in range(game.num_players)]
+    named = game.names.players if game.names else None
+    names = list(named or (f"player_{i}" for i in range(game.num_players)))
 
     class GameEnv(zoo.ParallelEnv):  # type: ignore[misc, name-defined]
         metadata: dict[str, Any] = {"render_modes": [], "name": game.name}  # noqa: RUF012

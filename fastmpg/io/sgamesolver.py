@@ -14,9 +14,9 @@ from .. import _check
 from .._check import Float
 from ..models.game import Game, check_game
 from ..models.markov.game import MarkovGame, dense_bytes
+from ..models.names import Names
 from ..models.normal_form import NormalFormGame
 from ..run.storage import write_atomically
-from ._labels import labels
 from ._sgamesolver import TableCells, named, parse
 from ._words import lines_of
 
@@ -32,8 +32,9 @@ def _discount(delta: Any, players: int) -> float:
     if given.shape not in ((), (players,)):
         raise ValueError(f"delta must be one number, or one a player, ({players},), found shape {given.shape}")
     if given.size > 1 and np.ptp(given) > 0.0:
-        raise ValueError(f"delta must be the same for all players, as a game here has one discount, found "
-                         f"{_check.shown(given.tolist())}")
+        raise ValueError(f"delta must be the same for all players, as a game has one discount, found "
+                         f"{_check.shown(given.tolist())}; give one here, and one a player to fastmpg.evaluate, "
+                         "best_response and gaps")
     return _check.real(float(given.flat[0]), "delta", 0.0, 1.0)
 
 
@@ -311,10 +312,10 @@ def to_sgamesolver_table(game: Game) -> dict[str, list[Any]]:
     (['state', 'a_player0', 'a_player1', 'u_player0', 'u_player1'], 13)
     """
     u, phi, delta = to_sgamesolver(game)
-    players = _fit(labels(game, "players")) or [f"player{i}" for i in range(game.num_players)]
-    states = _fit(labels(game, "states")) or [f"state{s}" for s in range(game.num_states)]
-    named_actions = labels(game, "actions")
-    actions = [(_fit(named_actions[i]) if named_actions else None) or [f"a{a}" for a in range(n)]
+    names = game.names or Names()
+    players = _fit(names.players) or [f"player{i}" for i in range(game.num_players)]
+    states = _fit(names.states) or [f"state{s}" for s in range(game.num_states)]
+    actions = [(_fit(names.actions[i]) if names.actions else None) or [f"a{a}" for a in range(n)]
                for i, n in enumerate(game.num_actions)]
     heads = ["state", *(f"a_{each}" for each in players), *(f"u_{each}" for each in players),
              *(f"phi_{each}" for each in states)]
