@@ -177,6 +177,21 @@ def around_square(game, square, players, state):
     return abs(w[1] - w[0] - w[2] + w[3])
 
 
+def missed_around(game, phi, square, players):
+    """The most that the value of phi misses of the four changes around a square, from any state, in fractions."""
+    table, worst = np.vectorize(Fraction, otypes=[object])(np.asarray(phi)), Fraction(0)
+    apart = []
+    for corner in square:
+        exact, common = Exact(game, corner), Exact(game, corner)
+        common.reward = [table] * game.num_players
+        apart.append([[v - p for v, p in zip(exact.value(i), common.value(i), strict=True)] for i in range(
+            game.num_players)])
+    i, k = (int(x) for x in players)
+    for c, who in enumerate((i, k, i, k)):
+        worst = max(worst, *(abs(x - y) for x, y in zip(apart[c][who], apart[(c + 1) % 4][who], strict=True)))
+    return worst
+
+
 def known_alpha(game):
     """Of two players with two actions who do not move the state: squares of all states add up, and so do potentials."""
     exact = Exact(game, fm.uniform_policy(game))
@@ -249,6 +264,8 @@ def misses(form, gamma, seed):
     else:  # more than the square proves, less than what one function misses
         assert true / 4 <= Fraction(near.upper), "alpha"
         found["alpha"] = near.interval._replace(low=0.0), true / 4
+    miss = missed_around(game, near.phi, square.square, square.players)
+    found["what its function misses"] = near.interval._replace(low=0.0), miss
     if game.shares_reward:
         found["potential range"] = (fm.potential.potential_range(game),
                                     Fraction(float(game.rewards.max())) - Fraction(float(game.rewards.min())))

@@ -17,7 +17,7 @@ PAIRED = 2**16  # rows of a linear program over pairs of states and of joint act
 SECONDS = 20.0  # that it may take
 NEAR = 1e-2  # relative: how near the semi-infinite program comes to the best reward before it stops
 WORK = 2**27  # numbers of processes of pairs that are looked at in all
-HALVES, MORE = 100, 10  # of one player's deviations, for one reward; and times as many in the end
+HALVES = 100  # of one player's deviations, for one reward; in the end as many for every two rounds
 CUTS, SAMPLES = 12, 100  # constraints by round, and of random deviations at first
 
 
@@ -226,7 +226,7 @@ def nearest(game: Markov, starts: list[Float], rounds: int, draw: Any) -> tuple[
         if miss < best[0]:
             best = miss, phi
     for phi in (last, best[1]) if last is not None else ():  # what was left undecided, in more parts
-        halves = int(min(MORE * HALVES, left // (2 * n)))
+        halves = int(min(HALVES * (rounds // 2), left // (2 * n)))
         if halves > HALVES:
             miss, work, _ = certified(game, phi, 0.0 if phi is last else (1.0 - NEAR) * best[0], halves)
             if miss < best[0]:
