@@ -4,7 +4,10 @@ game -> evaluate -> rule -> record -> result: build a game, pick a rule, let it 
 equilibrium. Importing compiles nothing; every kernel compiles on its first call and is cached on disk.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from . import games, io, metrics, potential, rules, solvers, theory
+from ._discover import listing as _listing
 from .feedback.critic import Critic
 from .feedback.joint_transition import JointTransition
 from .feedback.oracle import Oracle
@@ -45,6 +48,9 @@ from .run.stability import Stability, stability
 from .run.sweep import Sweep, SweepInterrupted, sweep
 from .run.trajectory import Trajectory
 from .run.until import Below, Unchanged
+
+if TYPE_CHECKING:
+    from . import plot as plot
 
 __all__ = [
     "Below",
@@ -95,6 +101,7 @@ __all__ = [
     "ne_gap",
     "ne_gap_horizon",
     "play_horizon",
+    "plot",
     "potential",
     "product_transitions",
     "qre_gap",
@@ -110,3 +117,13 @@ __all__ = [
     "uniform_policy",
 ]
 __version__ = "0.1.0"
+__dir__ = _listing(globals())
+
+
+def __getattr__(name: str) -> Any:
+    """``fastmpg.plot``, when it is first asked for."""
+    if name == "plot":
+        import importlib
+
+        return importlib.import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,6 +37,15 @@ def public_functions(package: str, path: Iterable[str]) -> dict[str, Callable[..
     return {name: getattr(module, name) for module in modules(package, path) for name in getattr(module, "__all__", ())}
 
 
+def listing(namespace: Mapping[str, Any]) -> Callable[[], list[str]]:
+    """A module's ``__dir__``: what it offers, and not the helpers and modules that lie beside it."""
+
+    def names() -> list[str]:
+        return sorted({*namespace["__all__"], *(name for name in namespace if name.startswith("__"))})
+
+    return names
+
+
 def with_exports(text: str, package: str, found: Mapping[str, Any]) -> str:
     """The text of a folder's ``__init__`` with the block under ``if TYPE_CHECKING`` as it should be."""
     homes = {name: value.__module__.removeprefix(f"{package}.") for name, value in found.items()}

@@ -320,7 +320,8 @@ def test_the_command_line_draws_each_kind(swept, game, tmp_path, capsys, monkeyp
     assert {each.name for each in tmp_path.glob("*.png")} == {"sweep-ne_gap.png", "zhang_3x2-graph.png"}
     capsys.readouterr()
     for words, message in ((["one.npz", "--kind", "graph"], "draws games"), (["game.npz", "--kind", "heat"], "results"),
-                           (["one.npz", "--kind", "heat"], "two different run axes"), (["nothing"], "no game 'nothing'"),
+                           (["one.npz", "--kind", "heat"], "two different run axes"),
+                           (["nothing"], "no game 'nothing'"),
                            (["game.npz", "--kind", "phase", "--players", "x"], "--players takes whole numbers"),
                            (["game.npz", "--kind", "phase", "--rule", "nope"], "no rule 'nope'")):
         assert cli.main(["plot", *words]) == 2

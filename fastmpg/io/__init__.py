@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._discover import public_functions
+from .._discover import listing, public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .agg import read_agg as read_agg
@@ -33,3 +33,4 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
 _found = public_functions(__name__, __path__)
 globals().update(_found)
 __all__ = sorted(_found)
+__dir__ = listing(globals())

@@ -15,7 +15,7 @@ One file a metric, found here by itself: adding one touches no list.
 
 from typing import TYPE_CHECKING
 
-from .._discover import public_functions
+from .._discover import listing, public_functions
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .average_reward import average_reward as average_reward
@@ -52,3 +52,4 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
 _found = public_functions(__name__, __path__)
 globals().update(_found)
 __all__ = sorted(_found)
+__dir__ = listing(globals())

@@ -6,6 +6,7 @@ Every function takes ``ax``, draws there and returns it; those of several panels
 figure, which they return.
 """
 
+from .._discover import listing
 from ._figure import COLOURS, STYLE, figure, save, shades, style
 from .crowds import junction, occupancy
 from .graphs import graph
@@ -24,3 +25,4 @@ __all__ = [
     "landscape", "occupancy", "phase", "policy", "potential", "reduced", "runs", "save", "shades", "simplex", "style",
     "trace", "visits",
 ]
+__dir__ = listing(globals())

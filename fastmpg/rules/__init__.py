@@ -7,7 +7,7 @@ kernel ``update(rule, state, feedback, k)`` that changes the state in place. All
 
 from typing import TYPE_CHECKING
 
-from .._discover import public_classes
+from .._discover import listing, public_classes
 from .._same import comparable as _comparable
 
 if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
@@ -41,3 +41,4 @@ for _each in _found.values():
     _comparable(_each)
 globals().update(_found)
 __all__ = sorted(_found)
+__dir__ = listing(globals())

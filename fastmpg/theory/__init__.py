@@ -22,6 +22,7 @@ Where the printed papers need care, the file of each theorem says so. Occupancy 
 their own symbols: see :mod:`.occupancy`. What a gradient says of a policy, [Z] Lemmas 1 and 2: :mod:`.stationary`.
 """
 
+from .._discover import listing
 from ..models.logit_market import LogitMarket, logit_market
 from .entropy import EntropyProof, entropy_natural_bound, entropy_natural_proof, entropy_natural_step
 from .exploring import (
@@ -101,3 +102,4 @@ __all__ = [
     "step_size_conditions",
     "temperature_limit",
 ]
+__dir__ = listing(globals())
