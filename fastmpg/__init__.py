@@ -27,6 +27,7 @@ from .metrics.ne_gap import ne_gap
 from .metrics.qre_gap import qre_gap
 from .models.counts.game import CountGame
 from .models.counts.vectors import count_vectors
+from .models.custom import CustomGame
 from .models.game import Game
 from .models.markov.game import MarkovGame
 from .models.markov.moves import product_transitions
@@ -56,6 +57,7 @@ __all__ = [
     "Below",
     "CountGame",
     "Critic",
+    "CustomGame",
     "Diverged",
     "Evaluation",
     "Game",

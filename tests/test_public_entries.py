@@ -13,6 +13,7 @@ import re
 import signal
 import threading
 import types
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -94,6 +95,14 @@ def step(state, actions, uniforms, rewards):
     return state
 
 
+class Slopes(NamedTuple):
+    slope: Any
+
+
+def worth(tables, policy, out):
+    out[:] = -1.0
+
+
 def moves(state, actions):
     return (state + actions[0]) % 2
 
@@ -132,6 +141,7 @@ CALLS = {
     "CountGame.from_count_vectors": {"payoffs": np.zeros((1, 2, 3)), "transitions": [[1.0]]},
     "CountGame.identical_interest": {"reward": np.zeros((1, 3)), "transitions": [[1.0]], "num_actions": 2},
     "PolymatrixGame": {"payoffs": {(0, 1): np.eye(2)}},
+    "CustomGame": {"worth": worth, "tables": Slopes(np.ones(2))},
     "SimulatorGame": {"reset": lambda uniforms: 0, "step": step, "num_observations": 3},
     "product_transitions": {"factors": [np.full((2, 2, 2, 2), 0.5)]},
     "count_vectors": {"num_actions": 2},
@@ -173,7 +183,8 @@ CALLS = {
 }
 NAMEABLE = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 2)), "OccupancyGame": DRIVING,
             "CountGame": fm.games.safe_distancing(2), "PolymatrixGame": fm.games.ring_polymatrix(3, 2),
-            "SimulatorGame": fm.games.routing(3, form="simulator")}
+            "SimulatorGame": fm.games.routing(3, form="simulator"),
+            "CustomGame": fm.CustomGame(worth, Slopes(np.ones(2)), (2, 2))}
 # Made by the package itself, of what it has checked or computed.
 OUTCOMES = {"Evaluation", "Interval", "Names", "Sweep", "SweepInterrupted",
             "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
@@ -205,7 +216,7 @@ def members(label, kind):
         plain = getattr(found, "__func__", found)
         if name.startswith("_") or name in INNER or not inspect.isfunction(plain) or not ours(plain):
             continue
-        if label == "SimulatorGame" and name in ("save", "load"):
+        if label in ("SimulatorGame", "CustomGame") and name in ("save", "load"):
             continue  # refused, see test_game_files.py
         if label == "Result" and name in ("to_frame", "to_netcdf"):
             continue  # other packages', see test_labelled.py

@@ -87,7 +87,7 @@ class _Market(SimulatorGame):
         object.__setattr__(self, "_plain_sampler", plain)
         super().__init__(reset, step, (m,) * n, states, discount, name="pricing", recipe=recipe)
 
-    def _build_sampler(self) -> Any:
+    def build_sampler(self) -> Any:
         s = self._plain_sampler  # type: ignore[attr-defined]
         kind: Any = MarketSampler if s.until.size == 1 else NoisyMarketSampler
         players = (0,) * s.num_players if s.num_players <= FEW else ()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Float
+from ..models.custom import CustomGame
 from ..models.game import BUILT, Game, check_game
 from ..models.polymatrix import PolymatrixModel
 
@@ -51,6 +52,8 @@ def _moved(game: Game) -> tuple[Any, Float, Float]:
     shift = _middle(low, high)
     if not shift.any():
         return None, shift, shift
+    if isinstance(game, CustomGame):
+        return None, shift, np.zeros(game.num_players)
     planes = model.rewards
     by_plane = shift[:planes.shape[0]].reshape(-1, *(1,) * (planes.ndim - 1))
     return model._replace(rewards=planes - by_plane), shift, np.abs(shift)

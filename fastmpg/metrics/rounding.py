@@ -27,6 +27,7 @@ import numpy as np
 from ..kernels.contract_counts import FACTORED, FIXED, vectors
 from ..machine import kernel, precise
 from ..models.counts.model import CountModel
+from ..models.custom import CustomGame
 from ..models.game import Game
 from ..models.markov.dense import DenseModel
 from ..models.markov.sparse import SparseModel
@@ -185,6 +186,9 @@ def _build(game: Game) -> Magnitudes:
         size = np.abs(game.payoff_range()).max(axis=1)
     pure, ahead, loose = 0, game.num_states, False
     most_actions = np.ascontiguousarray(game.action_counts().max(axis=0))
+    if isinstance(game, CustomGame):  # nothing is known of a user's arithmetic
+        unknown, none = np.full(game.num_players, np.inf), np.zeros(game.num_players)
+        return Magnitudes(unknown, none, 1, 1, ahead, 0.0, 0.0, loose, most_actions, float(game.discount))
     if isinstance(model, StageModel | DenseModel):
         mixed = _joint_steps(model, most_actions.tolist())
     elif isinstance(model, SparseModel):

@@ -121,6 +121,10 @@ class Game(Nameable, Saved, ABC):
     sum of so many terms (2^-24 a term, from 1e-6 to 1e-4). Entries below 0 by no more than that are rounding and become
     0. Rows with such entries, and rows from float32, are divided by their sum in float64; all others stay as they are,
     bit for bit.
+
+    A game of one's own is a :class:`CustomGame`, of functions, or a subclass of this one, which names its sizes in the
+    attributes above and has the abstract members below: a model and its workspace, their bytes, bounds on payoffs, a
+    dense form and a sampler, of which the last two may raise a TypeError that says why there is none.
     """
 
     discount: float
@@ -177,14 +181,14 @@ class Game(Nameable, Saved, ABC):
     def sampler(self) -> Any:
         """What simulation needs (see models/sampler.py); built once."""
         if self._sampler is None:
-            object.__setattr__(self, "_sampler", self._build_sampler())
+            object.__setattr__(self, "_sampler", self.build_sampler())
         return self._sampler
 
     _sampler: Any = None
 
     @abstractmethod
-    def _build_sampler(self) -> Any:
-        """The sampler."""
+    def build_sampler(self) -> Any:
+        """What :meth:`sampler` keeps; raises TypeError where a game cannot be simulated."""
 
     @property
     def held(self) -> Held:

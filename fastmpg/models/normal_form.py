@@ -72,8 +72,10 @@ def _pull(model, work, value, out):
     out[0] = value[0]
 
 
-@attach(contract=_contract, factor=_factor, deviate=_deviate, solve=_solve, lookahead=_lookahead, push=_push,
-        pull=_pull)
+STAGE = {"factor": _factor, "deviate": _deviate, "solve": _solve, "lookahead": _lookahead, "push": _push, "pull": _pull}
+
+
+@attach(contract=_contract, **STAGE)
 class StageModel(NamedTuple):
     """rewards (N, 1, J) own action first, or (1, 1, J)   discount 0   initial (1,)
 
@@ -203,7 +205,7 @@ class NormalFormGame(Game):
         several = payoffs.shape[0] == payoffs.ndim - 1 > 1
         return cls(payoffs, available=mask) if several else cls.identical_interest(payoffs[0], available=mask)
 
-    def _build_sampler(self) -> DenseSampler:
+    def build_sampler(self) -> DenseSampler:
         return DenseSampler(*joint_rewards(self), np.zeros(0), np.zeros(0, np.int32), self._model.initial,
                             self._model.n_actions)
 

@@ -329,7 +329,7 @@ class PolymatrixGame(Game):
         return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo,
                    **masks_in(tables))
 
-    def _build_sampler(self) -> PolymatrixSampler:
+    def build_sampler(self) -> PolymatrixSampler:
         m, n = self._model, self.num_states
         return PolymatrixSampler(m, *alias(np.arange(n + 1) * n, m.transitions.reshape(-1), repr(self)), m.initial)
 

@@ -31,13 +31,13 @@ def hashed(state, rows):
     return np.int64((z ^ (z >> np.uint64(31))) % np.uint64(rows))
 
 
-class _ByName:
+class ByName:
     """A user's function on its way into a pickle, which holds its name alone."""
 
     def __init__(self, function: Any, what: str) -> None:
         self.function, self.what = function, what
 
-    def __deepcopy__(self, memo: Any) -> _ByName:
+    def __deepcopy__(self, memo: Any) -> ByName:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -48,7 +48,7 @@ class _ByName:
             raise pickle.PicklingError(f"{self.what} is {self.function!r}, which no other process can find by its "
                                        "name: define it at the top of a module, not inside a function or as a lambda, "
                                        "or build the game where it is needed")
-        return _ByName, (self.function, self.what)
+        return ByName, (self.function, self.what)
 
 
 def _named(builder: str, recipe: dict[str, Any], name: str, names: Any = None) -> Game:
@@ -204,7 +204,7 @@ class SimulatorGame(Game):
                      for each, is_plain in zip(self._functions, plain, strict=True))
         object.__setattr__(self, "_functions", tuple(functions))
 
-    def _build_sampler(self) -> Any:
+    def build_sampler(self) -> Any:
         self._compile()
         with contextlib.suppress(_Elsewhere):  # said by check(), with the state
             self._play(*self._functions)  # what cannot be compiled is explained here, not from the middle of a run
@@ -268,7 +268,7 @@ class SimulatorGame(Game):
 
     def __getstate__(self) -> dict[str, Any]:
         kept = super().__getstate__()
-        kept["_functions"] = tuple(_ByName(each, what) if callable(each) else each
+        kept["_functions"] = tuple(ByName(each, what) if callable(each) else each
                                    for each, what in zip(self._functions, ("reset", "step", "observe"), strict=True))
         return kept
 

@@ -289,7 +289,7 @@ class CountGame(Game):
             return cls.identical_interest(*rest, num_players=n_players, num_actions=n_actions, **masks)
         return cls(*rest, **masks)
 
-    def _build_sampler(self) -> FlatSampler | CountSampler:
+    def build_sampler(self) -> FlatSampler | CountSampler:
         return FlatSampler.create(CountSampler.create(self))
 
     @property

@@ -357,7 +357,7 @@ class MarkovGame(Game):
 
     _index: Any = None
 
-    def _build_sampler(self) -> Any:
+    def build_sampler(self) -> Any:
         m = self._model
         if self.is_sparse:
             index = self._sampler_index()
