@@ -292,8 +292,11 @@ def test_vectors_stay_vectors(kind, tmp_path, game):
     plot.graph(fm.uniform_policy(game), game, grid[0, 0])
     plot.phase(HUNT, None, grid[0, 1], points=4)
     data = plot.save(sheet, tmp_path / f"a.{kind}").read_bytes()
-    assert (b"<image" if kind == "svg" else b"/Subtype /Image") not in data.replace(b"image/svg+xml", b"")[:5000]
-    assert b"<path" in data or kind == "pdf"
+    if kind == "svg":
+        # the one picture in it is the gradient of the colour bar
+        assert data.count(b"<image") <= 1 and data.count(b"<path") > 20
+    else:
+        assert data.startswith(b"%PDF") and data.count(b"/Subtype /Image") <= 1
 
 
 def test_a_title_leaves_out_what_varies(swept, one):
@@ -318,6 +321,8 @@ def test_the_command_line_draws_each_kind(swept, game, tmp_path, capsys, monkeyp
         (tmp_path / "a.png").unlink()
     assert cli.main(["plot", "sweep.npz"]) == 0 and cli.main(["plot", "zhang-3x2", "--json"]) == 0
     assert {each.name for each in tmp_path.glob("*.png")} == {"sweep-ne_gap.png", "zhang_3x2-graph.png"}
+    fm.io.write(HUNT, "hunt.nfg")
+    assert cli.main(["plot", "hunt.nfg", "--kind", "phase"]) == 0 and (tmp_path / "hunt-phase.png").exists()
     capsys.readouterr()
     for words, message in ((["one.npz", "--kind", "graph"], "draws games"), (["game.npz", "--kind", "heat"], "results"),
                            (["one.npz", "--kind", "heat"], "two different run axes"),

@@ -26,7 +26,8 @@ def wanted(words: Sequence[str], flag: str) -> str | None:
 
 def add_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """The flags of ``fastmpg plot``; those of a named game and a rule come from what the words name."""
-    parser.add_argument("file", metavar="WHAT", help="a saved result or game (FILE.npz), or a game's name")
+    parser.add_argument("file", metavar="WHAT", help="a saved result or game (FILE.npz), a game's file (as .nfg), or "
+                        "its name")
     parser.add_argument("--kind", choices=(*OF_RESULTS, *OF_GAMES),
                         help=f"of results {', '.join(OF_RESULTS)} (default: trace); of games {', '.join(OF_GAMES)} "
                         "(default: graph)")
@@ -69,6 +70,8 @@ def draw(options: argparse.Namespace) -> int:
     """Draw a saved result, or a game."""
     from .. import plot
     from .._check import storage
+    from ..io._formats import of_path
+    from ..io.read import read
     from ..models.game import Game
     from ..run.result import Result
 
@@ -77,7 +80,10 @@ def draw(options: argparse.Namespace) -> int:
     if os.path.exists(file) or file.endswith(".npz"):
         from pathlib import Path
 
-        source = Game.load(file) if storage.kind_of(Path(file)) == "saved game" else Result.load(file)
+        if not file.endswith(".npz") and of_path(file) is not None:
+            source = read(file)
+        else:
+            source = Game.load(file) if storage.kind_of(Path(file)) == "saved game" else Result.load(file)
         stem = os.path.splitext(file)[0]
     else:
         name = pick(file, games(), "game")
