@@ -19,6 +19,7 @@ from fastmpg.metrics.origin import centred
 
 PUBLIC = {"average_reward", "best_gap", "best_on_cycle", "best_welfare", "c", "cce_gap", "ce_gap", "chain", "cycle",
           "deviation", "distance_to_nash", "fisher_matrix", "gain_gap", "gain_response",
+          "gap_over_runs",
           "grad_norm", "gradient", "log_barrier",
           "log_barrier_objective", "mismatch", "nash_regret", "natural_gradient", "ne_gap", "ne_gap_bound",
           "price_of_anarchy", "welfare",

@@ -153,7 +153,7 @@ CALLS = {
        for name in ("occupancy", "tables", "policy", "q", "value", "simulate")},
     "solvers.OccupancySolution.simulate": {"self": fm.solvers.mge_fb(DRIVING, 3), "runs": 2},
     "solvers.mge_fb": {"game": DRIVING, "horizon": 3}, "theory.occupancy_factor": {"game": DRIVING, "horizon": 3},
-    "metrics.mismatch": {},
+    "metrics.mismatch": {}, "metrics.gap_over_runs": {"gap": [[[0.5]], [[0.25]]]},
     "theory.LogitMarket.profit_gain": {"self": fm.theory.logit_market(2, 3), "profit": [0.1, 0.2]},
     "theory.entropy_natural_proof": {"policies": np.stack([POLICY] * 2)},
     "evaluate_horizon": {"policy": [POLICY] * 2},

@@ -56,10 +56,10 @@ from .scalars import (
 
 __all__ = [
     "CHUNK", "FORBIDDEN", "LARGEST", "SHOWN", "TOLERANCE", "Float", "arity", "array", "budget", "children",
-    "compressed_rows", "discount", "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator", "gib",
-    "initial", "integer", "is_int", "is_masked", "law_table", "laws", "num_actions", "path", "player", "power", "read",
-    "real",
-    "seed_sequence", "sequence", "shape", "shape_of", "shown", "single_tolerance", "text", "transitions",
+    "compressed_rows", "discount", "distribution", "entries", "fits", "flag", "free_bytes", "function", "generator",
+    "gib", "initial", "integer", "is_int", "is_masked", "law_table", "laws", "num_actions", "path", "player", "power",
+    "read", "real", "seed_sequence", "sequence", "shape", "shape_of", "shown", "single_tolerance", "text",
+    "transitions",
 ]
 
 

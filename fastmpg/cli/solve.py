@@ -55,7 +55,7 @@ def welfare(game: Any, found: Any) -> Any:
     known."""
     from .. import metrics
 
-    listed = getattr(found, "policy", None)
+    listed: Any = getattr(found, "policy", None)
     if getattr(listed, "ndim", 0) != 3 or not hasattr(found, "number") | hasattr(found, "runs") or len(listed) == 0:
         return None
     try:

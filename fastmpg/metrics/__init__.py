@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .fisher import natural_gradient as natural_gradient
     from .gain_gap import gain_gap as gain_gap
     from .gain_response import gain_response as gain_response
+    from .gap_over_runs import gap_over_runs as gap_over_runs
     from .grad_norm import grad_norm as grad_norm
     from .grad_norm import gradient as gradient
     from .log_barrier import log_barrier as log_barrier

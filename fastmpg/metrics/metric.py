@@ -51,6 +51,14 @@ def copy_table(frame, row):
         out[e] = table[e]
 
 
+@unit
+def lay_row(frame, row):
+    """The policy (S, A_total) at this row of a trace onto a desk."""
+    table, out = frame.table[row].reshape(-1), frame.out.reshape(-1)
+    for e in range(table.size):
+        out[e] = table[e]
+
+
 class Metric(NamedTuple):
     """A recorded metric.
 
@@ -76,6 +84,9 @@ class Metric(NamedTuple):
     table : str
         A table of the rule's state, by default, without ``write``, that of the metric's name. With it ``write`` is
         bound to a :class:`Copied` instead of a :class:`Recorded`, and needs no model of the game.
+    of : str
+        Another metric, a table of policies that is recorded with this one: these are what lies on the desk, one of its
+        own, instead of the run's policy.
     """
 
     name: str
@@ -87,6 +98,7 @@ class Metric(NamedTuple):
     scratch: tuple[str, ...] = ()
     differences: bool = False
     table: str = ""
+    of: str = ""
 
     @property
     def exact(self) -> bool:

@@ -51,7 +51,7 @@ class Job:
         if not _check.fits(game.workspace_bytes() * self.workers, 0.5):
             self.workers = 1
         kernel_threads = None if self.workers == 1 or count == 1 else 1
-        if sampled and any(known()[name].exact for name in record.metrics):
+        if any(known()[name].exact and (sampled or known()[name].of) for name in record.metrics):
             _check.budget(count * game.workspace_bytes(), f"workspace for exact metrics of {count} runs of {game!r}",
                           "ask for fewer runs")
         self.runs: list[Run] = []

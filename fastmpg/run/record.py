@@ -14,7 +14,7 @@ from .. import _check
 from .._same import comparable
 from ..feedback.desk import Desk, evaluate_desk, finish_desk, payoffs_of_desk, visits_of_desk
 from ..machine import Bound, Bounds, Held
-from ..metrics.metric import Copied, copy_table, known
+from ..metrics.metric import Copied, copy_table, known, lay_row
 from ..metrics.origin import centred
 from ..models.available import missing_of
 from ..models.game import Game
@@ -33,7 +33,8 @@ class Record:
     metrics : sequence of str
         Any of "ne_gap" (K, N), "qre_gap" (K, N), "value" (K, N), "c" (K,), "mismatch" (K,), "grad_norm" (K,),
         "log_barrier" and "visited_log_barrier" (K, N), "policy" and "average_policy" (K, S, A_total), the latter the
-        mean of the policies at the recorded steps so far;
+        mean of the policies at the recorded steps so far, and "average_ne_gap" (K, N), the NE-gap of that, with which
+        it is recorded;
         of rules that keep them "q" and "counts" (K, S, A_total), how often each player took each action in each state,
         and "visits" (K, S).
     steps : sequence of int, optional
@@ -66,6 +67,8 @@ class Record:
         for name in self.metrics:
             if not isinstance(name, str) or name not in known():
                 raise ValueError(f"metrics: there is no metric {_check.shown(name)}; choose from {', '.join(known())}")
+        of = [known()[name].of for name in self.metrics if known()[name].of]
+        self.metrics = (*(name for name in dict.fromkeys(of) if name not in self.metrics), *self.metrics)
         self.tau = None if tau is None else _check.real(tau, "tau", 0.0)
         if not isinstance(trajectory, bool | str | os.PathLike):
             raise TypeError(f"trajectory must be True, False or a folder to write to, found {_check.shown(trajectory)}")
@@ -165,10 +168,10 @@ class Record:
         payoffs counted from their middle (see :mod:`..metrics.origin`), as :func:`ne_gap` does.
         """
         asked = [known()[name] for name in self.metrics]
-        exact = [each for each in asked if each.exact]
+        exact = [each for each in asked if each.exact and not each.of]
         fault = np.array([-1.0, 0.0, 0.0, 0.0, 0.0])
         units: list[Bound] = [watch_policy.bind(Watched(state.policy, game.offset, missing_of(game.available), fault))]
-        near = centred(game)[0] if exact else game
+        near = centred(game)[0] if any(each.exact for each in asked) else game
         apart = [each for each in exact if each.differences and near is not game]
         temperature = np.array([self.tau if self.tau is not None else tau], np.float64)
         for metrics, origin in ((exact if near is game else [each for each in exact if not each.differences], game),
@@ -181,6 +184,13 @@ class Record:
                 units += [each.write.bind(frame) for each, frame in bound if each.write is not None]
         units += [(each.write or copy_table).bind(Copied(getattr(state, each.source), trace[each.name][run]))
                   for each in asked if not each.exact]
+        for each in asked:
+            if each.of:
+                origin = near if each.differences else game
+                at = Held(Desk.create(origin, np.zeros(state.policy.shape), wants_visit=each.visits, threads=threads))
+                frame = each.recorded(at, trace[each.name][run], temperature, game)
+                units += [lay_row.bind(Copied(trace[each.of][run], at.policy)), evaluate_desk.bind(at),
+                          *(unit.bind(frame) for unit in (each.early, each.write) if unit is not None)]
         return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
 
     @staticmethod
