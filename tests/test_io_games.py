@@ -209,7 +209,7 @@ def functions(kind, rng):
                        for joint in np.ndindex(3, 3, 3) if node in joint})
         payoffs.append({keys[k]: float(rng.normal()) for k in rng.permutation(len(keys))})
         lines += [f"1 {len(keys)}", *(f"[{' '.join(map(str, key))}] {value}" for key, value in payoffs[-1].items())]
-    return "\n".join(lines), payoffs
+    return "\n".join(lines) + "\n", payoffs  # gambit reads no number at the very end
 
 
 def test_counts_and_pairs_stay_small(tmp_path, rng):
