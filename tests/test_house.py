@@ -217,7 +217,8 @@ from numba.core.dispatcher import Dispatcher
 import gc
 alive = [d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("fastmpg")]
 signed = [d.py_func.__qualname__ for d in alive if d.signatures]
-heavy = [m for m in ("matplotlib", "tqdm", "pytest", "xarray", "dask", "pandas", "gymnasium", "pettingzoo")
+heavy = [m for m in ("matplotlib", "tqdm", "pytest", "xarray", "dask", "pandas", "pygambit", "quantecon",
+                     "nashpy", "pyspiel", "gymnasium", "pettingzoo")
          if m in sys.modules]
 print(json.dumps(dict(compiled=compiled, signed=signed, heavy=heavy, alive=len(alive))))
 """

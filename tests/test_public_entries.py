@@ -174,6 +174,12 @@ CALLS = {
     "io.from_gymnasium": {"env": types.SimpleNamespace(P=[[STAYING]])},
     "io.from_pettingzoo": {"env": types.SimpleNamespace(P=[{(0, 0): STAYING}], possible_agents=["a", "b"])},
     **{f"io.{name}": {"game": ALONE} for name in ("to_gymnasium", "to_mdptoolbox")},
+    "io.from_nashpy": {"game": types.SimpleNamespace(payoff_matrices=([[1]], [[2]]))},
+    "io.from_quantecon": {"game": np.zeros((2, 2, 2))},
+    "io.from_pygambit": {"game": types.SimpleNamespace(to_nfg=lambda: 'NFG 1 R "" { "a" } { 2 } 1 2')},
+    "io.from_openspiel": {"game": types.SimpleNamespace(
+        num_players=lambda: 2, get_type=lambda: types.SimpleNamespace(long_name="one"), row_utilities=lambda: [[1]],
+        col_utilities=lambda: [[2]], row_action_name=str, col_action_name=str)},
     "io.from_mdptoolbox": {"P": [[[1.0]]], "R": [0.0]},
     "io.from_sgamesolver": {"u": np.zeros((2, 1, 2)), "phi": np.full((2, 2, 2), 0.5), "delta": 0.5},
     "io.from_sgamesolver_table": {
@@ -274,15 +280,15 @@ def files(label, tmp_path):
     trips.write_text(TRIPS)
     fm.io.write_cassandra(ALONE, tmp_path / "x.mdp")
     fm.io.write_sgamesolver(ALONE, tmp_path / "x.csv")
-    fm.io.write_nfg(GAME, tmp_path / "x.nfg")
-    fm.io.write_agg(GAME, tmp_path / "x.agg")
+    for suffix in ("nfg", "agg", "npz"):
+        fm.io.write(GAME, tmp_path / f"x.{suffix}")
+        if label.endswith(suffix):
+            return {"path": tmp_path / f"x.{suffix}"}
     return {"io.read": {"path": tmp_path / "x.mdp"}, "io.write": {"game": ALONE, "path": tmp_path / "y.mdp"},
             "io.read_cassandra": {"path": tmp_path / "x.mdp"}, "io.read_sgamesolver": {"path": tmp_path / "x.csv"},
             "io.read_tntp_network": {"path": net}, "io.read_tntp_trips": {"path": trips},
             "io.read_tntp": {"path": net, "trips": trips, "players": 1},
             "io.write_tntp_network": {"roads": fm.io.read_tntp_network(net), "path": net},
-            "io.read_nfg": {"path": tmp_path / "x.nfg"}, "io.read_agg": {"path": tmp_path / "x.agg"},
-            "io.write_nfg": {"path": tmp_path / "y.nfg"}, "io.write_agg": {"path": tmp_path / "y.agg"},
             "io.write_cassandra": {"game": ALONE, "path": tmp_path / "y.mdp"},
             "io.write_sgamesolver": {"path": tmp_path / "y.csv"}}.get(label, {})
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from . import cache, listing, reproduce, run, sweep
 from . import plot as plotting
 from . import solve as solving
-from .names import add_parameters, games, pick, rules, whole
+from .names import add_parameters, game_name, maker, pick, rules, whole
 from .output import INTERRUPTED, OK, PIPE_CLOSED, complain
 
 
@@ -71,7 +71,7 @@ def build(argv: Sequence[str]) -> Parser:
                      help="experiments to run side by side (default: %(default)s)")
 
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["run"] else []
-    one = command("run", run.run, "run a learning rule on a named game",
+    one = command("run", run.run, "run a learning rule on a named game, or on one in a file",
                   epilog="`fastmpg run GAME RULE --help` shows the parameters of that game and that rule; `fastmpg "
                   "list` all of them")
     one.add_argument("game", metavar="GAME")
@@ -82,19 +82,19 @@ def build(argv: Sequence[str]) -> Parser:
     one.add_argument("--trajectory", metavar="DIR", help="stream the states and actions of a sampled rule to a folder")
     endings(one)
     if len(named) == 2:
-        game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
-        add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])})
+        game, rule = game_name(named[0]), pick(named[1], rules(), "rule")
+        add_parameters(one, {"game": (game, maker(game)), "rule": (rule, rules()[rule])})
 
     sweep.arguments(command, argv)
 
-    one = command("solve", solving.solve, "solve a named game: all its pure equilibria, or by another method",
+    one = command("solve", solving.solve, "solve a game of a name or a file: its pure equilibria, or by another method",
                   epilog="`fastmpg solve GAME --method NAME --help` shows the parameters of that game and that method")
     one.add_argument("game", metavar="GAME")
     one.add_argument("--method", default=solving.FIRST, metavar="NAME",
                      help="one of fastmpg.solvers (default: %(default)s)")
     if argv[:1] == ["solve"] and [word.startswith("-") for word in argv[1:2]] == [False]:
-        game, method = pick(argv[1], games(), "game"), solving.method_of(argv[2:])
-        add_parameters(one, {"game": (game, games()[game])})  # first: names that both have are the game's
+        game, method = game_name(argv[1]), solving.method_of(argv[2:])
+        add_parameters(one, {"game": (game, maker(game))})  # first: names that both have are the game's
         add_parameters(one, {"method": (method, solving.flags(solving.solvers()[method]))})
 
     one = command("resume", run.go_on, "go on from a checkpoint, bit for bit as if the run had never stopped")
@@ -112,8 +112,8 @@ def build(argv: Sequence[str]) -> Parser:
                      help="whether it is a Markov potential game: its defect and, of small games, an interval of alpha")
     is_word = [not each.startswith("-") for each in argv[1:3]]
     if argv[:1] == ["info"] and is_word[:1] == [True] and is_word[1:] != [True]:
-        game = pick(argv[1], games(), "game")
-        add_parameters(one, {"game": (game, games()[game])})
+        game = game_name(argv[1])
+        add_parameters(one, {"game": (game, maker(game))})
 
     one = command("plot", plotting.draw, "draw a saved result, or a game")
     plotting.add_flags(one, argv if argv[:1] == ["plot"] else ())
@@ -146,11 +146,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = build(words).parse_args(words)
         if options.command in ("run", "sweep"):
-            options.game, options.rule = pick(options.game, games(), "game"), pick(options.rule, rules(), "rule")
+            options.game, options.rule = game_name(options.game), pick(options.rule, rules(), "rule")
         if options.command == "solve":
-            options.game = pick(options.game, games(), "game")
+            options.game = game_name(options.game)
         if options.command == "info":
-            options.game = [pick(name, games(), "game") for name in options.game]
+            options.game = [game_name(name) for name in options.game]
         status: int = options.action(options)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse's way out

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .names import chosen, first_line, games, parameters, rules, signature
+from .names import chosen, first_line, games, maker, parameters, rules, signature
 from .output import OK, finite, show_json
 
 
@@ -64,7 +64,7 @@ def info(options: argparse.Namespace) -> int:
         return OK
     found = {}
     for name in options.game:
-        make = games()[name]
+        make = maker(name)
         given = chosen(options, "game")
         missing = [each for each, default in parameters(make).items() if default is inspect.Parameter.empty
                    and each not in given]

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -59,6 +60,50 @@ def games() -> dict[str, Callable[..., Any]]:
     from .. import games as room
 
     return {name: getattr(room, name) for name in room.__all__}
+
+
+def is_file(word: str) -> bool:
+    """Whether a word is a file's, and no game's name: it has a format's suffix, or is a path, or there is one."""
+    from ..io._formats import of_path
+
+    if plain(word) in map(plain, games()):
+        return False
+    return of_path(word) is not None or "/" in word or os.sep in word or os.path.isfile(word)
+
+
+def game_name(word: str) -> str:
+    """The named game that is meant, or the file as it stands.
+
+    Raises
+    ------
+    ValueError
+        If there is none, with what there is.
+    """
+    if not is_file(word):
+        return pick(word, games(), "game")
+    if not os.path.isfile(word):
+        what = "a folder" if os.path.isdir(word) else "no file"
+        raise ValueError(f"{word!r} is {what}: a game is a name (`fastmpg list games`) or a file of one")
+    from ..io._formats import chosen
+
+    chosen(word, None)
+    return word
+
+
+def maker(name: str) -> Callable[..., Any]:
+    """What builds the game of such a name: a function of :mod:`fastmpg.games`, or what reads the file."""
+    if not is_file(name):
+        return games()[name]
+    from ..io._formats import chosen
+
+    reader = chosen(name, None).read
+
+    def read(**options: Any) -> Any:
+        return reader(name, **options)
+
+    whole = inspect.signature(reader)
+    read.__signature__ = whole.replace(parameters=list(whole.parameters.values())[1:])  # type: ignore[attr-defined]
+    return read
 
 
 def rules() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .names import add_parameters, chosen, games, pick, rules, whole
+from .names import add_parameters, chosen, game_name, maker, pick, rules, whole
 from .output import OK, show_json
 
 OF_RESULTS = ("trace", "heat", "simplex", "policy")
@@ -46,13 +46,20 @@ def add_flags(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     parser.add_argument("--out", metavar="FILE", help=".png, .svg or .pdf (default: beside the file, or here)")
     parser.add_argument("--log", action="store_true", help="logarithmic vertical axis, or colours")
     given = words[1] if words[:1] == ["plot"] and len(words) > 1 else "-"
-    if not (given.startswith("-") or given.endswith(".npz") or os.path.exists(given)):
-        game = pick(given, games(), "game")
-        add_parameters(parser, {"game": (game, games()[game])})  # first: names that both have are the game's
+    if not (given.startswith("-") or _saved(given)):
+        game = game_name(given)
+        add_parameters(parser, {"game": (game, maker(game))})  # first: names that both have are the game's
     named = wanted(words, "--rule")
     if named is not None:
         rule = pick(named, rules(), "rule")
         add_parameters(parser, {"rule": (rule, rules()[rule])})
+
+
+def _saved(word: str) -> bool:
+    """Whether a word is a saved result or game, no name and no game's file of another format."""
+    from ..io._formats import of_path
+
+    return word.endswith(".npz") or (os.path.exists(word) and of_path(word) is None)
 
 
 def _numbers(given: str | None, flag: str) -> Any:
@@ -77,7 +84,7 @@ def draw(options: argparse.Namespace) -> int:
 
     source: Any
     file = options.file
-    if os.path.exists(file) or file.endswith(".npz"):
+    if _saved(file):
         from pathlib import Path
 
         if not file.endswith(".npz") and of_path(file) is not None:
@@ -86,8 +93,8 @@ def draw(options: argparse.Namespace) -> int:
             source = Game.load(file) if storage.kind_of(Path(file)) == "saved game" else Result.load(file)
         stem = os.path.splitext(file)[0]
     else:
-        name = pick(file, games(), "game")
-        source, stem = games()[name](**chosen(options, "game")), name
+        name = game_name(file)
+        source, stem = maker(name)(**chosen(options, "game")), os.path.splitext(name)[0]
     is_game = isinstance(source, Game)
     kind = options.kind or ("graph" if is_game else "trace")
     if (kind in OF_GAMES) != is_game:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .names import chosen, games, rules, whole
+from .names import chosen, maker, rules, whole
 from .output import INTERRUPTED, MISSED, OK, finite, on_terminal, show_json, table
 
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from ..run.learn import learn
     from ..run.record import Record
 
-    game = games()[options.game](**chosen(options, "game"))
+    game = maker(options.game)(**chosen(options, "game"))
     rule = rules()[options.rule](**chosen(options, "rule"))
     writable(options)
     metrics = options.metrics or ("ne_gap,value" if game.exact else "policy")

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .names import chosen, games, pick
+from .names import chosen, maker, pick
 from .output import MISSED, OK, finite, show_json, table
 
 DONE = {"converged", "equilibrium"}  # among statuses
@@ -68,7 +68,7 @@ def solve(options: argparse.Namespace) -> int:
     """Solve a named game and list what the solver returns."""
     import numpy as np
 
-    game = games()[options.game](**chosen(options, "game"))
+    game = maker(options.game)(**chosen(options, "game"))
     method = pick(options.method, solvers(), "method")
     found = solvers()[method](game, **chosen(options, "method"))
     runs = getattr(found, "runs", None)  # of many starts

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .names import add_parameters, chosen, games, literal, pick, rules
+from .names import add_parameters, chosen, game_name, literal, maker, pick, rules
 from .output import INTERRUPTED, MISSED, OK, finite, on_terminal, show_json, table
 
 ENGINES = "serial, processes, processes:N, loky, loky:N, dask:ADDRESS or mpi"
@@ -35,10 +35,10 @@ def arguments(command: Callable[..., Any], argv: Sequence[str]) -> None:
     one.set_defaults(runs=1)
     named = [word for word in argv[1:3] if not word.startswith("-")] if argv[:1] == ["sweep"] else []
     if len(named) == 2:
-        game, rule = pick(named[0], games(), "game"), pick(named[1], rules(), "rule")
+        game, rule = game_name(named[0]), pick(named[1], rules(), "rule")
         varied = [after.partition("=")[0] for before, after in itertools.pairwise(argv) if before == "--grid"]
         varied += [word[len("--grid="):].partition("=")[0] for word in argv if word.startswith("--grid=")]
-        add_parameters(one, {"game": (game, games()[game]), "rule": (rule, rules()[rule])}, varied)
+        add_parameters(one, {"game": (game, maker(game)), "rule": (rule, rules()[rule])}, varied)
     one = command("status", status, "how far a sweep is")
     one.add_argument("folder", metavar="DIR")
 
@@ -102,7 +102,7 @@ def sweep(options: argparse.Namespace) -> int:
     from ..run.sweep import sweep as make
     from .run import ending
 
-    game, kind = games()[options.game](**chosen(options, "game")), rules()[options.rule]
+    game, kind = maker(options.game)(**chosen(options, "game")), rules()[options.rule]
     grid = grid_of(options.grid)
     unknown = [name for name in grid if name not in kind._fields]
     if unknown:

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
+from .._check.words import guided
 from ..kernels.contract_counts import vectors
 from ..models.counts.game import CountGame
 
 __all__ = ["safe_distancing"]
 
 
+@guided
 def safe_distancing(num_players: int = 8, weights: ArrayLike = (1, 2, 4, 6), penalty: float = 100.0,
                     discount: float = 0.99, initial: ArrayLike = (0.5, 0.5)) -> CountGame:
     """Players like crowded facilities, until a crowd sends everyone into a costly state of distancing.

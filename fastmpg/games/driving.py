@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
+from .._check.words import guided
 from ..models.occupancy.game import OccupancyGame
 
 __all__ = ["driving"]
@@ -43,6 +44,7 @@ def _graph(feet: bool) -> np.ndarray:
     return to.reshape(-1, 5)
 
 
+@guided
 def driving(mu: ArrayLike = (2.0, 2.0, 2.0, 6.0), costs: ArrayLike = (1.0, 1.0, 1.0, 2.0)) -> OccupancyGame:
     """Three cars and a pedestrian cross at a junction with a zebra crossing.
 

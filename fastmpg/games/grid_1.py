@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._check.words import guided
 from ..models.markov.game import MarkovGame
 from ._grid_game import grid_game
 from ._lattice import certain, lattice
@@ -9,6 +10,7 @@ from ._lattice import certain, lattice
 __all__ = ["grid_1"]
 
 
+@guided
 def grid_1(ends: str = "both", discount: float = 1.0) -> MarkovGame:
     """Two players cross a 3 x 3 grid, each to a corner of its own, and should not collide.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._check.words import guided
 from ..models.markov.game import MarkovGame
 from ._grid_game import grid_game
 from ._lattice import UP, certain, lattice
@@ -9,6 +10,7 @@ from ._lattice import UP, certain, lattice
 __all__ = ["grid_2"]
 
 
+@guided
 def grid_2(ends: str = "both", discount: float = 1.0) -> MarkovGame:
     """Two players on a 2 x 3 grid share a goal, and the straight ways there are barred half of the time.
 

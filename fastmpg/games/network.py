@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _check
+from .._check.words import guided
 from ..models.polymatrix import PolymatrixGame
 
 __all__ = ["ring_polymatrix"]
 
 
+@guided
 def ring_polymatrix(num_players: int = 5, num_actions: int = 10, rng: Any = 0) -> PolymatrixGame:
     """A ring of players, each playing a random zero-sum matrix game with either neighbour.
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _check
+from .._check.words import guided
 from ..models.markov.game import MarkovGame
 from .random import random_markov
 
 __all__ = ["perturbed_team"]
 
 
+@guided
 def perturbed_team(num_states: int = 3, num_actions: Sequence[int] = (2, 2), kappa: float = 0.1, discount: float = 0.9,
                    rng: Any = 0) -> MarkovGame:
     """r_i(s, a) = r(s, a) + kappa xi_i(s, a), r uniform on [0, 1] and xi_i on [-1, 1], transitions flat Dirichlet.

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
+from .._check.words import guided
 from ..machine import attach, inlined
 from ..machine.flat import poke
 from ..machine.vectors import gather
@@ -132,6 +133,7 @@ def _plain(s: MarketSampler, state: int, actions: Any, uniforms: Any, rewards: A
     return int(state) % (s.states // s.joint) * s.joint + j
 
 
+@guided
 def pricing(num_firms: int = 2, num_prices: int = 15, memory: int = 1, form: str | None = None, *,
             cost: ArrayLike = 1.0, quality: ArrayLike = 2.0, outside: ArrayLike = 0.0, chances: ArrayLike | None = None,
             mu: float = 0.25, xi: float = 0.1, discount: float = 0.95, entry: float | None = None,

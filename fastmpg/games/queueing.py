@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _check
+from .._check.words import guided
 from ..models.markov.game import MarkovGame
 
 __all__ = ["queueing"]
@@ -24,6 +25,7 @@ def _rates(given: ArrayLike | None, name: str, count: int, default: Any) -> Any:
     return np.array(table)
 
 
+@guided
 def queueing(num_players: int = 2, num_queues: int = 3, capacity: int = 3, arrival: ArrayLike | None = None,
              service: ArrayLike | None = None, holding: ArrayLike | None = None, penalty: float = 10.0,
              discount: float = 0.95, dtype: str = "float64") -> MarkovGame:

@@ -10,12 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from .. import _check
+from .._check.words import guided
 from ..models.markov.game import INSTEAD, MarkovGame, dense_bytes
 from ..models.normal_form import NormalFormGame
 
 __all__ = ["random_markov", "random_normal_form"]
 
 
+@guided
 def random_markov(num_states: int, num_actions: Sequence[int], discount: float = 0.9, rng: Any = 0,
                   identical_interest: bool = False, sparse: int | None = None) -> MarkovGame:
     """A Markov game with independent rewards U(0, 1) and random transitions.
@@ -69,6 +71,7 @@ def random_markov(num_states: int, num_actions: Sequence[int], discount: float =
     return build(rewards, moves, gamma, name="random_markov")
 
 
+@guided
 def random_normal_form(num_actions: Sequence[int], rng: Any = 0, identical_interest: bool = False) -> NormalFormGame:
     """A normal-form game with independent payoffs U(0, 1), one for all players on request.
 

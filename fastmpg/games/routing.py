@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from .. import _check
 from .._check import Float
+from .._check.words import guided
 from ..models.counts.game import CountGame
 from ..models.counts.vectors import INSTEAD, count_vectors
 from ..models.game import Game
@@ -79,6 +80,7 @@ def _simulator(n_players: int, n_links: int, discount: float, payoff: Float, uns
                          recipe=recipe)
 
 
+@guided
 def routing(num_players: int = 4, num_links: int = 2, form: str = "dense", reward: str = "own",
             transitions: str = "counts", *, thresholds: ArrayLike | None = None, slopes: ArrayLike | None = None,
             intercepts: ArrayLike | None = None, discount: float = 0.5, lambda1: float = 0.8,

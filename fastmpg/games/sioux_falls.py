@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from .._check.words import guided
 from ..models.normal_form import NormalFormGame
 from ._roads import PATHS, RoadNetwork, network
 
@@ -35,6 +36,7 @@ def roads() -> RoadNetwork:
     return network(24, 24, 1, [(*each, 0.15, 4.0) for each in links], "Sioux Falls")
 
 
+@guided
 def sioux_falls(pairs: Any = ((10, 20),) * 4, paths: int = PATHS, *, load: Any = 3000.0) -> NormalFormGame:
     """Drivers choose paths through Sioux Falls, 24 nodes and 76 links, and lose their travel times.
 

@@ -13,10 +13,20 @@ if TYPE_CHECKING:  # written by fastmpg._discover.write_exports
     from .gymnasium import to_gymnasium as to_gymnasium
     from .mdptoolbox import from_mdptoolbox as from_mdptoolbox
     from .mdptoolbox import to_mdptoolbox as to_mdptoolbox
+    from .nashpy import from_nashpy as from_nashpy
+    from .nashpy import to_nashpy as to_nashpy
     from .nfg import read_nfg as read_nfg
     from .nfg import write_nfg as write_nfg
+    from .npz import read_npz as read_npz
+    from .npz import write_npz as write_npz
+    from .openspiel import from_openspiel as from_openspiel
+    from .openspiel import to_openspiel as to_openspiel
     from .pettingzoo import from_pettingzoo as from_pettingzoo
     from .pettingzoo import to_pettingzoo as to_pettingzoo
+    from .pygambit import from_pygambit as from_pygambit
+    from .pygambit import to_pygambit as to_pygambit
+    from .quantecon import from_quantecon as from_quantecon
+    from .quantecon import to_quantecon as to_quantecon
     from .read import read as read
     from .read import write as write
     from .sgamesolver import from_sgamesolver as from_sgamesolver

@@ -31,6 +31,15 @@ def read(path: str | os.PathLike[str], format: str | None = None, **options: Any
         If the file cannot be read.
     MemoryError
         If the game would not fit.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, fastmpg as fm
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "dilemma.nfg"
+    >>> fm.io.write(fm.NormalFormGame([[3, 0], [5, 1]], [[3, 5], [0, 1]]), path)
+    >>> fm.io.read(path).payoffs[1]
+    array([[3., 5.],
+           [0., 1.]])
     """
     name = _check.path(path, "path")
     one = chosen(name, format)

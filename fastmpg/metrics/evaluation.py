@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Float, real
+from .._check.words import guided
 from .._same import comparable
 from ..feedback.bench import ask
 from ..feedback.desk import evaluate_desk, visits_of_desk
@@ -131,6 +132,7 @@ def _page(found: Evaluation) -> str:
     return html.facts("Evaluation", rows, html.bars(line, "discounted visitation, by state") if states > 1 else "")
 
 
+@guided
 def evaluate(game: Game, policy: Any, *, tau: float = 0.0, discount: Any = None) -> Evaluation:
     """Values, visitation, marginalised Q and advantage of a policy, exactly.
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._check import Float
+from .._check.words import guided
 from .._same import same
 from ..kernels.joint import natural_order
 from ..kernels.simplex import entropy
@@ -140,6 +141,11 @@ class Game(Nameable, Saved, ABC):
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         Game.kinds[cls.__name__] = cls
+        for name, found in list(vars(cls).items()):  # what builds a game of the class says which word is meant
+            if name == "__init__" and callable(found):
+                setattr(cls, name, guided(found))
+            elif isinstance(found, classmethod) and not name.startswith("_") and name != "from_tables":
+                setattr(cls, name, classmethod(guided(found.__func__)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._frozen and name != "name":

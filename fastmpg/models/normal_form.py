@@ -91,6 +91,18 @@ class StageModel(NamedTuple):
     missing: Any
 
 
+def _one_a_player(first: ArrayLike, others: tuple[ArrayLike, ...]) -> NDArray[Any]:
+    """(N, A_0, ..., A_{N-1}) from N tables (A_0, ..., A_{N-1})."""
+    tables = [_check.read(table, f"payoffs, the table of player {i},") for i, table in enumerate((first, *others))]
+    shapes = [table.shape for table in tables]
+    if set(map(len, shapes)) != {len(tables)} or len(set(shapes)) > 1:
+        axes = ", ".join(f"A_{i}" for i in range(len(tables)))
+        raise ValueError(f"payoffs, then others: {len(tables)} tables must be one a player, each of the same shape "
+                         f"({axes}), found {_check.shown(shapes)}; NormalFormGame(A, B) takes two matrices, "
+                         "NormalFormGame(payoffs) one array (N, A_0, ..., A_{N-1})")
+    return np.stack(tables)
+
+
 class NormalFormGame(Game):
     """A normal-form game from its payoff array.
 
@@ -98,6 +110,9 @@ class NormalFormGame(Game):
     ----------
     payoffs : array_like (N, A_0, ..., A_{N-1})
         Payoff of every player at every joint action.
+    *others : array_like (A_0, ..., A_{N-1})
+        With these, ``payoffs`` is the first player's table and each of them the next one's: ``NormalFormGame(A, B)`` is
+        the bimatrix game, rows player 0's actions in both.
     available : array_like (1, A_total) of bool, or list of (1, A_i), optional
         Which actions every player has, at least one; all of them by default. Payoffs at the others are never read. As
         of :class:`MarkovGame`; here the game without these actions is the same one.
@@ -117,14 +132,19 @@ class NormalFormGame(Game):
     (2, (2, 2), 0.0)
     >>> fm.ne_gap(game, fm.uniform_policy(game))
     array([0.75, 0.75])
+    >>> bimatrix = fm.NormalFormGame([[3, 0], [5, 1]], [[3, 5], [0, 1]])
+    >>> bool((bimatrix.payoffs == game.payoffs).all())
+    True
     """
 
-    def __init__(self, payoffs: ArrayLike, *, available: Any = None, name: str = "normal-form game") -> None:
-        table = _check.read(payoffs, "payoffs")
+    def __init__(self, payoffs: ArrayLike, *others: ArrayLike, available: Any = None,
+                 name: str = "normal-form game") -> None:
+        table = _one_a_player(payoffs, others) if others else _check.read(payoffs, "payoffs")
         if table.ndim < 2 or table.shape[0] != table.ndim - 1:
             raise ValueError(f"payoffs must have shape (N, A_0, ..., A_{{N-1}}) for N players, found {table.shape}: "
                              f"{table.ndim - 1} action axes for {table.shape[0] if table.ndim else 0} payoffs; "
-                             "for one payoff shared by all use NormalFormGame.identical_interest")
+                             "for one payoff shared by all use NormalFormGame.identical_interest, for two matrices "
+                             "NormalFormGame(A, B)")
         self._build(table, available, name)
 
     @classmethod

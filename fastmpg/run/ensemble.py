@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .. import _check
+from .._check.words import guided
 from ..models.game import Game
 from ..rules.rule import contract_of
 from .about import seed_of
@@ -19,6 +20,7 @@ from .run import run_key
 from .until import Below, Unchanged, condition
 
 
+@guided
 def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, policy: Any = None, rng: Any = 0,
              record: Record | None = None, until: Unchanged | Below | None = None,
              checkpoint: str | os.PathLike[str] | None = None, progress: bool = False, throw: bool = True,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _check
+from .._check.words import guided
 from ..models.game import Game
 from .about import seed_of
 from .checkpoint import Keeper, _described
@@ -18,6 +19,7 @@ from .run import run_key
 from .until import Below, Unchanged, condition
 
 
+@guided
 def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = None, record: Record | None = None,
           until: Unchanged | Below | None = None, callback: Callable[[Snapshot], Any] | None = None,
           checkpoint: str | os.PathLike[str] | None = None,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from .._check.words import guided
 from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from ._sweep_folder import described_sweep, open_folder, state_of
@@ -140,6 +141,7 @@ class Sweep:
         return f"<Sweep: {axes}, {', '.join(f'{n} {what}' for what, n in counts.items())}{where}>"
 
 
+@guided
 def sweep(game: Game, rule: Any, steps: int, grid: Mapping[str, Any] | None = None, *, runs: int = 1,
           policy: Any = None, rng: Any = 0, record: Record | None = None, until: Unchanged | Below | None = None,
           executor: Executor | int | None = None, folder: str | os.PathLike[str] | None = None,
