@@ -1,4 +1,4 @@
-"""What a branch of quantal responses is followed with: derivatives, eliminated blocks, pivoted factors, the same bits."""
+"""What follows branches of quantal responses: derivatives, eliminated blocks, pivoted factors; the same bits."""
 
 import os
 import subprocess

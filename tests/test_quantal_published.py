@@ -16,7 +16,7 @@ OCHS_LAM = {1.0: (0.5867840364385154, 0.4518070316997103), 2.0: (0.6175219458400
             3.0: (0.6168968501329284, 0.31401636202001226),
             1.8456097536855862: (0.615651314427859, 0.38329094004562914)}
 OCHS_END = (0.5000000234106035, 0.19998563837426647)
-# sgamesolver's examples/dynamic_rock_paper_scissors.py: the equilibrium at the end of its QRE homotopy, as printed there
+# sgamesolver's examples/dynamic_rock_paper_scissors.py: the end of its QRE homotopy, as printed there
 ROCK = [[[0.369, 0.298, 0.333, 0.369, 0.298, 0.333]], [[0.257, 0.409, 0.333, 0.480, 0.187, 0.333]],
         [[0.480, 0.187, 0.333, 0.257, 0.409, 0.333]]]
 ROCK_VALUE = [0.0, 0.11, -0.11]
@@ -86,7 +86,7 @@ def test_stag_hunt_of_sgamesolvers_documentation():
 
 
 def readme_game():
-    """sgamesolver.SGame.random_game(64, 2, 4, seed=42): uniform payoffs state by state, then exponential transitions."""
+    """sgamesolver.SGame.random_game(64, 2, 4, seed=42), drawn as it draws: payoffs state by state, then transitions."""
     rng = np.random.default_rng(42)
     rewards = np.stack([rng.random((2, 4, 4)) for _ in range(64)], axis=1)
     moves = np.stack([rng.exponential(size=(4, 4, 64)) for _ in range(64)])

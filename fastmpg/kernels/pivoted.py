@@ -3,8 +3,6 @@
 By our own elimination, the same bits wherever it runs; large systems by scipy's LAPACK, called by address.
 """
 
-import numpy as np
-
 from ..machine import UNCOMPILED, call_address, kernel
 
 OWN = 10**9 if UNCOMPILED else 320  # unknowns: above, LAPACK takes less than half the time

@@ -17,8 +17,9 @@ from ..machine import kernel
 FIRST, SHORTEST = 0.02, 1e-10  # steps along the branch: the first, the least
 GROWTH, AIM = 2.0, 0.02  # by how much they grow; the first correction to aim at, of the step
 CROSSING = 1e-7  # over less, relative to 1 + lam, a change of sign is a crossing of branches, no jump between them
-CHORDS, SLOW = 12, 0.2  # corrections; when derivatives are computed anew: less is gained by one
-EXACT, DONE = 1e-7, 1e-13  # corrections, relative to y, before the last derivatives are computed; and to end with
+CHORDS, SLOW = 12, 0.4  # corrections; when derivatives are computed anew: a correction is longer, of the one before
+NEAR, NEAR_STEP = 1e-3, 0.03  # a correction of pi and V, and of the step, after which derivatives are the last
+DONE, ENOUGH, ROUNDING = 1e-10, 1e-8, 1e-13  # the correction to end with, the most that may be left, and lam times
 OFF = 0.35  # the largest correction, of the step
 TURN = 0.8  # least cosine between tangents
 LIKELY = 0.7  # in logarithms, how much likelier than a* an action must be to take its place
@@ -66,6 +67,19 @@ def _move(g, path, y):
         move[k] -= off * along[k]
         y[k] -= move[k]
     return _norm(move)
+
+
+@kernel
+def _felt(g, path):
+    """How much the last correction changes pi and V."""
+    states, width = g.policy.shape
+    move, most = path.rows[MOVE], 0.0
+    for s in range(states):
+        for c in range(width):
+            most = max(most, g.policy[s, c] * abs(move[s * width + c]))
+    for k in range(states * width, move.size - 1):
+        most = max(most, abs(move[k]))
+    return most
 
 
 @kernel
@@ -126,7 +140,7 @@ def _correct(g, path, step):
             first = now
         if not now <= most:
             return 0.0, first
-        if now <= EXACT * (1.0 + _norm(there)):
+        if now <= NEAR_STEP * step and _felt(g, path) <= NEAR:
             near = True
             break
         if now > SLOW * size:
@@ -140,16 +154,18 @@ def _correct(g, path, step):
     if not near:
         return 0.0, first
     path.counts[VALID] = 0
-    sign, most = factored(g, there, along), math.inf
+    sign, felt, most = factored(g, there, along), math.inf, math.inf
+    rounding = ROUNDING * there[there.size - 1]
     if sign == 0.0:
         return 0.0, first
-    for _ in range(3):
-        now = _move(g, path, there)
+    for _ in range(6):
+        _move(g, path, there)
+        felt = _felt(g, path)
         payoffs(g, there)
-        if not now < most or now <= DONE * (1.0 + _norm(there)):
+        if not felt < most or felt <= DONE + rounding:
             break
-        most = 0.5 * now
-    return (sign if there[there.size - 1] >= 0.0 and now <= EXACT * (1.0 + _norm(there)) else 0.0), first
+        most = felt
+    return (sign if there[there.size - 1] >= 0.0 and felt <= ENOUGH + 10.0 * rounding else 0.0), first
 
 
 @kernel

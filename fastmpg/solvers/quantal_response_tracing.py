@@ -136,5 +136,6 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
     policies = system.policy(y)
     gap = np.asarray(ne_gap(game, policies, start="worst"))
     turns, crossings = (int(x) for x in path.counts[:2])
-    return QuantalBranch(policies[-1], gap[-1], y[:, -1] / system.unit, policies, gap, np.concatenate(told)[:, 0], status,
-                         turns, crossings)
+    residual = np.concatenate(told)[:, 0]
+    return QuantalBranch(policies[-1], gap[-1], y[:, -1] / system.unit, policies, gap, residual, status, turns,
+                         crossings)
