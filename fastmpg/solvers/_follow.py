@@ -21,8 +21,9 @@ STRAIGHT, BESIDE = 1e-3, 1e-5  # or over less where what was predicted is that n
 FINE = 1e-4  # steps, relative to 1 + lam, so short that there is a crossing near: derivatives are not those of the point
 CHORDS, SLOW = 12, 0.4  # corrections; when derivatives are computed anew: a correction is longer, of the one before
 NEAR, NEAR_STEP = 1e-3, 0.03  # a correction of pi and V, and of the step, after which derivatives are the last
-DONE, ROUNDING = 1e-11, 1e-14  # a residual to end with, and lam times; else as long as it is halved
+DONE, ROUNDING = 1e-11, 1e-14  # a residual to end with, and lam times; else as long as it falls
 ENOUGH = 1e-8  # the residual that must be reached where rounding makes it larger, and 10^4 times ROUNDING
+LINEAR = 0.1  # of the residual before: above, derivatives are computed once more
 OFF = 0.35  # the largest correction, of the step
 TURN = 0.8  # least cosine between tangents
 LIKELY = 0.7  # in logarithms, how much likelier than a* an action must be to take its place
@@ -173,8 +174,9 @@ def _correct(g, path, step):
         if not now < math.inf or (now <= DONE + ROUNDING * lam and (not fine or now > 0.5 * left)):
             left = now
             break
-        if now > 0.5 * left:
-            if count > 6:
+        if now > LINEAR * left:
+            if now > 0.5 * left and count > 4:
+                left = now
                 break
             sign = factored(g, there, along)
         left = now
