@@ -62,6 +62,7 @@ def eliminate(lu, pivot):
 
 @kernel
 def _sign(lu, pivot):
+    """Of the determinant: of the pivots and of the swaps."""
     sign = 1.0
     for k in range(lu.shape[0]):
         if (pivot[k] != k + 1) != (lu[k, k] < 0.0):

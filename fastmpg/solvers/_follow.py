@@ -45,6 +45,7 @@ class Path(NamedTuple):
 
 @kernel
 def _norm(x):
+    """Its length."""
     total = 0.0
     for k in range(x.size):
         total += x[k] * x[k]
@@ -53,6 +54,7 @@ def _norm(x):
 
 @kernel
 def _dot(x, y):
+    """Their product."""
     total = 0.0
     for k in range(x.size):
         total += x[k] * y[k]
@@ -117,6 +119,7 @@ def begin(g, path):
 
 @kernel
 def _predict(path, step):
+    """NEXT a step ahead: by a cubic through the last two points and tangents, short ones along the tangent."""
     y, along, there = path.rows[POINT], path.rows[ALONG], path.rows[NEXT]
     length = path.numbers[LENGTH]
     if length == 0.0 or step <= FINE * (1.0 + y[y.size - 1]):
