@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import subprocess
 import time
+from functools import partial
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def beside_sgamesolver(python, sizes, rounds):
     with subprocess.Popen([python, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         for n in range(rounds):
             for k, (game, size) in enumerate(zip(games, sizes, strict=True)):
-                times[0, k, n], found = timed(lambda game=game: fm.solvers.quantal_response_tracing(game))
+                times[0, k, n], found = timed(partial(fm.solvers.quantal_response_tracing, game))
                 server.stdin.write(" ".join(map(str, size)) + "\n")
                 server.stdin.flush()
                 told = server.stdout.readline().split()
@@ -129,9 +130,10 @@ def beside_gambit(rounds):
         game = fm.games.random_normal_form(SHAPES[k % len(SHAPES)], rng=k)
         other = pygambit.Game.from_arrays(*np.asarray(game.payoffs))
         within = 1e-8 * float(np.ptp(game.payoffs, axis=tuple(range(1, game.payoffs.ndim))).max())
+        ours = partial(fm.solvers.quantal_response_tracing, game, tol=within)
         for n in range(rounds):
-            times[0, k, n], found = timed(lambda: fm.solvers.quantal_response_tracing(game, tol=within))
-            times[1, k, n], theirs = timed(lambda: pygambit.nash.logit_solve(other, maxregret=1e-8))
+            times[0, k, n], found = timed(ours)
+            times[1, k, n], theirs = timed(partial(pygambit.nash.logit_solve, other, maxregret=1e-8))
             assert found.status == "equilibrium" and theirs.equilibria
     return times
 

@@ -1,4 +1,4 @@
-"""What a branch of quantal responses is followed with: derivatives, eliminated blocks, pivoted factors, the same bits."""
+"""What follows branches of quantal responses: derivatives, eliminated blocks, pivoted factors; the same bits."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 import fastmpg as fm
 from fastmpg.kernels import pivoted
 from fastmpg.kernels.quantal import factored, payoffs, solved
-from fastmpg.machine import lapack
+from fastmpg.machine import UNCOMPILED, lapack
 from fastmpg.solvers import quantal_response_tracing
 from fastmpg.solvers._branch import Equations
 
@@ -75,8 +75,12 @@ def test_missing_actions_have_no_probability():
     assert (system.logit.policy[~system.can] == 0.0).all() and (system.logit.policy[system.can] > 0.0).all()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 40, pivoted.OWN, pivoted.OWN + 1])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 40, 320, 321])
 def test_pivoted_factors(n):
+    """LAPACK takes the last one."""
+    assert UNCOMPILED or pivoted.OWN == 320
+    if UNCOMPILED and n > 40:
+        pytest.skip("own elimination, for seconds, where nothing is compiled")
     rng = np.random.default_rng(n)
     matrix = rng.standard_normal((n, n))
     matrix[0, 0] = 0.0 if n > 1 else -2.0  # a row must be swapped

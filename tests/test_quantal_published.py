@@ -16,7 +16,7 @@ OCHS_LAM = {1.0: (0.5867840364385154, 0.4518070316997103), 2.0: (0.6175219458400
             3.0: (0.6168968501329284, 0.31401636202001226),
             1.8456097536855862: (0.615651314427859, 0.38329094004562914)}
 OCHS_END = (0.5000000234106035, 0.19998563837426647)
-# sgamesolver's examples/dynamic_rock_paper_scissors.py: the equilibrium at the end of its QRE homotopy, as printed there
+# sgamesolver's examples/dynamic_rock_paper_scissors.py: the end of its QRE homotopy, as printed there
 ROCK = [[[0.369, 0.298, 0.333, 0.369, 0.298, 0.333]], [[0.257, 0.409, 0.333, 0.480, 0.187, 0.333]],
         [[0.480, 0.187, 0.333, 0.257, 0.409, 0.333]]]
 ROCK_VALUE = [0.0, 0.11, -0.11]
@@ -86,7 +86,7 @@ def test_stag_hunt_of_sgamesolvers_documentation():
 
 
 def readme_game():
-    """sgamesolver.SGame.random_game(64, 2, 4, seed=42): uniform payoffs state by state, then exponential transitions."""
+    """sgamesolver.SGame.random_game(64, 2, 4, seed=42), drawn as it draws: payoffs state by state, then transitions."""
     rng = np.random.default_rng(42)
     rewards = np.stack([rng.random((2, 4, 4)) for _ in range(64)], axis=1)
     moves = np.stack([rng.exponential(size=(4, 4, 64)) for _ in range(64)])
@@ -120,6 +120,20 @@ def test_branches_are_those_of_plain_numpy():
         assert found.turning_points == turns and found.status == "equilibrium"
         assert np.abs(found.policy - policies[-1]).max() <= 1e-3
     assert turning == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 0, 2, 4, 4, 4, 4, 6]
+
+
+def test_games_with_ties_and_symmetries_end_in_equilibria():
+    """Payoffs of few values: branches cross, equilibria are degenerate; every point is as near as documented."""
+    crossings = 0
+    for seed in range(40):
+        table = np.random.default_rng(seed).integers(-2, 3, (3, 3)).astype(float)
+        for game in (fm.NormalFormGame(np.stack([table, table.T])), fm.NormalFormGame(
+                np.random.default_rng(seed).integers(0, 4, (2, 3, 3)).astype(float))):
+            found = TRACE(game)
+            span = np.ptp(game.payoffs, axis=(1, 2)).max()
+            assert found.status == "equilibrium" and (found.residual <= 1e-10 + 1e-13 * span * found.lam).all(), seed
+            crossings += found.crossings
+    assert crossings >= 10
 
 
 @pytest.mark.peers

@@ -3,8 +3,6 @@
 By our own elimination, the same bits wherever it runs; large systems by scipy's LAPACK, called by address.
 """
 
-import numpy as np
-
 from ..machine import UNCOMPILED, call_address, kernel
 
 OWN = 10**9 if UNCOMPILED else 320  # unknowns: above, LAPACK takes less than half the time
@@ -64,6 +62,7 @@ def eliminate(lu, pivot):
 
 @kernel
 def _sign(lu, pivot):
+    """Of the determinant: of the pivots and of the swaps."""
     sign = 1.0
     for k in range(lu.shape[0]):
         if (pivot[k] != k + 1) != (lu[k, k] < 0.0):

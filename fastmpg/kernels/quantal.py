@@ -1,14 +1,13 @@
 """Logit quantal response of a Markov game over joint actions: its equations, their derivatives, and linear solves.
 
-Unknowns y: beta = log pi (S, A_total), values V (N, S), lam. Of every player i and state s, with Q_i(s, a) the player's
-marginal Q at pi and V,
+Unknowns y: beta = log pi (S, A_total), values V (N, S), lam. Of every player i and state s, Q_i(s, a) its marginal Q,
 
     sum_a exp beta(s, a) = 1 (in logarithms)
     [beta(s, a) - beta(s, a*) - lam (Q_i(s, a) - Q_i(s, a*))] / max(1, lam) = 0     a other than a*, a likely action
     V_i(s) - sum_a pi(s, a) Q_i(s, a) = 0
 
 Rows of missing actions read beta = 0, and pi is 0 there. By beta the first two are derived state by state, blocks
-A_s (A_total, A_total), and the third rows C_s (N, A_total); states meet in V alone. What is factored are the blocks, and
+A_s (A_total, A_total), and the third rows C_s (N, A_total); states meet in V alone. Factored are the blocks, and
 
     [ I - gamma P - C_s A_s^-1 B_s ]     N S + 1 unknowns V and lam, the last row a border across the branch
 

@@ -17,8 +17,13 @@ from ..machine import kernel
 FIRST, SHORTEST = 0.02, 1e-10  # steps along the branch: the first, the least
 GROWTH, AIM = 2.0, 0.02  # by how much they grow; the first correction to aim at, of the step
 CROSSING = 1e-7  # over less, relative to 1 + lam, a change of sign is a crossing of branches, no jump between them
-CHORDS, SLOW = 12, 0.2  # corrections; when derivatives are computed anew: less is gained by one
-EXACT, DONE = 1e-7, 1e-13  # corrections, relative to y, before the last derivatives are computed; and to end with
+STRAIGHT, BESIDE = 1e-3, 1e-5  # or over less where what was predicted is that near, of the step: 1e-8 of 1 + lam in all
+FINE = 1e-4  # steps, of 1 + lam, so short that there is a crossing near: derivatives are not those of the point
+CHORDS, SLOW = 12, 0.4  # corrections; when derivatives are computed anew: a correction is longer, of the one before
+NEAR, NEAR_STEP = 1e-3, 0.03  # a correction of pi and V, and of the step, after which derivatives are the last
+DONE, ROUNDING = 1e-11, 1e-14  # a residual to end with, and lam times; else as long as it falls
+ENOUGH = 1e-8  # the residual that must be reached where rounding makes it larger, and 10^4 times ROUNDING
+LINEAR = 0.1  # of the residual before: above, derivatives are computed once more
 OFF = 0.35  # the largest correction, of the step
 TURN = 0.8  # least cosine between tangents
 LIKELY = 0.7  # in logarithms, how much likelier than a* an action must be to take its place
@@ -40,6 +45,7 @@ class Path(NamedTuple):
 
 @kernel
 def _norm(x):
+    """Its length."""
     total = 0.0
     for k in range(x.size):
         total += x[k] * x[k]
@@ -48,6 +54,7 @@ def _norm(x):
 
 @kernel
 def _dot(x, y):
+    """Their product."""
     total = 0.0
     for k in range(x.size):
         total += x[k] * y[k]
@@ -66,6 +73,19 @@ def _move(g, path, y):
         move[k] -= off * along[k]
         y[k] -= move[k]
     return _norm(move)
+
+
+@kernel
+def _felt(g, path):
+    """How much the last correction changes pi and V."""
+    states, width = g.policy.shape
+    move, most = path.rows[MOVE], 0.0
+    for s in range(states):
+        for c in range(width):
+            most = max(most, g.policy[s, c] * abs(move[s * width + c]))
+    for k in range(states * width, move.size - 1):
+        most = max(most, abs(move[k]))
+    return most
 
 
 @kernel
@@ -99,9 +119,10 @@ def begin(g, path):
 
 @kernel
 def _predict(path, step):
+    """NEXT a step ahead: by a cubic through the last two points and tangents, short ones along the tangent."""
     y, along, there = path.rows[POINT], path.rows[ALONG], path.rows[NEXT]
     length = path.numbers[LENGTH]
-    if length == 0.0:
+    if length == 0.0 or step <= FINE * (1.0 + y[y.size - 1]):
         for k in range(y.size):
             there[k] = y[k] + step * along[k]
         return
@@ -119,6 +140,11 @@ def _correct(g, path, step):
     """NEXT onto the branch, and derivatives there. The sign of the determinant, 0 if lost; and the first correction."""
     there, along = path.rows[NEXT], path.rows[ALONG]
     size, most, first, near = math.inf, OFF * step, 0.0, False
+    fine = step <= FINE * (1.0 + there[there.size - 1])
+    if fine:
+        path.counts[VALID] = 0
+        if factored(g, there, along) == 0.0:
+            return 0.0, first
     for count in range(CHORDS):
         payoffs(g, there)
         now = _move(g, path, there)
@@ -126,7 +152,7 @@ def _correct(g, path, step):
             first = now
         if not now <= most:
             return 0.0, first
-        if now <= EXACT * (1.0 + _norm(there)):
+        if now <= NEAR_STEP * step and _felt(g, path) <= NEAR:
             near = True
             break
         if now > SLOW * size:
@@ -140,16 +166,24 @@ def _correct(g, path, step):
     if not near:
         return 0.0, first
     path.counts[VALID] = 0
-    sign, most = factored(g, there, along), math.inf
-    if sign == 0.0:
-        return 0.0, first
-    for _ in range(3):
-        now = _move(g, path, there)
-        payoffs(g, there)
-        if not now < most or now <= DONE * (1.0 + _norm(there)):
+    left, lam = math.inf, there[there.size - 1]
+    sign = factored(g, there, along)
+    for count in range(12):
+        if sign == 0.0:
             break
-        most = 0.5 * now
-    return (sign if there[there.size - 1] >= 0.0 and now <= EXACT * (1.0 + _norm(there)) else 0.0), first
+        _move(g, path, there)
+        payoffs(g, there)
+        now, _ = fixed_point(g, there)
+        if not now < math.inf or (now <= DONE + ROUNDING * lam and (not fine or now > 0.5 * left)):
+            left = now
+            break
+        if now > LINEAR * left:
+            if now > 0.5 * left and count > 4:
+                left = now
+                break
+            sign = factored(g, there, along)
+        left = now
+    return (sign if there[there.size - 1] >= 0.0 and left <= ENOUGH + 1e4 * ROUNDING * lam else 0.0), first
 
 
 @kernel
@@ -193,7 +227,8 @@ def follow(g, path, points, facts, within):
             cosine = _dot(onward, along)
             lost = not cosine >= TURN
             if not lost and sign != numbers[SIGN]:
-                if step <= CROSSING * (1.0 + y[n]):
+                straight = step <= STRAIGHT * (1.0 + y[n]) and first <= BESIDE * step and cosine >= 1.0 - BESIDE**2
+                if straight or step <= CROSSING * (1.0 + y[n]):
                     counts[CROSSINGS] += 1
                 else:
                     lost = True

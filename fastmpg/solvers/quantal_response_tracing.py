@@ -9,7 +9,8 @@ normal-form games have one that starts at uniform play, the principal branch.
 
 Followed by predictor and corrector in log-policies, values and lam at once (pseudo-arclength; Turocy 2005), so that lam
 may fall: turning points are passed. Orientation is kept by the tangent; where the determinant changes its sign however
-short the step, the branch crosses another, as symmetric games have it, and goes straight on.
+short the step, or where both sides continue one another, the branch crosses another, as symmetric games have it, and
+goes straight on. All of it is compiled: :mod:`._follow`, and the linear algebra in :mod:`..kernels.quantal`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class QuantalBranch(NamedTuple):
     gap : ndarray (K, N)
         NE-gaps along the branch, from the worst state.
     residual : ndarray (K,)
-        Largest violation of pi = softmax(lam Q), and of the equation of V in units of the payoff range.
+        Largest violation of pi = softmax(lam Q), and of the equation of V in units of the payoff range: within
+        1e-10 + 1e-13 lam times that range, but for games that round worse (what is rounded in Q is multiplied by lam).
     status : str
         "equilibrium" (NE-gap within ``tol``), "steps exhausted", "stuck" (no step is short enough), "gap stalled" (lam
         grows beyond what floats tell apart).
@@ -136,5 +138,6 @@ def quantal_response_tracing(game: Game, *, tol: float = 1e-7, max_steps: int = 
     policies = system.policy(y)
     gap = np.asarray(ne_gap(game, policies, start="worst"))
     turns, crossings = (int(x) for x in path.counts[:2])
-    return QuantalBranch(policies[-1], gap[-1], y[:, -1] / system.unit, policies, gap, np.concatenate(told)[:, 0], status,
-                         turns, crossings)
+    residual = np.concatenate(told)[:, 0]
+    return QuantalBranch(policies[-1], gap[-1], y[:, -1] / system.unit, policies, gap, residual, status, turns,
+                         crossings)
