@@ -1,4 +1,4 @@
-"""The gate between commits (bench/gate.py): what it makes of numbers, that benchmarks must run, that it sees a slowdown.
+"""The gate between commits (bench/gate.py): what it makes of numbers, that benchmarks must run, what it sees.
 
 ``python -m bench.planted`` is the whole proof.
 """
