@@ -43,12 +43,6 @@ def simulation_case(form, runs):
     return workloads.Simulation(fm.games.routing(4, form=form), 1e-6, 5_000 if runs is None else 500, runs)
 
 
-def branch_case():
-    """A branch of quantal response equilibria."""
-    game = fm.games.random_markov(3, (2, 2), 0.9, rng=0)
-    return lambda: fm.solvers.quantal_response_tracing(game)
-
-
 def pure_case():
     """All pure equilibria of a stage game."""
     game = fm.games.random_normal_form((3,) * 6, rng=0)
@@ -70,7 +64,7 @@ def gathered():
     for form in ("dense", "count"):
         for runs in (None, 64):
             found[f"stages {form}, {runs or 1} runs"] = lambda form=form, runs=runs: simulation_case(form, runs)
-    found |= {"pure_equilibria": pure_case, "quantal_response_tracing": branch_case, "defect": defect_case}
+    found |= {"pure_equilibria": pure_case, "defect": defect_case}
     for label in rooms.rules():
         for static in (True, False):
             found[f"rule {label} on {'stage' if static else 'Markov'} games"] = (

@@ -252,6 +252,26 @@ def occupancy_play():
 
 
 @case
+def pivoted_elimination():
+    from fastmpg.kernels import pivoted  # here, as commits before it run the other cases
+
+    table, work, pivot = numbers(80, 80), numbers(80, 80), np.zeros(80, np.int32)
+
+    def call():
+        work[:] = table
+        pivoted.eliminate(work, pivot)
+
+    return call
+
+
+@case
+def quantal_branch():
+    """The equations of quantal response, and following their solutions."""
+    game = fm.games.random_markov(2, (2, 2), 0.9, rng=0)
+    return lambda: fm.solvers.quantal_response_tracing(game)
+
+
+@case
 def rng_philox():
     frame = Frame(np.array([1, 2], np.uint64), np.arange(LANES) * 8, np.zeros(LANES**2), np.zeros(LANES * 16))
     draw = numbers_of_steps.bind(frame)
