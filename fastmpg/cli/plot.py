@@ -77,8 +77,6 @@ def draw(options: argparse.Namespace) -> int:
     """Draw a saved result, or a game."""
     from .. import plot
     from .._check import storage
-    from ..io._formats import of_path
-    from ..io.read import read
     from ..models.game import Game
     from ..run.result import Result
 
@@ -87,10 +85,7 @@ def draw(options: argparse.Namespace) -> int:
     if _saved(file):
         from pathlib import Path
 
-        if not file.endswith(".npz") and of_path(file) is not None:
-            source = read(file)
-        else:
-            source = Game.load(file) if storage.kind_of(Path(file)) == "saved game" else Result.load(file)
+        source = Game.load(file) if storage.kind_of(Path(file)) == "saved game" else Result.load(file)
         stem = os.path.splitext(file)[0]
     else:
         name = game_name(file)
