@@ -2,6 +2,7 @@
 
 import itertools
 
+import gambit
 import numpy as np
 import pytest
 
@@ -32,12 +33,9 @@ def test_pygambit(rng, sizes):
         np.testing.assert_array_equal(table, game.payoffs[i])
     solve = pygambit.nash.enummixed_solve if len(sizes) == 2 else pygambit.nash.logit_solve
     result = solve(there, **({"rational": True} if len(sizes) == 2 else {"maxregret": 1e-10}))
-    assert len(result.equilibria) >= 1
-    for found in result.equilibria:
-        flat = [float(share) for _, share in found] if not isinstance(found, dict) else list(found.values())
-        flat = np.concatenate([np.ravel(each) for each in flat]) if np.ndim(flat[0]) else np.array(flat)
-        if flat.size != sum(sizes):
-            flat = np.array([float(found[strategy]) for strategy in there.strategies])
+    assert len(gambit.equilibria(result)) >= 1
+    for found in gambit.equilibria(result):
+        flat = gambit.shares(there, found)
         # exact fractions where they are asked for, else a regret of 1e-10 of the range of payoffs
         assert gap(game, np.split(flat, np.cumsum(sizes)[:-1])) < (1e-12 if len(sizes) == 2 else 1e-9)
 

@@ -1,5 +1,6 @@
 """Quantal responses of the field's other packages, by their published numbers, and beside a plain NumPy tracing."""
 
+import gambit
 import naive_branch
 import numpy as np
 import pytest
@@ -142,7 +143,6 @@ def test_ends_are_gambits():
 
     for k in range(20):
         game = fm.games.random_normal_form(SIZES[k % 6], rng=k)
-        other = pygambit.Game.from_arrays(*np.asarray(game.payoffs))
-        profile = pygambit.nash.logit_solve(other).equilibria[0]
-        theirs = np.array([float(profile[s]) for player in other.players for s in player.strategies])
+        other = gambit.made(game.payoffs)
+        theirs = gambit.shares(other, gambit.equilibria(pygambit.nash.logit_solve(other))[0])
         assert np.abs(TRACE(game, tol=1e-8).policy[0] - theirs).max() <= 1e-3, k
