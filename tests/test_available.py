@@ -216,8 +216,9 @@ def test_bits_where_the_shapes_allow_it():
     assert_array_equal(found.q_bar[:, :2], expected.q_bar)
     assert found.error_bound == expected.error_bound
     assert_array_equal(fm.ne_gap(game, given), fm.ne_gap(less, policy))
-    assert_array_equal(fm.best_response(game, given, 0, tau=TAU)[0][:, :2],
-                       fm.best_response(less, policy, 0, tau=TAU)[0])
+    # exponents are fused differently in loops of another length, by some processors: rounding of q over tau
+    assert_allclose(fm.best_response(game, given, 0, tau=TAU)[0][:, :2], fm.best_response(less, policy, 0, tau=TAU)[0],
+                    rtol=0, atol=8 * np.finfo(float).eps * np.abs(expected.q_bar).max() / TAU)
 
 
 @pytest.mark.parametrize("form", FORMS)
