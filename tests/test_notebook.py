@@ -21,7 +21,9 @@ try:
 except fm.Interrupted as error:
     partial = error.result
 """
-AFTER = "print(partial.status, partial.steps > 0, partial.trace['q'].shape[0] > 1, fm.ne_gap(game, partial.policy).size)"
+AFTER = """
+print(partial.status, partial.steps > 0, partial.trace["q"].shape[0] > 1, fm.ne_gap(game, partial.policy).size)
+"""
 
 
 @pytest.mark.peers
