@@ -18,7 +18,7 @@ from fastmpg.models.markov import moves as compiling
 
 PACKAGE = str(Path(fm.__file__).parent)
 TRIES = int(os.environ.get("FASTMPG_FUZZ", 20_000))
-# an ArithmeticError where a run ends since its policy is none any more; an ImportError that says which extra to install
+# an ArithmeticError where a run ends since its policy is none any more, an ImportError of an extra that is missing
 OURS = TypeError, ValueError, MemoryError, OSError, fm.Diverged, ImportError
 ODD = [None, True, "wrong", "", b"1", -1, 0, 1, 2, 0.5, -0.5, 1e-320, 1e300, 2**62, -(2**63) - 1, 10**400, float("nan"),
        float("inf"), 1j, (), [], {}, [None], [[1, 2], [3]], np.zeros(0), np.float64("nan"), np.str_("ne_gap"),
