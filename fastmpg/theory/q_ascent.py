@@ -215,4 +215,5 @@ def iterations_table(game: Game, epsilon: float, *, c: float | None = None) -> l
                       over(states**2 * size * d**4, 6)),
         IterationsRow("projected gradient ascent", "Zhang, Ren, Li 2021", over(states * size * pair**2, 2),
                       over(states**4 * size * most**2 * pair**6, 6)),
-        IterationsRow("softmax gradient ascent", "Zhang et al. 2022", over(size * (m / least) * (m / least), 2), math.nan)]
+        IterationsRow("softmax gradient ascent", "Zhang et al. 2022", over(size * (m / least) * (m / least), 2),
+                      math.nan)]
