@@ -1,5 +1,6 @@
 """Sweeps: the bits of single runs whatever makes them, a folder that is the resume, failures that stay their own."""
 
+import contextlib
 import json
 import os
 import random
@@ -190,16 +191,16 @@ def children(process):
     return [int(word) for word in said.split()]
 
 
-@pytest.mark.slow
-def test_processes_that_die_are_replaced(folder):
-    """SIGKILL to a worker at random moments: every task is made, none that was finished twice."""
-    draw, stop, killed, seen, twice = random.Random(0), threading.Event(), [], {}, []
+@contextlib.contextmanager
+def killing(folder, workers, most, pause):
+    """Meanwhile send SIGKILL to one of the workers after every pause; who was killed, and files that came twice."""
+    draw, stop, killed, seen, twice = random.Random(most), threading.Event(), [], {}, []
 
     def kill():
-        while not stop.wait(draw.uniform(1.0, 2.5)) and len(killed) < 10:
-            workers = children(os.getpid())
-            if workers:
-                killed.append(draw.choice(workers))
+        while not stop.wait(draw.uniform(*pause)) and len(killed) < most:
+            found = workers()
+            if found:
+                killed.append(draw.choice(found))
                 os.kill(killed[-1], signal.SIGKILL)
 
     def watch():
@@ -212,11 +213,18 @@ def test_processes_that_die_are_replaced(folder):
     for each in helpers:
         each.start()
     try:
-        found = go(folder, "processes", 100, 200_000)
+        yield killed, twice
     finally:
         stop.set()
         for each in helpers:
             each.join()
+
+
+@pytest.mark.slow
+def test_processes_that_die_are_replaced(folder):
+    """SIGKILL to a worker at random moments: every task is made, none that was finished twice."""
+    with killing(folder, lambda: children(os.getpid()), 10, (1.0, 2.5)) as (killed, twice):
+        found = go(folder, "processes", 100, 200_000)
     check(found, 100, 200_000)
     assert len(killed) >= 3 and not twice
 
@@ -269,33 +277,14 @@ def test_dask_workers_that_die(folder):
     from dask import config
     from dask.distributed import Client, LocalCluster
 
-    draw, stop, killed, seen, twice = random.Random(2), threading.Event(), [], {}, []
+    def both():
+        workers = [each.pid for each in cluster.workers.values() if each.status.name == "running"]
+        return workers if len(workers) == 2 else []
+
     with (config.set({"distributed.scheduler.allowed-failures": 50}),
           LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
-          Client(cluster) as client):
-
-        def kill():
-            while not stop.wait(draw.uniform(0.3, 0.9)) and len(killed) < 20:
-                workers = [each.pid for each in cluster.workers.values() if each.status.name == "running"]
-                if len(workers) == 2:
-                    killed.append(draw.choice(workers))
-                    os.kill(killed[-1], signal.SIGKILL)
-
-        def watch():
-            while not stop.wait(0.02):
-                for name, mark in files(folder).items():
-                    if seen.setdefault(name, mark) != mark:
-                        twice.append(name)
-
-        helpers = [threading.Thread(target=each) for each in (kill, watch)]
-        for each in helpers:
-            each.start()
-        try:
-            found = fm.sweep(GAME, RULE, **options(100, 1_000_000), executor=client.get_executor(), folder=folder)
-        finally:
-            stop.set()
-            for each in helpers:
-                each.join()
+          Client(cluster) as client, killing(folder, both, 20, (0.3, 0.9)) as (killed, twice)):
+        found = fm.sweep(GAME, RULE, **options(100, 1_000_000), executor=client.get_executor(), folder=folder)
     print(f"{len(killed)} workers were killed")
     check(found, 100, 1_000_000)
     assert len(killed) == 20 and not twice and len(files(folder)) == 200

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _check
 from ..models.game import Game
 from . import storage
-from ._sweep_task import FAILED, failed, file_of, found
+from ._sweep_task import failed, failure_of, file_of, found
 from .about import seed_of, versions
 from .checkpoint import digest
 from .until import described
@@ -108,7 +108,7 @@ def state_of(folder: str | os.PathLike[str], thorough: bool = True) -> tuple[dic
         if file_of(folder, task).name in names:
             whole = not thorough or found(os.fspath(folder), told["id"], task) is not None
             tasks["done" if whole else "damaged"].append(task)
-        elif f"{task:06d}.{FAILED}" in names and failed(os.fspath(folder), told["id"], task) is not None:
+        elif failure_of(folder, task).name in names and failed(os.fspath(folder), told["id"], task) is not None:
             tasks["failed"].append(task)
         else:
             tasks["missing"].append(task)

@@ -24,7 +24,7 @@ from .._check.words import guided
 from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from ._sweep_folder import described_sweep, open_folder, state_of
-from ._sweep_task import Failure, SweepWork, failed, found, gave_up, packed, run_task
+from ._sweep_task import Failure, SweepWork, failed, file_of, found, gave_up, packed, run_task
 from .drive import _check_inputs
 from .learn import learn
 from .progress import Progress
@@ -32,7 +32,7 @@ from .record import Record
 from .result import Interrupted, Result, vars_of
 from .until import Below, Unchanged, condition
 
-DEATHS = 5  # workers that may die at a task before it is given up
+ALONE, DEATHS = 2, 5  # workers that may die at a task before it is made alone, and before it is given up
 
 
 class SweepInterrupted(Interrupted):
@@ -280,7 +280,7 @@ def _all(work: SweepWork, game: Game, tasks: list[Any], results: Any, executor: 
     """Make all tasks; an empty string, or how many were made before Ctrl-C."""
     waiting = [each for each in tasks if work.folder is None or found(work.folder, work.sweep, each[0]) is None]
     if len(waiting) < len(tasks) and work.folder is not None:
-        damaged = [task for task, *_ in waiting if os.path.lexists(os.path.join(work.folder, f"{task:06d}.npz"))]
+        damaged = [task for task, *_ in waiting if os.path.lexists(file_of(work.folder, task))]
         if damaged:
             warnings.warn(f"{len(damaged)} of {len(tasks)} tasks in {work.folder} are damaged and made again",
                           UserWarning, stacklevel=4)
@@ -351,21 +351,20 @@ def _in_processes(work: SweepWork, tasks: list[Any], count: int) -> Iterator[tup
     """In processes of our own: those that die are replaced, and what they left is made again."""
     waiting, deaths = {task[0]: task for task in tasks}, Counter[int]()
     while waiting:
-        pool = ProcessPoolExecutor(min(count, len(waiting)), get_context("spawn"), _ignore_interrupts)
+        # those that two deaths have stopped come last and alone, so that a death is their own
+        chosen = [task for each, task in waiting.items() if deaths[each] < ALONE] or [next(iter(waiting.values()))]
+        pool = ProcessPoolExecutor(min(count, len(chosen)), get_context("spawn"), _ignore_interrupts)
         try:
             # no more than they work at, so that it is seen whose tasks a death has stopped
-            for task, outcome in _submitted(work, list(waiting.values()), pool, count):
+            for task, outcome in _submitted(work, chosen, pool, count):
                 del waiting[task]
                 yield task, outcome
         except BrokenExecutor as error:
-            suspects = [each for each in waiting if each in error.left]  # type: ignore[attr-defined]
-            deaths.update(suspects)
-            for task in suspects:
-                waiting[task] = waiting.pop(task)  # behind all others
-                if deaths[task] < DEATHS:
-                    continue
-                del waiting[task]
-                yield task, gave_up(work, task, f"a process that worked at it died {DEATHS} times")
+            for task in [each for each in waiting if each in error.left]:  # type: ignore[attr-defined]
+                deaths[task] += 1
+                if deaths[task] >= DEATHS:
+                    del waiting[task]
+                    yield task, gave_up(work, task, f"a process that worked at it died {DEATHS} times")
         except BaseException:
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.terminate()

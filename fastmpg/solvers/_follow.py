@@ -12,6 +12,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..kernels.quantal import factored, fixed_point, payoffs, residual, solved
+from ..kernels.vector import dot
 from ..machine import kernel
 
 FIRST, SHORTEST = 0.02, 1e-10  # steps along the branch: the first, the least
@@ -44,35 +45,17 @@ class Path(NamedTuple):
 
 
 @kernel
-def _norm(x):
-    """Its length."""
-    total = 0.0
-    for k in range(x.size):
-        total += x[k] * x[k]
-    return math.sqrt(total)
-
-
-@kernel
-def _dot(x, y):
-    """Their product."""
-    total = 0.0
-    for k in range(x.size):
-        total += x[k] * y[k]
-    return total
-
-
-@kernel
 def _move(g, path, y):
     """One correction of y with the factors at hand, across the tangent; its length. After payoffs at y."""
     right, move, along = path.rows[RIGHT], path.rows[MOVE], path.rows[ALONG]
     residual(g, y, right)
     right[y.size - 1] = 0.0
     solved(g, right, move)
-    off = _dot(along, move)  # the border may have been the tangent before
+    off = dot(along, move)  # the border may have been the tangent before
     for k in range(y.size):
         move[k] -= off * along[k]
         y[k] -= move[k]
-    return _norm(move)
+    return math.sqrt(dot(move, move))
 
 
 @kernel
@@ -96,7 +79,7 @@ def _tangent(g, path, out):
         right[k] = 0.0
     right[right.size - 1] = 1.0
     solved(g, right, out)
-    length = _norm(out)
+    length = math.sqrt(dot(out, out))
     for k in range(out.size):
         out[k] /= length
 
@@ -224,7 +207,7 @@ def follow(g, path, points, facts, within):
         lost, cosine = sign == 0.0, 1.0
         if not lost:
             _tangent(g, path, onward)
-            cosine = _dot(onward, along)
+            cosine = dot(onward, along)
             lost = not cosine >= TURN
             if not lost and sign != numbers[SIGN]:
                 straight = step <= STRAIGHT * (1.0 + y[n]) and first <= BESIDE * step and cosine >= 1.0 - BESIDE**2
