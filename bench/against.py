@@ -46,6 +46,7 @@ def iterations(size, by):
 class NaturalGradient:
     """Microseconds an iteration with all NE-gaps, one thread, by who computes it."""
 
+    pretty_name = "Microseconds of a natural-gradient iteration with all NE-gaps, one thread"
     params = [list(SIZES), [OURS, *PEERS]]
     param_names = ["size", "by"]
     timeout = 300
@@ -61,6 +62,7 @@ class NaturalGradient:
 class NaturalGradientRatio:
     """How many times as long each peer takes."""
 
+    pretty_name = "How many times as long a natural-gradient iteration takes otherwise"
     params = [list(SIZES), list(PEERS)]
     param_names = ["size", "against"]
     timeout = 300
@@ -90,6 +92,7 @@ def stages(players, by):
 class TwoTimescale:
     """Nanoseconds a stage of all players, one thread, by who plays it."""
 
+    pretty_name = "Nanoseconds of a stage of two-timescale Q-learning, all players, one thread"
     params = [[4, 8], [OURS, "fastmpg, 64 runs", "plain numba"]]
     param_names = ["players", "by"]
     timeout = 300
@@ -106,6 +109,7 @@ class SamplesRatio:
     """How many times as long plain numba takes for the samples of linear Q-ascent, of which we do all players', with
     the regression and the step; and for sessions of firms that set prices."""
 
+    pretty_name = "How many times as long plain numba takes for samples"
     params = [["linear samples", "pricing sessions"]]
     param_names = ["what"]
     timeout = 300

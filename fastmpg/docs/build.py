@@ -3,7 +3,8 @@
     python -m pip install '.[docs]' && python fastmpg/docs/build.py --out site --gallery reproduction
 
 Pages are written in this folder; what can be read from the package is not written but made: a page for every public
-name, the tables of rules and errata, and, from a folder that `fastmpg reproduce` has left, the gallery.
+name, the tables of rules and errata, and, from a folder that `fastmpg reproduce` has left, the gallery; from one that
+`python -m bench.publish` has left (`--tracking .asv/html`), the page of performance from commit to commit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -107,6 +109,50 @@ def gallery(target: Path, made: Path | None) -> None:
     (target / "gallery.md").write_text("\n".join(text) + "\n")
 
 
+def plotted(made: Path, benchmark: dict[str, Any]) -> dict[str, list[tuple[int, float]]]:
+    """{parameters: (commit's place in history, number)} of a benchmark that asv has published."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    names = [", ".join(value.strip("'") for value in values) for values in product(*benchmark["params"])]
+    for path in sorted((made / "graphs").rglob(f"{benchmark['name']}.json")):
+        if "summary" not in path.relative_to(made).parts:
+            for commit, values in json.loads(path.read_text()):
+                for name, value in zip(names, values if isinstance(values, list) else [values], strict=True):
+                    if value is not None:
+                        lines.setdefault(name, []).append((commit, value))
+    return lines
+
+
+def tracking(target: Path, made: Path | None) -> None:
+    """The newest number of each line that asv has published of this package beside others, and where all lines are."""
+    text = ["# Performance from commit to commit", "",
+            "`python -m bench.publish` builds commits, measures them, and writes asv's page of plots; `python "
+            "fastmpg/docs/build.py --tracking .asv/html` puts it here. [Benchmarks](benchmarks.md) says what else is "
+            "measured, and by what.", ""]
+    if made is None:
+        text += ["These documents were built without it."]
+    else:
+        index = json.loads((made / "index.json").read_text())
+        machines = "; ".join(f"{each['cpu']}, {each['num_cpu']} processors" for each in index["machines"].values())
+        commits = index["revision_to_hash"]
+        newest = commits[max(commits, key=int)][:8]
+        text += [f"{len(commits)} commit{'s' * (len(commits) > 1)} on {machines}, the newest {newest}. "
+                 '<a href="asv/index.html">All plots</a>: commits along the axis, a line for each way to compute the '
+                 "same (served over http: `python -m http.server -d site`).", ""]
+        for name, each in sorted(index["benchmarks"].items()):
+            lines = plotted(made, each)
+            if name.startswith("against.") and lines:
+                text += [f"## {each.get('pretty_name', name)}", "",
+                         f"| {', '.join(each['param_names'])} | newest, {each['unit']} | least to most |",
+                         "|---|---|---|"]
+                for line, points in lines.items():
+                    values = [value for _, value in points]
+                    newest, least, most = (f"{each:.3g}" if each < 1000 else f"{each:.0f}"
+                                           for each in (max(points)[1], min(values), max(values)))
+                    text += [f"| {line} | {newest} | {least} to {most} |"]
+                text += [""]
+    (target / "tracking.md").write_text("\n".join(text) + "\n")
+
+
 def included(target: Path) -> None:
     """Pages that stand beside what they tell of."""
     shutil.copy(PACKAGE / "rules" / "README.md", target / "rules.md")
@@ -154,7 +200,7 @@ class Links(HTMLParser):
 
 def dead(site: Path) -> list[str]:
     """Links of the built pages that lead to no file, or to no place in one."""
-    pages = {page.resolve(): Links(page) for page in site.rglob("*.html")}
+    pages = {page.resolve(): Links(page) for page in site.rglob("*.html") if "asv" not in page.parts}
     found = []
     for page, own in pages.items():
         for link in own.links:
@@ -167,7 +213,7 @@ def dead(site: Path) -> list[str]:
     return found
 
 
-def build(out: Path, made: Path | None = None) -> int:
+def build(out: Path, made: Path | None = None, tracked: Path | None = None) -> int:
     """Write the site; the exit status. A warning is an error: a dead reference, a block that does not run."""
     from sphinx.cmd.build import main
 
@@ -177,11 +223,14 @@ def build(out: Path, made: Path | None = None) -> int:
         shutil.copy(SOURCE / "conf.py", target)
         reference(target / "reference")
         gallery(target, made)
+        tracking(target, tracked)
         included(target)
         for path in sorted(target.rglob("*.md")):
             drawn(target, path)
         status = int(main(["-q", "-W", "--keep-going", "-b", "html", "-d", str(Path(name) / "trees"), str(target),
                            str(out)]))
+    if tracked is not None:
+        shutil.copytree(tracked, out / "asv", dirs_exist_ok=True)
     lost = dead(out)
     print(f"{len(list(out.rglob('*.html')))} pages, {len(lost)} dead links", *lost, sep="\n  ")
     return status or bool(lost)
@@ -192,10 +241,13 @@ def command(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder to write (default: site)")
     parser.add_argument("--gallery", type=Path, help="a folder that `fastmpg reproduce --out` has left")
+    parser.add_argument("--tracking", type=Path, help="a folder that `python -m bench.publish` has left")
     said = parser.parse_args(argv)
     if said.gallery is not None and not (said.gallery / "results.json").exists():
         parser.error(f"no results.json in {said.gallery}: run `fastmpg reproduce --out {said.gallery}` first")
-    return build(said.out, said.gallery)
+    if said.tracking is not None and not (said.tracking / "index.json").exists():
+        parser.error(f"no index.json in {said.tracking}: run `python -m bench.publish --out {said.tracking}` first")
+    return build(said.out, said.gallery, said.tracking)
 
 
 if __name__ == "__main__":
