@@ -1,8 +1,8 @@
 """``python -m bench.gate [BASE [HEAD]]``: is HEAD slower than BASE? Exits 1 if a benchmark is, and stays so when asked
 again; 0 if none is; 2 if none ran on both sides, or one that runs at BASE fails at HEAD.
 
-BASE and HEAD are commits, or folders that hold the package. HEAD is the working tree if it is left out; BASE the last
-commit that HEAD and ``main`` share, or the one before HEAD where that is HEAD itself.
+BASE and HEAD are commits, or folders that hold the package. HEAD is the working tree if it is left out; BASE the commit
+that landed last, which ``.ci/landed`` names (whoever begins a change writes it: ``git rev-parse HEAD > .ci/landed``).
 
 Each side's package lies in a folder of its own with a kernel cache of its own, and is measured by a process of its own,
 with the benchmarks of *this* folder on both sides. The two processes take turns, base head head base, a few
@@ -53,14 +53,13 @@ def named(commit):
 
 
 def landed():
-    """The last landed commit before the working tree; None where history does not go that far."""
-    head = named("HEAD")
-    for main in ("main", "origin/main"):
-        with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError):
-            shared = git("merge-base", "HEAD", main).decode().strip()
-            if shared != head or git("status", "--porcelain", "fastmpg"):
-                return shared
-    return named("HEAD^1")
+    """The last landed commit; None where this history does not hold it, or where it is the working tree itself."""
+    note = HERE.parent / ".ci" / "landed"
+    commit = named(note.read_text().strip()) if note.exists() else None
+    if commit is None or subprocess.run(["git", "-C", str(HERE.parent), "merge-base", "--is-ancestor", commit, "HEAD"],
+                                        capture_output=True).returncode:
+        return None
+    return commit if commit != named("HEAD") or git("status", "--porcelain", "fastmpg") else None
 
 
 def unpack(what, folder):
@@ -284,7 +283,7 @@ def main(arguments=None):
     given = parser.parse_args(arguments)
     base = given.base or landed()
     if base is None:
-        print("gate: skipped, as there is no earlier commit to compare with")
+        print("gate: skipped, as no earlier commit that landed is known here (.ci/landed)")
         return 0
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)

@@ -3,6 +3,7 @@
 ``python -m bench.planted`` is the whole proof.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,6 +53,34 @@ def test_what_does_not_repeat_is_not_slower():
     assert not gate.Verdict(ratio(1.4), (ratio(1.3), ratio(1.0), ratio(1.3))).slower(1.15)
     assert gate.Verdict(ratio(1.4), (ratio(1.3), ratio(1.1), ratio(1.3))).slower(1.15)
     assert not gate.Verdict(ratio(1.4), (ratio(1.1),) * 3).slower(1.15)
+
+
+def test_the_commit_that_landed_last(tmp_path, monkeypatch):
+    """It is named in a file; what is no commit of this history, or is what would be measured, is none."""
+    def git(*words):
+        done = subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e", *words],
+                              capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    package, note = tmp_path / "fastmpg" / "__init__.py", tmp_path / ".ci" / "landed"
+    package.parent.mkdir()
+    package.write_text("")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    monkeypatch.setattr(gate, "HERE", tmp_path / "bench")
+    assert gate.landed() is None
+    note.parent.mkdir()
+    note.write_text(git("rev-parse", "HEAD") + "\n")
+    assert gate.landed() is None
+    package.write_text("edited = True\n")
+    assert gate.landed() == git("rev-parse", "HEAD")
+    git("commit", "-qam", "two")
+    assert gate.landed() == git("rev-parse", "HEAD^1")
+    aside = git("commit-tree", "-m", "aside", "HEAD^{tree}")
+    for words in (aside, "0" * 40, "no commit", ""):
+        note.write_text(words)
+        assert gate.landed() is None
 
 
 def test_a_commit_that_is_not_there_is_no_pass(capsys):

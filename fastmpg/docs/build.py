@@ -200,7 +200,7 @@ class Links(HTMLParser):
 
 def dead(site: Path) -> list[str]:
     """Links of the built pages that lead to no file, or to no place in one."""
-    pages = {page.resolve(): Links(page) for page in site.rglob("*.html") if "asv" not in page.parts}
+    pages = {page.resolve(): Links(page) for page in site.rglob("*.html") if "asv" not in page.relative_to(site).parts}
     found = []
     for page, own in pages.items():
         for link in own.links:
