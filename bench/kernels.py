@@ -279,6 +279,20 @@ def rng_philox():
 
 
 @case
+def triangular_solve():
+    from fastmpg.kernels import triangular  # here, as commits before it run the other cases
+
+    lu, x = numbers(100, 100) + 100 * np.eye(100), np.ones(100)
+
+    def call():
+        x[:] = 1.0
+        triangular.solve(lu, x)
+        triangular.solve_transposed(lu, x)
+
+    return call
+
+
+@case
 def simplex_softmax():
     given, offset = 5 * numbers(500, 12), np.array([0, 3, 7, 12])
     theta, policy = given.copy(), np.empty_like(given)

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastmpg as fm
 from fastmpg import machine
 from fastmpg.feedback.desk import Desk, evaluate_desk
-from fastmpg.kernels import contract_dense, dense_solve, joint, sparse_solve, vector
+from fastmpg.kernels import contract_dense, dense_solve, joint, sparse_solve, triangular, vector
 from fastmpg.models.markov import dense
 from fastmpg.run import job
 from fastmpg.run import run as run_module
@@ -263,6 +263,26 @@ def chain_of(rng, n, density=1.0):
         chain = np.where((rng.random((n, n)) < density) | (chain == chain.max(axis=1, keepdims=True)), chain, 0.0)
         chain /= chain.sum(axis=1, keepdims=True)
     return chain
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9])
+def test_triangular_parts(n, rng):
+    """Of a matrix that needs no pivots: L U = A panel by panel, and both systems."""
+    matrix = rng.normal(size=(n, n)) + 3 * n * np.eye(n)
+    lu = matrix.copy()
+    for k0 in range(0, n, triangular.PANEL):
+        k1 = min(k0 + triangular.PANEL, n)
+        for k in range(k0, k1):
+            triangular.below(lu, k, k1)
+        triangular.beside(lu, k0, k1)
+        triangular.rest(lu, k0, k1)
+    assert_allclose((np.tril(lu, -1) + np.eye(n)) @ np.triu(lu), matrix, rtol=0, atol=1e-14 * 6 * n)
+    x, y = rng.normal(size=(2, n))
+    forwards, transposed = x.copy(), y.copy()
+    triangular.solve(lu, forwards)
+    triangular.solve_transposed(lu, transposed)
+    assert_allclose(forwards, np.linalg.solve(matrix, x), rtol=1e-13, atol=1e-14)
+    assert_allclose(transposed, np.linalg.solve(matrix.T, y), rtol=1e-13, atol=1e-14)
 
 
 THRESHOLD = dense_solve.OWN if dense_solve.OWN < 10**6 else 160  # without compiled code there is no LAPACK

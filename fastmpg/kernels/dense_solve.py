@@ -8,9 +8,10 @@ large sparse chains are those of :mod:`.sparse_solve`.
 import numpy as np
 
 from ..machine import UNCOMPILED, call_address, kernel
+from . import triangular
+from .triangular import PANEL, below, beside, rest
 
 OWN = 10**9 if UNCOMPILED else 160  # states: up to here our own elimination wins; above, LAPACK does
-PANEL = 4
 
 
 @kernel
@@ -40,23 +41,9 @@ def factor(lu, pivot, routines, scalars):
         for k in range(k0, k1):  # the panel: a few columns, all rows below
             if lu[k, k] == 0.0:
                 return np.int64(k + 1)
-            inverse = 1.0 / lu[k, k]
-            for i in range(k + 1, n):
-                f = lu[i, k] * inverse
-                lu[i, k] = f
-                for j in range(k + 1, k1):
-                    lu[i, j] -= f * lu[k, j]
-            if k > k0:  # the panel's rows to the right
-                for m in range(k0, k):
-                    f, row, above = lu[k, m], lu[k, k1:], lu[m, k1:]
-                    for j in range(row.size):
-                        row[j] -= f * above[j]
-        if k1 - k0 == PANEL:
-            u0, u1, u2, u3 = lu[k0, k1:], lu[k0 + 1, k1:], lu[k0 + 2, k1:], lu[k0 + 3, k1:]
-            for i in range(k1, n):  # four rows a pass, as in the contraction
-                row, f0, f1, f2, f3 = lu[i, k1:], lu[i, k0], lu[i, k0 + 1], lu[i, k0 + 2], lu[i, k0 + 3]
-                for j in range(row.size):
-                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]
+            below(lu, k, k1)
+        beside(lu, k0, k1)
+        rest(lu, k0, k1)
     return np.int64(0)
 
 
@@ -72,23 +59,7 @@ def solve(lu, pivot, routines, scalars, rhs, transposed):
                                    rhs.ctypes.data, size, info))
         return
     for i in range(rhs.shape[0]):
-        x = rhs[i]
         if transposed:
-            for k in range(n):
-                x[k] /= lu[k, k]
-                for j in range(k + 1, n):
-                    x[j] -= lu[k, j] * x[k]
-            for k in range(n - 1, 0, -1):
-                for j in range(k):
-                    x[j] -= lu[k, j] * x[k]
+            triangular.solve_transposed(lu, rhs[i])
         else:
-            for k in range(1, n):
-                total = x[k]
-                for j in range(k):
-                    total -= lu[k, j] * x[j]
-                x[k] = total
-            for k in range(n - 1, -1, -1):
-                total = x[k]
-                for j in range(k + 1, n):
-                    total -= lu[k, j] * x[j]
-                x[k] = total / lu[k, k]
+            triangular.solve(lu, rhs[i])

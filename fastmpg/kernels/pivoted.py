@@ -4,9 +4,10 @@ By our own elimination, the same bits wherever it runs; large systems by scipy's
 """
 
 from ..machine import UNCOMPILED, call_address, kernel
+from . import triangular
+from .triangular import PANEL, below, beside, rest
 
 OWN = 10**9 if UNCOMPILED else 320  # unknowns: above, LAPACK takes less than half the time
-PANEL = 4
 
 
 @kernel
@@ -25,12 +26,7 @@ def _column(lu, pivot, k, k1, n):
             kept = one[j]
             one[j] = other[j]
             other[j] = kept
-    inverse = 1.0 / lu[k, k]
-    for i in range(k + 1, n):
-        f = lu[i, k] * inverse
-        lu[i, k] = f
-        for j in range(k + 1, k1):
-            lu[i, j] -= f * lu[k, j]
+    below(lu, k, k1)
     return True
 
 
@@ -46,17 +42,8 @@ def eliminate(lu, pivot):
         for k in range(k0, k1):
             if not _column(lu, pivot, k, k1, n):
                 return 0.0
-        for k in range(k0 + 1, k1):
-            for m in range(k0, k):  # the panel's rows to the right
-                f, row, above = lu[k, m], lu[k, k1:], lu[m, k1:]
-                for j in range(row.size):
-                    row[j] -= f * above[j]
-        if k1 - k0 == PANEL:
-            u0, u1, u2, u3 = lu[k0, k1:], lu[k0 + 1, k1:], lu[k0 + 2, k1:], lu[k0 + 3, k1:]
-            for i in range(k1, n):  # four rows a pass
-                row, f0, f1, f2, f3 = lu[i, k1:], lu[i, k0], lu[i, k0 + 1], lu[i, k0 + 2], lu[i, k0 + 3]
-                for j in range(row.size):
-                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]
+        beside(lu, k0, k1)
+        rest(lu, k0, k1)
     return _sign(lu, pivot)
 
 
@@ -79,29 +66,14 @@ def substitute(lu, pivot, x):
         kept = x[k]
         x[k] = x[other]
         x[other] = kept
-    for k in range(1, n):
-        total = x[k]
-        for j in range(k):
-            total -= lu[k, j] * x[j]
-        x[k] = total
-    for k in range(n - 1, -1, -1):
-        total = x[k]
-        for j in range(k + 1, n):
-            total -= lu[k, j] * x[j]
-        x[k] = total / lu[k, k]
+    triangular.solve(lu, x)
 
 
 @kernel
 def substitute_transposed(lu, pivot, x):
     """x (n,) <- A^-T x, of factors made by :func:`eliminate`."""
     n = lu.shape[0]
-    for k in range(n):
-        x[k] /= lu[k, k]
-        for j in range(k + 1, n):
-            x[j] -= lu[k, j] * x[k]
-    for k in range(n - 1, 0, -1):
-        for j in range(k):
-            x[j] -= lu[k, j] * x[k]
+    triangular.solve_transposed(lu, x)
     for k in range(n - 1, -1, -1):
         other = pivot[k] - 1
         kept = x[k]
