@@ -122,6 +122,25 @@ def plotted(made: Path, benchmark: dict[str, Any]) -> dict[str, list[tuple[int, 
     return lines
 
 
+def picture_of(lines: dict[str, list[tuple[int, float]]], unit: str, file: Path) -> None:
+    """A panel for each first parameter, a line for each way to compute the same, commits along the axis."""
+    from matplotlib.figure import Figure
+
+    panels = list(dict.fromkeys(line.partition(", ")[0] for line in lines))
+    with fm.plot.style():
+        sheet = Figure(figsize=(3.2 * len(panels) + 1, 2.8), layout="constrained")
+        for panel, ax in zip(panels, sheet.subplots(1, len(panels), squeeze=False)[0], strict=True):
+            for line, points in lines.items():
+                first, _, rest = line.partition(", ")
+                if first == panel:
+                    ax.plot([str(commit) for commit, _ in sorted(points)], [each for _, each in sorted(points)], "o-",
+                            label=rest)
+            ax.set(title=panel, xlabel="commit", ylabel=unit if panel == panels[0] else "", yscale="log")
+        if any("," in line for line in lines):
+            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        sheet.savefig(file)
+
+
 def tracking(target: Path, made: Path | None) -> None:
     """The newest number of each line that asv has published of this package beside others, and where all lines are."""
     text = ["# Performance from commit to commit", "",
@@ -137,11 +156,13 @@ def tracking(target: Path, made: Path | None) -> None:
         newest = commits[max(commits, key=int)][:8]
         text += [f"{len(commits)} commit{'s' * (len(commits) > 1)} on {machines}, the newest {newest}. "
                  '<a href="asv/index.html">All plots</a>: commits along the axis, a line for each way to compute the '
-                 "same (served over http: `python -m http.server -d site`).", ""]
+                 "same (it wants http, `python -m http.server -d site`, and loads scripts from the web).", ""]
         for name, each in sorted(index["benchmarks"].items()):
             lines = plotted(made, each)
             if name.startswith("against.") and lines:
-                text += [f"## {each.get('pretty_name', name)}", "",
+                title = each.get("pretty_name", name)
+                picture_of(lines, each["unit"], target / f"tracking-{name}.svg")
+                text += [f"## {title}", "", f"```{{figure}} tracking-{name}.svg", f":alt: {title}", "```", "",
                          f"| {', '.join(each['param_names'])} | newest, {each['unit']} | least to most |",
                          "|---|---|---|"]
                 for line, points in lines.items():
