@@ -1,5 +1,6 @@
 """Children of a process whose parallel kernels have run, as a program of its own:
-``python tests/offspring.py KIND TASKS`` prints how many tasks came back with the parent's bits, from how many processes, as JSON.
+``python tests/offspring.py KIND TASKS`` prints how many tasks came back with the parent's bits, and from how
+many processes, as JSON.
 """
 
 import json

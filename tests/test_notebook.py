@@ -1,9 +1,11 @@
-"""A notebook, executed by a real kernel: what it shows, and Ctrl-C in it."""
+"""A notebook, executed by a real kernel: what it shows, Ctrl-C in it, and processes that it starts."""
 
+import json
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +54,26 @@ def test_a_notebook(tmp_path):
         helper.join()
         client.execute_cell(cells[2], 2)
     assert cells[2]["outputs"][0]["text"] == "interrupted True True 4\n"
+
+
+CHILDREN = """
+import sys
+sys.path.insert(0, {tests!r})
+import offspring
+offspring.main({kind!r}, 6)
+"""
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("kind", ["fork", "spawn", "joblib-loky"])
+def test_children_of_a_notebook(kind, tmp_path):
+    """After parallel kernels have run in it: none dies, and all bits are the notebook's own."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    cell = nbformat.v4.new_code_cell(CHILDREN.format(tests=str(Path(__file__).parent), kind=kind))
+    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=300, kernel_name="python3",
+                   resources={"metadata": {"path": str(tmp_path)}}).execute()
+    text = "".join(each.get("text", "") for each in cell["outputs"] if each.get("name") == "stdout")
+    told = json.loads(text)
+    assert told["right"] == (6 if kind == "joblib-loky" else 12) and not told["own"]
