@@ -1,12 +1,10 @@
-"""Every file that the library writes: cut anywhere, flipped anywhere, and written to a disk that is full anywhere.
+"""Every file that the library writes and seals: cut anywhere, flipped anywhere.
 
 ``FASTMPG_FUZZ=10000 python -m pytest tests/test_damage.py -m slow`` flips as many bits of every kind of file.
 """
 
 import contextlib
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -43,7 +41,33 @@ def manifest(path):
     return path / trajectory.MANIFEST, lambda _: fm.Trajectory.load(path).actions.tolist(), found.actions.tolist()
 
 
-WRITERS = [result, saved_checkpoint, segment, manifest]
+def game(path):
+    found = fm.games.random_markov(2, (2, 2), rng=0)
+    found.save(path)
+    return path, fm.Game.load, found
+
+
+def sweep(path):
+    """A sweep that is asked for again makes what is damaged again, and says the same."""
+    def read(_):
+        made = fm.sweep(GAME, RULE, 5, {"tau": [0.1]}, rng=0, folder=path, record=fm.Record(every=5))
+        return made.results[0, 0].policy.tobytes(), dict(made.failures)
+
+    whole = read(path)
+    return path, read, whole
+
+
+def task(path):
+    folder, read, whole = sweep(path)
+    return folder / "000000.npz", read, whole
+
+
+def sweep_manifest(path):
+    folder, read, whole = sweep(path)
+    return folder / "sweep.json", read, whole
+
+
+WRITERS = [result, saved_checkpoint, segment, manifest, game, task, sweep_manifest]
 
 
 def wrong(file, read, whole, content):
@@ -114,62 +138,3 @@ def test_thousands_of_flips_of_compiled_code(tmp_path, monkeypatch):
         assert put(bytes(flipped)) is None
     for length in range(0, len(content), 97):
         assert put(content[:length]) is None
-
-
-FULL = """
-import os, resource, signal, sys
-from pathlib import Path
-import fastmpg as fm
-from fastmpg.run import checkpoint
-kind, folder, step = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-game, rule = fm.games.routing(2), fm.rules.TwoTimescaleQ(tau=0.1)
-record = fm.Record(every=10)
-before, after = (fm.learn(game, rule, steps, rng=0, record=record) for steps in (20, 40))
-target = folder / "file"
-if kind == "result":
-    write, read = after.save, fm.Result.load
-    before.save(target)
-else:
-    write = lambda path: fm.learn(game, rule, 40, rng=0, record=record, checkpoint=path)
-    read = lambda path: fm.resume(path)
-    fm.learn(game, rule, 20, rng=0, record=record, checkpoint=target)
-old = {each.name: each.read_bytes() for each in folder.iterdir()}
-soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-size, tries = target.stat().st_size, 0
-for limit in range(0, size, step):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        write(target)
-        raise SystemExit(f"nothing was said at {limit} of {size}")
-    except OSError as error:
-        assert error.strerror, error
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    now = {each.name: each.read_bytes() for each in folder.iterdir()}
-    if kind == "checkpoint" and now != old:  # the new run's first one fitted, its last one did not
-        assert sorted(now) == ["file", "file.previous"] and now["file.previous"] == old["file"], limit
-        assert fm.resume(target).steps == 40
-        for name, content in old.items():
-            (folder / name).write_bytes(content)
-    else:
-        assert now == old, (limit, sorted(now))
-    tries += 1
-assert read(target) == before
-print(tries)
-"""
-
-
-@pytest.mark.parametrize("kind", ["result", "checkpoint"])
-def test_a_disk_that_is_full_keeps_what_there_was(kind, tmp_path):
-    """After every so many bytes (of the slow test: every 64th), and leaves nothing else behind."""
-    done = subprocess.run([sys.executable, "-c", FULL, kind, str(tmp_path), "1024"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 3
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["result", "checkpoint"])
-def test_a_disk_that_is_full_after_every_64th_byte(kind, tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, kind, str(tmp_path), "64"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 40
