@@ -1,0 +1,37 @@
+"""Files that anybody may have made: no code of theirs runs, no file is touched, no memory is taken that is not free.
+
+``FASTMPG_FUZZ=10000 python -m pytest tests/test_untrusted.py -m slow`` forges as many archives.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TRIES = int(os.environ.get("FASTMPG_FUZZ", 1200))
+
+
+def forged(tries, seed):
+    """How readers ended."""
+    words = [sys.executable, str(Path(__file__).with_name("forging.py")), str(tries), str(seed)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60 + tries)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout)
+    print(told)
+    assert not told["count"], "\n".join(told["wrong"])
+    return told["ended"]
+
+
+def test_forged_archives():
+    assert sum(count for how, count in forged(90, 0).items() if "Error" in how or "Damaged" in how) > 40
+
+
+@pytest.mark.slow
+def test_many_forged_archives():
+    ended = forged(TRIES, 1)
+    for kind in ("result", "game", "npz", "checkpoint", "segment"):
+        refused = sum(count for how, count in ended.items() if how.startswith(kind) and not how.endswith("read"))
+        assert refused > TRIES // 12, kind
