@@ -125,13 +125,13 @@ def forged(rng, content):
         elif how == 2:
             members.append((name, data))
         elif how == 3 and name.startswith(storage.META):
-            with contextlib.suppress(*storage.FORGED):
+            with contextlib.suppress(MemoryError, *storage.FORGED), np.errstate(all="ignore"):
                 members[at] = name, told(rng, data)
         elif how in (3, 4):
-            with contextlib.suppress(*storage.FORGED):
+            with contextlib.suppress(MemoryError, *storage.FORGED), np.errstate(all="ignore"):
                 members[at] = name, header(rng, np.load(io.BytesIO(data)))
         elif how == 5:
-            with contextlib.suppress(*storage.FORGED):
+            with contextlib.suppress(MemoryError, *storage.FORGED), np.errstate(all="ignore"):
                 value = np.array(np.load(io.BytesIO(data)))
                 if value.size and value.dtype.kind in "fiu":
                     value.flat[rng.integers(value.size)] = [0, 1, 127, 255][rng.integers(4)]
