@@ -45,8 +45,13 @@ def described_sweep(game: Game, rule: Any, steps: int, grid: dict[str, Any], run
             "steps": steps, "grid": {name: _plain(values) for name, values in grid.items()}, "runs": runs,
             "policy": start, "rng": seed_of(seed),
             "record": record.options(), "until": described(until)}
-    told["id"] = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    return told | {"versions": versions()}
+    return told | {"id": _digest(told), "versions": versions()}
+
+
+def _digest(told: dict[str, Any]) -> str:
+    """Of what a sweep is, which versions are no part of."""
+    what = {name: value for name, value in told.items() if name not in ("id", "versions")}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
         counts = [told["runs"], told["steps"], *map(len, told["grid"].values())]
         if (told["format"], told["kind"]) != (FORMAT, "sweep") or not all(_check.is_int(n) and n >= 0 for n in counts):
             raise ValueError
-        if not isinstance(told["id"], str) or not isinstance(told["rule"]["name"], str):
+        if told["id"] != _digest(told) or not isinstance(told["rule"]["name"], str):
             raise ValueError
         return dict(told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
