@@ -31,7 +31,7 @@ SEAL = 64  # hexadecimal digits of a SHA-256
 WRITES = itertools.count()  # tells apart what the threads of a process write at once
 # what reading an archive raises that was made by somebody else, with a seal that fits
 FORGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError, EOFError,
-          NotImplementedError, ImportError, SyntaxError, zipfile.BadZipFile, zlib.error, UnicodeError,
+          NotImplementedError, ImportError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error, UnicodeError,
           tokenize.TokenError)
 
 
