@@ -264,11 +264,17 @@ def test_values_of_any_size(rng, gamma, size):
     check(fm.MarkovGame(rewards, dyadic(rng, 2, 2, 2, 2), gamma), policy_of(rng, (2, 2), 2))
 
 
-def test_overflow_is_never_certified():
-    game = fm.MarkovGame(np.full((2, 2, 2, 2), 1e306), np.full((2, 2, 2, 2), 0.5), 0.999)
-    assert fm.evaluate(game, fm.uniform_policy(game)).error_bound == np.inf
-    game = fm.NormalFormGame([[[1.5e308, -1.5e308], [1e308, 0.0]], [[1.5e308, 1.5e308], [-1.5e308, 1.5e308]]])
-    assert not fm.metrics.ne_gap_bound(game, fm.uniform_policy(game)) < 1e290
+def test_overflow_is_refused():
+    """Values came out infinite and gaps as NaN."""
+    game = fm.MarkovGame(np.arange(16).reshape(2, 2, 2, 2) * 1e305, np.full((2, 2, 2, 2), 0.5), 0.999)
+    stage = fm.NormalFormGame([[[1.5e308, -1.5e308], [1e308, 0.0]], [[1.5e308, 1.5e308], [-1.5e308, 1.5e308]]])
+    for each in (game, stage):
+        policy = fm.uniform_policy(each)
+        for ask in (fm.evaluate, fm.ne_gap, fm.metrics.ne_gap_bound, fm.metrics.cce_gap,
+                    lambda g, p: fm.learn(g, fm.rules.QAscent(0.1), 1), lambda g, p: fm.evaluate_horizon(g, [p] * 3),
+                    lambda g, p: fm.potential.defect(g)):
+            with pytest.raises(ValueError, match="larger than the 1e301 that can be computed with: divide all payoffs"):
+                ask(each, policy[None] if ask is fm.metrics.cce_gap else policy)
 
 
 def test_an_exact_game_has_no_error():
@@ -427,7 +433,7 @@ def test_where_rounding_decides_it_is_said():
     rewards, moves = np.zeros((2, 2, 2, 2)), np.full((2, 2, 2, 2), 0.5)
     rewards[:, 0] = PENNIES
     assert fm.solvers.round_robin(fm.MarkovGame(rewards, moves, 0.9)).status == "cycle"
-    assert fm.solvers.round_robin(fm.MarkovGame(rewards * 1e300, moves, 1.0 - 1e-12)).status == "undecided"
+    assert fm.solvers.round_robin(fm.MarkovGame(rewards * 1e288, moves, 1.0 - 1e-12)).status == "cycle"
     rewards[:, 0] = [[2, 0], [0, 1]]
     found = fm.solvers.round_robin(fm.MarkovGame(rewards, moves, 1.0 - 1e-14))
     assert found.status == "undecided"

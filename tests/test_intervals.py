@@ -166,7 +166,7 @@ class Mixture:
                 gets[-1].append([sum(p * e.reward[i][at] for at, p in row) for row in swap])
                 leads[-1].append([[sum(p * e.moves[(*at, t)] for at, p in row) for t in states] for row in swap])
         best = best_of(gets, leads, e.gamma)
-        return [max(Fraction(0), x - y) for x, y in zip(best, value, strict=True)]
+        return [max(x - y, 0) for x, y in zip(best, value, strict=True)]
 
 
 def around_square(game, square, players, state):

@@ -18,7 +18,7 @@ from .. import _check, machine
 from .._check import Float
 from ..kernels.simplex import weighed
 from ..machine import unit
-from ..models.game import Game, contract, lookahead, pull, push
+from ..models.game import Game, check_sums, contract, lookahead, pull, push
 
 PARALLEL_WORK = 200_000  # table entries (about 100 us) below which threads cost more than they bring
 
@@ -99,12 +99,16 @@ def stages(game: Game, policy: Float, terminal: Float, initial: Float | None = N
     ------
     TypeError
         If the game is a simulator.
+    ValueError
+        If values might be larger than what can be computed with.
     MemoryError
         If the values of all stages would not fit.
     """
     if not game.exact:
         game.workspace()  # says why
     horizon, n_states, columns = policy.shape
+    times = horizon if game.discount == 1.0 else min(float(horizon), 1.0 / (1.0 - game.discount))
+    check_sums(game, times, float(np.abs(terminal).max(initial=0.0)))
     tables = (2 if best else 1) * (horizon + 1) * game.num_players * n_states + (horizon + 1) * n_states
     _check.budget(8 * (tables + columns * n_states * (horizon if response else 1)),
                   f"the values of {horizon} stages of {game!r}", "take the horizon in pieces, from the last one: the "

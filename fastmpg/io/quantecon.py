@@ -37,8 +37,8 @@ def to_quantecon(game: Game) -> Any:
     """
     payoffs = stage_of(game, "quantecon").payoffs
     package = optional("quantecon.game_theory", "quantecon", "to_quantecon")
-    return package.NormalFormGame([package.Player(np.ascontiguousarray(np.transpose(table, _turned(i, len(payoffs)))))
-                                   for i, table in enumerate(payoffs)])
+    tables = [np.array(np.transpose(table, _turned(i, len(payoffs))), order="C") for i, table in enumerate(payoffs)]
+    return package.NormalFormGame([package.Player(each) for each in tables])  # its compiled code takes none read-only
 
 
 def from_quantecon(game: Any) -> NormalFormGame:

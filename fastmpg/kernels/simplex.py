@@ -78,7 +78,13 @@ def divergence(row, other):
     total = 0.0
     for a in range(row.size):
         if row[a] > 0.0:
-            total += row[a] * math.log(row[a] / other[a]) if other[a] > 0.0 else math.inf
+            ratio = row[a] / other[a] if other[a] > 0.0 else math.inf
+            if ratio < math.inf:
+                total += row[a] * math.log(ratio)
+            elif other[a] > 0.0:  # of two numbers more than 1e308 apart
+                total += row[a] * (math.log(row[a]) - math.log(other[a]))
+            else:
+                total = math.inf
     return total
 
 

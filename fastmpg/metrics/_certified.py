@@ -16,7 +16,7 @@ from ._interval import Interval, around, limit_of
 from ._starts import from_start, start_of
 from .gaps import BEST, BEST_ROUNDED, ERROR, EVERY, GAP, GAP_ROUNDED, HEAD, certify_gaps
 from .origin import centred
-from .rounding import UNIT, magnitudes
+from .rounding import TINY, UNIT, magnitudes
 
 
 class CertifyGapsFrame(NamedTuple):
@@ -78,7 +78,8 @@ def certified_gap(game: Game, policy: Any, tau: float, start: Any) -> Interval:
     if isinstance(start, str):
         return around(found, error[..., None] if start == "every" else error, limit, 0.0)
     mass = float(start.sum()) * (1.0 + 1e-12)
-    return around(found, mass * (error + (states + 3) * UNIT * 1.01 * gains.max(axis=-1)), limit, 0.0)
+    most = gains.max(axis=-1)
+    return around(found, mass * (error + (states + 3) * UNIT * 1.01 * most) + (most > 0.0) * states * TINY, limit, 0.0)
 
 
 def certified_best(game: Game, policy: Any, player: int, tau: float) -> Interval:

@@ -116,7 +116,9 @@ def deviation_gaps(game: Game, policies: Any, weights: Any, start: Any, told: bo
     if isinstance(begin, str):
         return around(found, error if begin == "every" else error.max(axis=1), limit, 0.0)
     mass = float(begin.sum()) * (1.0 + 1e-12)
-    return around(found, mass * (error.max(axis=1) + (states + 3) * UNIT * 1.01 * out.max(axis=1)), limit, 0.0)
+    most = out.max(axis=1)  # the mean may underflow
+    return around(found, mass * (error.max(axis=1) + (states + 3) * UNIT * 1.01 * most) + (most > 0.0) * states * TINY,
+                  limit, 0.0)
 
 
 def _error(game: Game, stack: Float, i: int, residuals: tuple[Float, Float], values: tuple[Float, Float]) -> Any:

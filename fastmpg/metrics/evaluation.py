@@ -155,7 +155,7 @@ def evaluate(game: Game, policy: Any, *, tau: float = 0.0, discount: Any = None)
     Raises
     ------
     ValueError, TypeError
-        If a policy does not fit the game, or the discount is none.
+        If a policy does not fit the game, the discount is none, or payoffs are so large that values might exceed 1e301.
 
     Examples
     --------

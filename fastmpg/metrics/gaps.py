@@ -13,7 +13,7 @@ from ..kernels.simplex import entropy, weighed
 from ..machine import kernel
 from ..models.game import factor, solve
 from .respond import profile, respond
-from .rounding import UNIT, error_bound, larger, largest, policy_excess, rounding
+from .rounding import TINY, UNIT, error_bound, larger, largest, policy_excess, rounding
 
 
 @kernel
@@ -124,6 +124,8 @@ def certify_gaps(model, desk, policy, tau, m, sums, first, out):
             out[k, HEAD + s] = best[s]
             out[k, HEAD + n_states + s] = gain if not gain <= 0.0 else 0.0
         error = error * mass * (1.0 + 1e-12) + (n_states + 3) * UNIT * 1.01 * mass * apart
+        if apart > 0.0:
+            error += n_states * TINY  # the mean may underflow
         out[k, ERROR] = error if error < math.inf else math.inf
         out[k, GAP] = gap if not gap <= 0.0 else 0.0
 

@@ -20,6 +20,7 @@ from ..kernels.simplex import weighed
 from ..machine import Bound, kernel, unit
 from ..models.game import Game
 from .metric import Metric, Recorded
+from .rounding import largest
 
 __all__ = ["grad_norm", "gradient"]
 
@@ -41,7 +42,16 @@ def norm(table):
     for s in range(table.shape[0]):
         for c in range(table.shape[1]):
             total += table[s, c] * table[s, c]
-    return math.sqrt(total)
+    if 1e-280 < total < math.inf:
+        return math.sqrt(total)
+    size = largest(table.reshape(-1))  # squares overflow or vanish where the norm itself does not
+    if not 0.0 < size < math.inf:
+        return size
+    total = 0.0
+    for s in range(table.shape[0]):
+        for c in range(table.shape[1]):
+            total += (table[s, c] / size) ** 2
+    return size * math.sqrt(total)
 
 
 @unit
@@ -112,5 +122,8 @@ def grad_norm(game: Game, policy: Any) -> Float:
     -----
     Zhang et al. (2022), eq. (4).
     """
-    parts = np.add.reduceat(gradient(game, policy) ** 2, game.offset[:-1], axis=-1)
-    return np.sqrt(parts.sum(axis=-2))
+    slope, first = gradient(game, policy), game.offset[:-1]
+    _, power = np.frexp(np.maximum.reduceat(np.abs(slope), first, axis=-1).max(axis=-2, keepdims=True))
+    near = np.ldexp(slope, -np.repeat(power, game.num_actions, axis=-1))  # whose squares neither overflow nor vanish
+    with np.errstate(over="ignore"):
+        return np.ldexp(np.sqrt(np.add.reduceat(near**2, first, axis=-1).sum(axis=-2)), power[..., 0, :])

@@ -87,7 +87,8 @@ improve = method("improve", default=_improve)
 
 # What games build on request, and neither pickles nor copies take along.
 BUILT = {"_offset", "_uniform", "_index", "_planes", "_sampler", "_benches", "_held", "_magnitudes", "_centred",
-         "_moved", "_counts", "_everything", "_discounted"}
+         "_moved", "_counts", "_everything", "_discounted", "_most"}
+HUGE = 2.0**1000  # about 1e301: what values may reach, so that sums and differences of some of them are numbers
 
 
 class Game(Nameable, Saved, ABC):
@@ -350,12 +351,36 @@ def masks_in(tables: dict[str, Any]) -> dict[str, Any]:
     return {name: tables.get(name) for name in ("available", "terminal")}
 
 
+def most_paid(game: Game) -> float:
+    """A bound on absolute payoffs, found once; infinite where nothing is known."""
+    found = game.__dict__.get("_most")
+    if found is None:
+        m = game.model
+        tables = [each for name in ("rewards", "payoffs", "solo")
+                  if isinstance(each := getattr(m, name, None), np.ndarray) and each.size]
+        found = max((max(float(each.max()), -float(each.min())) for each in tables), default=math.inf)
+        if hasattr(m, "edges"):  # of a polymatrix game, whose payoffs are sums
+            found *= 1.0 + float(np.diff(m.edges).max(initial=0))
+        object.__setattr__(game, "_most", found)
+    return float(found)
+
+
+def check_sums(game: Game, times: float, more: float = 0.0) -> None:
+    """Refuse a game whose payoffs, ``times`` of them and ``more``, might add up to what cannot be computed with."""
+    most = most_paid(game)
+    if most < math.inf and most / HUGE * times + more / HUGE > 1.0:
+        raise ValueError(f"payoffs of up to {max(most, more):.3g} at discount {game.discount:.17g} may make values of "
+                         f"{game.name!r} larger than the 1e301 that can be computed with: divide all payoffs by a "
+                         "constant, and temperatures by the same one")
+
+
 def check_discounted(game: Game) -> None:
-    """Refuse a game of discount 1 where values of an infinite horizon are asked for."""
+    """Refuse a game of discount 1 where values of an infinite horizon are asked for, and values beyond all numbers."""
     if not game.discount < 1.0:
         raise ValueError(f"an infinite horizon needs discount below 1, found {game.discount:g} for {game.name!r}: "
                          "rewards that are never discounted need not add up to a value; ask over a number of steps, "
                          "with fastmpg.evaluate_horizon, or build the game with a smaller discount")
+    check_sums(game, 1.0 / (1.0 - game.discount))
 
 
 def check_game(game: Any) -> None:

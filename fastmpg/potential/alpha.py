@@ -123,6 +123,8 @@ def _values(reward: Float, moves: Float, discount: float, there: Any, sign: floa
 def _missed(own: Any, moves: Any, discount: float, there: Any, sizes: tuple[int, ...], i: int, off: float) -> float:
     """The bound of the module on what player i's deviations change V^h by.    own: h (S, J)"""
     high, low = (_values(own, moves, discount, there, sign, off) for sign in (1.0, -1.0))
+    if not (np.isfinite(high).all() and np.isfinite(low).all()):
+        return np.inf  # rows may outweigh the discount
     whole, states = float((high - low).max()), len(own)
     if discount == 0.0:
         whole = np.inf

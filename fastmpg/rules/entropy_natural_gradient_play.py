@@ -26,14 +26,17 @@ from ..machine import attach, inlined
 from ..models.game import Game
 from .state import SoftmaxState, refuse_zeros
 
-ULP = 2.0**-52
+UNIT = 2.0**-53
 ADVANTAGES = ("regularised", "printed")
 
 
 def _exponent(eta, tau, discount):
-    """That of the old policy, 1 - eta tau / (1 - gamma); what a rounded gamma, eta and tau leave beside 0 is 0."""
+    """That of the old policy, 1 - eta tau / (1 - gamma); what a rounded gamma, eta and tau leave beside 0 is 0.
+
+    gamma in [1/2, 1) is rounded by UNIT / 2 at most, which 1 / (1 - gamma) makes more of.
+    """
     keep = 1.0 - eta / (1.0 - discount) * tau
-    return 0.0 if abs(keep) * (1.0 - discount) <= 2.0 * ULP else keep
+    return 0.0 if abs(keep) <= 4.0 * UNIT + 0.505 * UNIT / (1.0 - discount) else keep
 
 
 exponent = inlined(_exponent)
