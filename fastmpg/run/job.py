@@ -94,7 +94,6 @@ class Job:
                 self.units.append(one)
 
     def __enter__(self) -> Job:
-        self.signals.__enter__()
         if self.workers > 1:
             self._pool = ThreadPoolExecutor(self.workers)
         return self
@@ -102,7 +101,6 @@ class Job:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self.signals.__exit__()
 
     def _share(self, worker: int, last: int, steps: int | None) -> None:
         for unit in self.units[worker::self.workers]:
