@@ -147,6 +147,7 @@ def test_an_ensemble_with_ends_is_resumed(tmp_path):
     saved = tmp_path / "result.npz"
     whole.save(saved)
     assert_array_equal(fm.Result.load(saved).steps, whole.steps)
+    same(fm.resume(path), found)  # one that has settled is given back, though its last chunk went further than its rows
 
 
 def test_a_callback_and_a_trajectory_end_with_the_run():

@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    atexit.register(gc.freeze)  # at its end Python would look through all that the compiler made, for a third of a second
+    atexit.register(gc.freeze)  # else Python looks through all that the compiler made, for a third of a second
     try:
         with Signals():
             return _answer(words)

@@ -123,8 +123,8 @@ class Job:
     def _part(self) -> None:
         """Leave behind the runs that have ended; whether those that go on share vectors changes no bit of them."""
         going = [run for run in self.runs if run.ended < 0]
-        if self.count == 1 and not going:
-            self.k = self.runs[0].ended
+        if not going:  # the rows of the trace end there, wherever the chunk did
+            self.k = max(run.ended for run in self.runs)
         if len(going) < self._going:
             self._going = len(going)
             self._group(going)
