@@ -19,7 +19,7 @@ from processes import PACKAGE, settings
 
 import fastmpg as fm
 from fastmpg import machine
-from fastmpg.run import checkpoint, job, trajectory
+from fastmpg.run import _sweep_task, checkpoint, job, trajectory
 
 ROUTES, MARKOV = fm.games.routing(4), fm.games.random_markov(6, (3, 2, 3), rng=1)
 TWO, Q = fm.rules.TwoTimescaleQ(tau=0.01), fm.rules.IndependentQLearning(0.2, ("exponential", 1e-4))
@@ -80,8 +80,8 @@ KINDS = {
     "trajectory": Kind(fm.learn, ROUTES, TWO, 20_000, {"record": SAMPLED.replace(trajectory=True)}),
     "own rule": Kind(fm.learn, MARKOV, FictitiousStep(1e-3), 4000, {"record": EXACT},
                      {"rule": FictitiousStep(1e-3)}),
-    "sweep": Kind(fm.sweep, MARKOV, fm.rules.NaturalGradientPlay(1e-4), 150,
-                  {"record": EXACT, "runs": 4, "grid": {"eta": [1e-4, 1e-3, 1e-2]}}),
+    "sweep": Kind(fm.sweep, MARKOV, fm.rules.NaturalGradientPlay(1e-4), 300,
+                  {"record": EXACT, "runs": 3, "grid": {"eta": [1e-4, 1e-3]}}),
 }
 
 
@@ -104,10 +104,11 @@ def go(kind, folder, steps=None):
         return one.make(*given, rng=9, folder=Path(folder) / "sweep", executor=pool, **one.more).stack()
 
 
-def often(set_=setattr, chunk=0.002):
-    """Checkpoints take most of the time; segments are short, and games go to files of their own."""
-    for where, name, value in ((checkpoint, "SHORTEST", 0.0), (checkpoint, "SHARE", 0.3), (checkpoint, "LARGE", 100),
-                               (trajectory, "BUFFER", 24 * 2000), (job, "CHUNK_SECONDS", chunk)):
+def often(set_=setattr, each=False):
+    """Checkpoints take most of the time, or come after each step; segments are short, games go to their own files."""
+    for where, name, value in ((checkpoint, "SHORTEST", 0.0), (checkpoint, "SHARE", 0.0 if each else 0.3),
+                               (checkpoint, "LARGE", 100), (_sweep_task, "LARGE", 100),
+                               (trajectory, "BUFFER", 24 * 2000), (job, "CHUNK_SECONDS", 1e-9 if each else 0.002)):
         set_(where, name, value)
 
 
@@ -194,7 +195,7 @@ def _fork(kind, folder, steps, count, links):
     code = 1
     try:
         if count != "-1" or steps:
-            often(chunk=1e-9)  # a step each
+            often(each=True)
             die_at(int(count), links == "1")
         ACTS.get(kind, go)(kind, folder, *([int(steps)] if steps else []))
         code = 0
@@ -204,12 +205,12 @@ def _fork(kind, folder, steps, count, links):
         os._exit(code)
 
 
-def save_result(kind, folder):
-    """A result over another."""
+def save(kind, folder, steps):
+    """One thing over another."""
     NEW[kind].save(Path(folder) / "it.npz")
 
 
-ACTS = {"result": save_result, "game": save_result}
+ACTS = {"result": save, "game": save}
 OLD, NEW = {}, {}
 
 

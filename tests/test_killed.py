@@ -17,6 +17,7 @@ import warnings
 
 import pytest
 from killing import KINDS, NEW, OLD, Nursery, go, often, things, whole
+from numpy.testing import assert_array_equal
 from resuming import GAME, RULE, same, tables
 
 import fastmpg as fm
@@ -45,9 +46,9 @@ def left(place):
 
 def kill(kind, kills, nursery, folder, monkeypatch):
     """A run is killed over and over while it goes on from where it was. Whatever is left after a death goes on, in this
-    process and without a warning, to what the unbroken run says."""
+    process and without a warning, to what the unbroken run says. Deaths that leave nothing do not count."""
     often(monkeypatch.setattr)
-    expected, draw, died, going_on, place = whole(kind), random.Random(kind), 0, 0, folder / "0"
+    expected, draw, died, lives, place = whole(kind), random.Random(kind), 0, 0, folder / "0"
     place.mkdir()
     _, lasts = nursery.live(kind, place)  # one that nobody kills, for its length
     same(go(kind, place), expected)
@@ -55,16 +56,16 @@ def kill(kind, kills, nursery, folder, monkeypatch):
     while died < kills:
         place.mkdir(exist_ok=True)
         killed, _ = nursery.live(kind, place, seconds=draw.uniform(0.0, lasts))
+        lives += 1
+        assert lives < 50 * kills
         if not killed:  # it came to its end
             shutil.rmtree(place)
             continue
-        died += 1
-        going_on += any(place.rglob("*.ckpt")) or any(place.rglob("0*.npz"))
+        died += any(place.rglob("run.ckpt")) or any(place.rglob("0*.npz"))
         copy = shutil.copytree(place, folder / "copy")
         same(go(kind, copy), expected)
         assert kind == "sweep" or not left(copy)
         shutil.rmtree(copy)
-    assert going_on >= kills // 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,36 +125,56 @@ def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
             == hashlib.sha256(b"".join(whole.trace[name].tobytes() for name in sorted(whole.trace))).hexdigest())
 
 
-@pytest.mark.parametrize("kind", ["sampled", *(pytest.param(each, marks=pytest.mark.slow) for each in [*KINDS][1:])])
-def test_death_between_any_two_calls(kind, nursery, tmp_path, monkeypatch):
-    """Of all that write or rename something. A trajectory takes the place of another run's."""
-    often(monkeypatch.setattr, 1e-9)
-    expected, died, count = whole(kind, 2), True, 0
+def deaths(kind, nursery, folder, begin=lambda place: None, **more):
+    """The places that deaths leave: before the first call that changes a file, before the second, and so on."""
+    died, count = True, 0
     while died:
-        place = tmp_path / str(count)
+        place = folder / str(count)
         place.mkdir()
+        begin(place)
+        died, _ = nursery.live(kind, place, steps=1, count=count, **more)
+        yield place
+        count += 1
+
+
+@pytest.mark.parametrize("kind", ["exact", *(pytest.param(each, marks=pytest.mark.slow) for each in KINDS
+                                             if each in ("trajectory", "sweep") or (KILLS >= 300 and each != "exact"))])
+def test_death_between_any_two_calls(kind, nursery, tmp_path, monkeypatch):
+    """Of all that write or rename something. A trajectory takes the place of another run's, and is that, or whole, or
+    says that it is not."""
+    often(monkeypatch.setattr)
+    expected, count = whole(kind, 1), 0
+
+    def begin(place):
         if kind == "trajectory":
-            fm.learn(GAME, RULE, 700, record=fm.Record(every=700, metrics=(), trajectory=place / "run.ckpt.trajectory"))
-        died, _ = nursery.live(kind, place, steps=2, count=count)
-        same(go(kind, place, 2), expected)
+            record = fm.Record(every=700, metrics=("policy",), trajectory=place / "run.ckpt.trajectory")
+            old.append(fm.learn(GAME, RULE, 700, rng=1, record=record).trajectory.states)
+
+    old = []
+    for place in deaths(kind, nursery, tmp_path, begin):
+        if kind == "trajectory":
+            try:
+                found = fm.Trajectory.load(place / "run.ckpt.trajectory").states
+                assert_array_equal(found, old[0] if found.size > 2 else expected.trajectory.states)
+            except ValueError as error:
+                assert "is not whole: its run goes on, or was killed" in str(error)
+        same(go(kind, place, 1), expected)
         assert kind == "sweep" or not left(place)
         count += 1
     assert count > 50
 
 
+@pytest.mark.slow
 def test_death_without_hard_links(nursery, tmp_path, monkeypatch):
     """The checkpoint before the newest may have to do, which is said."""
-    often(monkeypatch.setattr, 1e-9)
-    expected, died, count, told = whole("sampled", 2), True, 0, 0
-    while died:
-        place = tmp_path / str(count)
-        place.mkdir()
-        died, _ = nursery.live("sampled", place, steps=2, count=count, links=False)
+    often(monkeypatch.setattr)
+    expected, count, told = whole("exact", 1), 0, 0
+    for place in deaths("exact", nursery, tmp_path, links=False):
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
-            found = go("sampled", place, 2)
-        same(found, expected)
-        assert len(seen) <= 1 and all(each.category is checkpoint.CheckpointWarning for each in seen)
+            found = go("exact", place, 1)
+        assert_array_equal(found.policy, expected.policy)
+        assert [each.category for each in seen] in ([], [checkpoint.CheckpointWarning])
         told += len(seen)
         count += 1
     assert 0 < told < count / 5
@@ -167,7 +188,7 @@ def test_death_while_a_file_is_replaced(kind, nursery, tmp_path):
     read = fm.Game.load if kind == "game" else fm.Result.load
     while died:
         OLD[kind].save(file)
-        died, _ = nursery.live(kind, tmp_path, steps=2, count=count)
+        died, _ = nursery.live(kind, tmp_path, steps=1, count=count)
         found = read(file)
         seen.append(found == NEW[kind])
         assert seen[-1] or found == OLD[kind]
