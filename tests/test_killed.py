@@ -1,16 +1,22 @@
-"""Processes that stop in runs: kill -9, Ctrl-C, death between any two calls, a full disk, and a command line that goes
-on."""
+"""Processes that are killed in runs, at any moment and between any two calls that write; a full disk, and a command
+line that goes on.
+
+``FASTMPG_FUZZ=300 python -m pytest tests/test_killed.py -m slow`` kills as many, of all kinds together.
+"""
 
 import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
+from killing import KINDS, NEW, OLD, Nursery, go, often, things, whole
 from numpy.testing import assert_array_equal
 from resuming import GAME, RULE, same, tables
 
@@ -18,73 +24,59 @@ import fastmpg as fm
 from fastmpg import cli
 from fastmpg.run import checkpoint, storage
 
+KILLS = int(os.environ.get("FASTMPG_FUZZ", 40))
+
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.ckpt"
 
 
-CHILD = """
-import sys, hashlib
-import fastmpg as fm
-from fastmpg.run import checkpoint
-checkpoint.SHORTEST, checkpoint.SHARE = 0.02, 0.5
-what, path, steps = sys.argv[1], sys.argv[2], int(float(sys.argv[3]))
-record = fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("q", "policy", "counts"))
-if what == "learn":
-    fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-3), 10, record=fm.Record(every=10, metrics=("policy",)))
-    print("go", flush=True)
-    result = fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-3), steps, rng=9, record=record, \
-checkpoint=path)
-else:
-    result = fm.resume(path)
-digest = hashlib.sha256()
-for name in ("q", "policy", "counts"):
-    digest.update(result.trace[name].tobytes())
-print(result.steps, digest.hexdigest())
-"""
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory):
+    made = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield made
+    made.close()
 
 
-def child(what, path, steps, **more):
-    words = [sys.executable, "-W", "error", "-c", CHILD, what, str(path), str(steps)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, **more)
+def left(place):
+    """What runs leave that nobody asked for."""
+    return [each.name for each in place.rglob(".*") if each.suffix != ".lock"]
 
 
-def unbroken(steps):
-    record = fm.Record(steps=fm.Record.log_spaced(steps, 30), metrics=("q", "policy", "counts"))
-    result = fm.learn(GAME, fm.rules.TwoTimescaleQ(tau=1e-3), steps, rng=9, record=record)
-    digest = hashlib.sha256()
-    for name in ("q", "policy", "counts"):
-        digest.update(result.trace[name].tobytes())
-    return f"{steps} {digest.hexdigest()}"
-
-
-@pytest.mark.parametrize("steps, kills", [(3_000_000, 3), pytest.param(10_000_000, 50, marks=pytest.mark.slow)])
-def test_kill_9_at_random_moments(steps, kills, path):
-    """The run is killed over and over while it goes on from where it was; then, or at its end, it says what the
-    unbroken run says."""
-    expected, draw, died, began_again = unbroken(steps), random.Random(7), 0, 0
+def kill(kind, kills, nursery, folder, monkeypatch):
+    """A run is killed over and over while it goes on from where it was. Whatever is left after a death goes on, in this
+    process and without a warning, to what the unbroken run says. Deaths that leave nothing do not count."""
+    often(monkeypatch.setattr)
+    expected, draw, died, lives, place = whole(kind), random.Random(kind), 0, 0, folder / "0"
+    place.mkdir()
+    _, lasts = nursery.live(kind, place)  # one that nobody kills, for its length
+    same(go(kind, place), expected)
+    shutil.rmtree(place)
     while died < kills:
-        for leftover in path.parent.iterdir():
-            leftover.unlink()
-        process = child("learn", path, steps)
-        assert process.stdout.readline() == "go\n"
-        time.sleep(draw.uniform(0.0, 1e-7 * steps))
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        died += 1
-        if not path.exists() and not checkpoint.previous(path).exists():
-            began_again += 1  # killed before the first checkpoint was there: nothing to go on from, and nothing claimed
+        place.mkdir(exist_ok=True)
+        killed, _ = nursery.live(kind, place, seconds=draw.uniform(0.0, lasts))
+        lives += 1
+        assert lives < 50 * kills
+        if not killed:  # it came to its end
+            shutil.rmtree(place)
             continue
-        if checkpoint.load(path)[1]["status"] == "done":
-            continue
-        result = fm.resume(path)  # without a warning: death leaves the newest checkpoint whole and in its place
-        digest = hashlib.sha256()
-        for name in ("q", "policy", "counts"):
-            digest.update(result.trace[name].tobytes())
-        assert f"{result.steps} {digest.hexdigest()}" == expected
-    assert began_again <= max(1, kills // 5)
+        died += any(place.rglob("run.ckpt")) or any(place.rglob("0*.npz"))
+        copy = shutil.copytree(place, folder / "copy")
+        same(go(kind, copy), expected)
+        assert kind == "sweep" or not left(copy)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_9(kind, nursery, tmp_path, monkeypatch):
+    kill(kind, 2, nursery, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_9_at_many_moments(kind, nursery, tmp_path, monkeypatch):
+    kill(kind, -(-KILLS // len(KINDS)), nursery, tmp_path, monkeypatch)
 
 
 EXACT = """
@@ -133,81 +125,76 @@ def test_kill_9_of_a_process_that_compiled(where, path, tmp_path, monkeypatch):
             == hashlib.sha256(b"".join(whole.trace[name].tobytes() for name in sorted(whole.trace))).hexdigest())
 
 
-class Death(BaseException):
-    """As kill -9: nothing that would be done later is done."""
+def deaths(kind, nursery, folder, begin=lambda place: None, **more):
+    """The places that deaths leave: before the first call that changes a file, before the second, and so on."""
+    died, count = True, 0
+    while died:
+        place = folder / str(count)
+        place.mkdir()
+        begin(place)
+        died, _ = nursery.live(kind, place, steps=1, count=count, **more)
+        yield place
+        count += 1
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_death_between_any_two_calls(links, path, monkeypatch):
-    """A whole checkpoint bears the newest one's name; without hard links the older may have to do, which is said."""
-    other, older = path.with_name("other"), checkpoint.previous(path)
-    for steps, where in ((1000, path), (2000, other)):
-        fm.learn(GAME, RULE, steps, record=tables(500), checkpoint=where)
-    old, new = path.read_bytes(), other.read_bytes()
-    real, calls, alive = {name: getattr(os, name) for name in ("fsync", "link", "unlink", "replace")}, [], None
+@pytest.mark.parametrize("kind", ["exact", *(pytest.param(each, marks=pytest.mark.slow) for each in KINDS
+                                             if each in ("trajectory", "sweep") or (KILLS >= 300 and each != "exact"))])
+def test_death_between_any_two_calls(kind, nursery, tmp_path, monkeypatch):
+    """Of all that write or rename something. A trajectory takes the place of another run's, and is that, or whole, or
+    says that it is not."""
+    often(monkeypatch.setattr)
+    expected, count = whole(kind, 1), 0
 
-    def watched(name):
-        def call(*arguments, **more):
-            if len(calls) == alive:
-                raise Death
-            calls.append(name)
-            if name == "link" and not links:
-                raise OSError("no hard links here")
-            return real[name](*arguments, **more)
-        return call
+    def begin(place):
+        if kind == "trajectory":
+            record = fm.Record(every=700, metrics=("policy",), trajectory=place / "run.ckpt.trajectory")
+            old.append(fm.learn(GAME, RULE, 700, rng=1, record=record).trajectory.states)
 
-    def write():
-        for leftover in path.parent.iterdir():
-            real["unlink"](leftover)
-        path.write_bytes(old)
-        calls.clear()
-        storage.write_atomically(path, new, keep=older)
-
-    for name in real:
-        monkeypatch.setattr(os, name, watched(name))
-    write()
-    assert path.read_bytes() == new and older.read_bytes() == old and len(list(path.parent.iterdir())) == 2
-    seen, missing = set(), 0
-    for alive in range(len(calls)):
-        with pytest.raises(Death):
-            write()
-        if path.exists():
-            seen.add(checkpoint.load(path)[1]["k"])
-        else:
-            missing += 1
-            with pytest.warns(checkpoint.CheckpointWarning, match="is missing"):
-                assert checkpoint.load(path)[1]["k"] == 1000
-        alive = None  # and the next one is written as if nothing had been
-        storage.write_atomically(path, new, keep=older)
-        assert path.read_bytes() == new
-    assert seen == {1000, 2000} and missing == (0 if links else 1)
+    old = []
+    for place in deaths(kind, nursery, tmp_path, begin):
+        if kind == "trajectory":
+            try:
+                found = fm.Trajectory.load(place / "run.ckpt.trajectory").states
+                assert_array_equal(found, old[0] if found.size > 2 else expected.trajectory.states)
+            except ValueError as error:
+                assert "is not whole: its run goes on, or was killed" in str(error)
+        same(go(kind, place, 1), expected)
+        assert kind == "sweep" or not left(place)
+        count += 1
+    assert count > 50
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
-def test_signals_write_a_checkpoint_and_exit_130(number, path, capsys):
-    """Within a second; the continuation is that of the unbroken run."""
-    steps = 1_000_000_000
-    process = subprocess.Popen([sys.executable, "-m", "fastmpg", "run", "routing", "TwoTimescaleQ", "--tau", "1e-3",
-                                "--steps", str(steps), "--metrics", "policy", "--every", str(steps),
-                                "--checkpoint", str(path), "--json"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(1.2)
-    began = time.monotonic()
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and time.monotonic() - began < 1.0
-    told = json.loads(out)
-    assert told["status"] == "interrupted" and "interrupted after" in err
-    meta = checkpoint.load(path)[1]
-    assert meta["status"] == "interrupted" and meta["k"] == told["steps"] > 0
-    further = meta["k"] + 1000
-    result = fm.resume(path, further) if further >= meta["k"] else None
-    record = fm.Record(steps=[further], metrics=("policy",))
-    whole = fm.learn(GAME, fm.rules.TwoTimescaleQ(tau=1e-3), further, rng=0, record=record)
-    assert_array_equal(result.policy, whole.policy)
+@pytest.mark.slow
+def test_death_without_hard_links(nursery, tmp_path, monkeypatch):
+    """The checkpoint before the newest may have to do, which is said."""
+    often(monkeypatch.setattr)
+    expected, count, told = whole("exact", 1), 0, 0
+    for place in deaths("exact", nursery, tmp_path, links=False):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            found = go("exact", place, 1)
+        assert_array_equal(found.policy, expected.policy)
+        assert [each.category for each in seen] in ([], [checkpoint.CheckpointWarning])
+        told += len(seen)
+        count += 1
+    assert 0 < told < count / 5
+
+
+@pytest.mark.parametrize("kind", ["game", "result"])
+def test_death_while_a_file_is_replaced(kind, nursery, tmp_path):
+    """It is the old one, whole, or the new one, and both happen."""
+    things()
+    file, died, count, seen = tmp_path / "it.npz", True, 0, []
+    read = fm.Game.load if kind == "game" else fm.Result.load
+    while died:
+        OLD[kind].save(file)
+        died, _ = nursery.live(kind, tmp_path, steps=1, count=count)
+        found = read(file)
+        seen.append(found == NEW[kind])
+        assert seen[-1] or found == OLD[kind]
+        assert {"it.npz"} == {storage.left_by(each.name) or each.name for each in tmp_path.iterdir()}
+        count += 1
+    assert count > 7 and seen == sorted(seen) and not seen[0]
 
 
 def test_the_command_line_goes_on(path, capsys):

@@ -265,6 +265,23 @@ def test_killed_and_continued_by_another_engine(folder):
     assert all(files(folder)[each] == mark for each, mark in before.items())
 
 
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_asked(folder):
+    """kill -9 of it alone."""
+    with subprocess.Popen([sys.executable, PROGRAM, folder, "processes", "100", "200000"], stdout=subprocess.PIPE,
+                          text=True) as program:
+        asked, begun = int(program.stdout.readline().split()[1]), time.monotonic()
+        while len(files(folder)) < 3 and time.monotonic() < begun + 60:
+            time.sleep(0.05)
+        workers = children(asked)
+        program.kill()
+    assert len(workers) == 2
+    while any(Path(f"/proc/{each}/cmdline").exists() and Path(f"/proc/{each}/cmdline").read_bytes()
+              for each in workers):  # a zombie has none
+        assert time.monotonic() < begun + 120
+        time.sleep(0.05)
+
+
 @pytest.mark.peers
 def test_loky(folder):
     check(go(folder, "loky", 5, 1000), 5, 1000)

@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import os
+import re
 import tokenize
 import zipfile
 import zlib
@@ -67,6 +68,12 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, keep: Path | 
         finally:
             os.close(folder)
     return target
+
+
+def left_by(name: str) -> str | None:
+    """The file for which this one is a temporary of :func:`write_atomically`, left by a death; None if it is none."""
+    match = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", name)
+    return match[1] if match else None
 
 
 def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:

@@ -7,12 +7,15 @@ interrupted. What a script wants goes to stdout, progress to stderr and only on 
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from ..run.signals import Signals
 from . import cache, listing, reproduce, run, sweep
 from . import plot as plotting
 from . import solve as solving
@@ -143,6 +146,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    atexit.register(gc.freeze)  # else Python looks through all that the compiler made, for a third of a second
+    try:
+        with Signals():
+            return _answer(words)
+    except KeyboardInterrupt:
+        print("\nfastmpg: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _answer(words: list[str]) -> int:
+    """Do what is asked."""
     try:
         options = build(words).parse_args(words)
         if options.command in ("run", "sweep"):
@@ -155,9 +169,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SystemExit as stop:  # argparse's way out
         return stop.code if isinstance(stop.code, int) else OK
-    except KeyboardInterrupt:
-        print("\nfastmpg: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:  # the reader went away: nothing is left to say, also at exit
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -103,19 +103,21 @@ def told(go: Callable[[], Any], game: Any, options: argparse.Namespace) -> int:
     from ..metrics.ne_gap import ne_gap
     from ..run.checkpoint import CheckpointWarning
     from ..run.result import Diverged, Interrupted
+    from ..run.signals import Signals
 
     began, status = time.perf_counter(), OK
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", CheckpointWarning)
-            warnings.showwarning = lambda message, *_, **__: print(f"fastmpg: {message}", file=sys.stderr)
-            result = go()
-    except (Interrupted, Diverged) as error:
-        result, status = error.result, INTERRUPTED if isinstance(error, Interrupted) else MISSED
-        print(f"fastmpg: {error}", file=sys.stderr)
-    seconds = time.perf_counter() - began
-    if options.out is not None:
-        result.save(options.out)
+    with Signals() as signals, signals.undivided():  # a run hears them itself; what it has made is saved
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", CheckpointWarning)
+                warnings.showwarning = lambda message, *_, **__: print(f"fastmpg: {message}", file=sys.stderr)
+                result = go()
+        except (Interrupted, Diverged) as error:
+            result, status = error.result, INTERRUPTED if isinstance(error, Interrupted) else MISSED
+            print(f"fastmpg: {error}", file=sys.stderr)
+        seconds = time.perf_counter() - began
+        if options.out is not None:
+            result.save(options.out)
     if not game.exact or status == INTERRUPTED or not np.isfinite(result.policy).all():
         gap = np.full((*result.policy.shape[:-2], game.num_players), np.nan)
     else:

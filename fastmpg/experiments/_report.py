@@ -8,13 +8,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import machine
 from ..run import storage
+from ..run._workers import end, pool_of
 from .experiment import NOT_REPRODUCED, SOURCES, Check, Experiment, Outcome
 
 NO_PICTURES = 'No figures: they need matplotlib, which is not installed (pip install "fastmpg[report]").'
@@ -217,7 +217,7 @@ def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int,
             yield _finish(one, folder)
         return
     share = max(1, machine.threads() // jobs)
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with pool_of(jobs) as pool:
         try:
             waiting = {pool.submit(_elsewhere, one.name, os.fspath(folder), share): one for one in experiments}
             for future in as_completed(waiting):
@@ -225,6 +225,7 @@ def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int,
                 started(waiting[future])
                 yield Finished(waiting[future], Outcome(checks, (), notes), seconds, pictures)
         except BaseException:
+            end(pool)
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -213,26 +213,31 @@ def _no_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of a unit's compilation, which numba does not survive half done."""
-    before = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
-    if before is None or before == signal.SIG_IGN:
-        yield
-        return
-    heard: list[Any] = []
-    signal.signal(signal.SIGINT, lambda number, frame: heard.append(frame))
+    """Ctrl-C, and SIGTERM where somebody hears it, wait for the end of a unit's compilation, which numba does not
+    survive half done."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: each for number, each in before.items()
+                  if callable(each) or (number == signal.SIGINT and each == signal.SIG_DFL)}
+    heard: dict[int, Any] = {}
+    for number in before:
+        signal.signal(number, heard.__setitem__)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if heard and callable(before):
-            before(signal.SIGINT, heard[-1])
-        elif heard:
-            os.kill(os.getpid(), signal.SIGINT)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number, frame in heard.items():
+            if callable(before[number]):
+                before[number](number, frame)
+            else:
+                os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager
 def compiling(what: str, kept: bool) -> Iterator[None]:
-    """Hold while a unit is made and remembered: Ctrl-C waits, and a terminal is told if that takes long."""
+    """Hold while a unit is made and remembered: Ctrl-C and SIGTERM wait, and a terminal is told if that takes long."""
     with _undisturbed(), _notice(what, kept):
         yield
 

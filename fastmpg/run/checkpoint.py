@@ -7,6 +7,7 @@ A checkpoint is written to a temporary file, flushed to the disk and renamed, af
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -71,6 +72,13 @@ class Keeper:
         elif tables:
             self.fixed |= {f"game/{name}": value for name, value in tables.items()}
         self.due, self.cost = 0.0, 0.0
+
+    def clear(self) -> None:
+        """Delete what deaths left half written; only while the lock is held, as nobody else writes then."""
+        with contextlib.suppress(OSError):  # of a folder that cannot be listed
+            for name in os.listdir(self.path.parent) if self.lock.held >= 0 else ():
+                if storage.left_by(name) in (self.path.name, game_file(self.path).name):
+                    self.path.with_name(name).unlink(missing_ok=True)
 
     def save(self, job: Any, status: str) -> None:
         """Write a checkpoint now."""

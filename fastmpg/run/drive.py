@@ -88,6 +88,8 @@ def _finish(job: Job, shape: tuple[int, ...] | None, rule: Any, status: str, thr
     faults = job.faults()
     if faults:
         status = "diverged"
+    elif job.signals.heard:  # while this was put together: the run is whole, and whoever goes on after it is told
+        status = "interrupted"
     of = "" if shape is None else f" of {len(job.runs)} runs"
     early = sum(run.ended >= 0 for run in job.runs)
     message = {"done": f"all {job.steps} steps{of} were made" + f" but for {early} that settled before" * (early > 0),
@@ -135,7 +137,7 @@ def _told(job: Job, faults: list[tuple[int, Float]], single: bool) -> str:
 
 def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] | None, progress: bool,
            label: str) -> str:
-    """Run a job to its end, or until it is told to stop; its status."""
+    """Run a job to its end, or until it is told to stop; its status. From then on signals are held."""
     status = "done"
 
     def show(k: int) -> bool:
@@ -155,6 +157,7 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
         with job:
             try:
                 if keeper is not None:
+                    keeper.clear()
                     keeper.save(job, "running")
                 before = 0
                 for after in job.chunks() if callback is None else job.chunks_between(show):
@@ -164,11 +167,12 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
                         keeper.save_if_due(job)
                 if status == "done":
                     status = _status_of(job)
+                job.signals.hold()
             except KeyboardInterrupt:
+                job.signals.hold()
                 status = "interrupted"
             if keeper is not None:
-                with job.signals.undivided(quiet=True):
-                    keeper.save(job, status)
+                keeper.save(job, status)
     return status
 
 

@@ -85,5 +85,6 @@ def ensemble(game: Game, rule: Any, steps: int, runs: int | None = None, *, poli
     keeper, seed = None, seed_of(rng)
     if checkpoint is not None:
         keeper = Keeper(checkpoint, *_described(rule, what, shape, until, seed), game)
-    status = _drive(job, keeper, None, progress, f"{count} runs")
-    return _finish(job, shape, rule, status, throw, seed=seed)
+    with job.signals:
+        status = _drive(job, keeper, None, progress, f"{count} runs")
+        return _finish(job, shape, rule, status, throw, seed=seed)

@@ -8,12 +8,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any, NamedTuple
 
 from .. import games as room
@@ -29,6 +27,7 @@ from ..models.game import Game
 from ..policy import uniform_policy
 from ..rules.rule import contract
 from ..solvers import pure_equilibria, round_robin
+from ._workers import end, pool_of
 from .ensemble import ensemble
 from .learn import learn
 from .record import Record
@@ -141,10 +140,6 @@ def _task(labels: Sequence[str], rule: str | None) -> list[Filled]:
     return done
 
 
-def _quit_on_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the first process says what happened
-
-
 def _tasks(labels: Sequence[str], rules: Sequence[str]) -> list[tuple[Sequence[str], str | None]]:
     """What is done in one process each. Units that rules share come with the metrics, so these go first, games of one
     model together; an exact rule's loop serves every exact game."""
@@ -159,7 +154,7 @@ def _tasks(labels: Sequence[str], rules: Sequence[str]) -> list[tuple[Sequence[s
 
 
 def _in_processes(tasks: list[tuple[Sequence[str], str | None]], jobs: int) -> Iterator[list[Filled]]:
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _quit_on_signals)
+    pool = pool_of(jobs)
     try:
         waiting = list(tasks)
         running: dict[Any, tuple[Sequence[str], str | None]] = {}
@@ -172,6 +167,9 @@ def _in_processes(tasks: list[tuple[Sequence[str], str | None]], jobs: int) -> I
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 del running[future]
                 yield future.result()
+    except BaseException:
+        end(pool)
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

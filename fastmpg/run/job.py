@@ -94,7 +94,6 @@ class Job:
                 self.units.append(one)
 
     def __enter__(self) -> Job:
-        self.signals.__enter__()
         if self.workers > 1:
             self._pool = ThreadPoolExecutor(self.workers)
         return self
@@ -102,7 +101,6 @@ class Job:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
-        self.signals.__exit__()
 
     def _share(self, worker: int, last: int, steps: int | None) -> None:
         for unit in self.units[worker::self.workers]:
@@ -125,8 +123,8 @@ class Job:
     def _part(self) -> None:
         """Leave behind the runs that have ended; whether those that go on share vectors changes no bit of them."""
         going = [run for run in self.runs if run.ended < 0]
-        if self.count == 1 and not going:
-            self.k = self.runs[0].ended
+        if not going:  # the rows of the trace end there, wherever the chunk did
+            self.k = max(run.ended for run in self.runs)
         if len(going) < self._going:
             self._going = len(going)
             self._group(going)

@@ -82,5 +82,6 @@ def learn(game: Game, rule: Any, steps: int, *, policy: Any = None, rng: Any = N
     keeper, seed = None, seed_of(rng)
     if checkpoint is not None:
         keeper = Keeper(checkpoint, *_described(rule, record, None, until, seed), game)
-    status = _drive(job, keeper, callback, progress, type(rule).__name__)
-    return _finish(job, None, rule, status, throw, seed=seed)
+    with job.signals:
+        status = _drive(job, keeper, callback, progress, type(rule).__name__)
+        return _finish(job, None, rule, status, throw, seed=seed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -219,9 +221,28 @@ def vars_of(state: Any) -> dict[str, Any]:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run; ``.result`` holds all that was computed."""
+    """Ctrl-C or SIGTERM during a run; ``.result`` holds all that was computed. A script that lets it pass exits with
+    130, as shells have it."""
 
     result: Result
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*said)
+        if not isinstance(sys.excepthook, _Hook):
+            sys.excepthook = _Hook(sys.excepthook)
+
+
+class _Hook:
+    """Exits with 130 where nobody catches :class:`Interrupted`: Python does so for KeyboardInterrupt itself alone."""
+
+    def __init__(self, before: Any) -> None:
+        self.before = before
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        self.before(kind, error, trace)
+        if issubclass(kind, Interrupted):
+            gc.freeze()  # else Python looks through all that the compiler made, for a third of a second
+            raise SystemExit(130)
 
 
 class Diverged(ArithmeticError):

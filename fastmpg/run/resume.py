@@ -87,18 +87,19 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     keys = list(arrays["keys"])
     job = Job(world, rules, target, record, [start] * len(rules), keys, threads, single=shape is None, fresh=False,
               until=until)
-    job.prepare()
-    job.restore(arrays, made, meta["segments"], meta.get("owner"))
-    seed = meta.get("rng")
-    if meta["status"] in ("done", "settled") and target == meta["steps"]:
-        with storage.as_damaged(os.fspath(path)):
-            rows = arrays["trace/step"].size
-            for r, run in enumerate(job.runs):
-                run.recorder.cursor[0] = rows if until is None else arrays["rows"][r]
-            for name, value in job.trace.items():
-                if name != "step":
-                    value[:, :rows] = arrays[f"trace/{name}"]
-        return _finish(job, shape, whole_rule, _status_of(job), throw, said, seed)
-    keeper = Keeper(path, *_described(whole_rule, record, shape, until, seed), world, fresh=False)
-    status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
-    return _finish(job, shape, whole_rule, status, throw, said, seed)
+    with job.signals:
+        job.prepare()
+        job.restore(arrays, made, meta["segments"], meta.get("owner"))
+        seed = meta.get("rng")
+        if meta["status"] in ("done", "settled") and target == meta["steps"]:
+            with storage.as_damaged(os.fspath(path)):
+                rows = arrays["trace/step"].size
+                for r, run in enumerate(job.runs):
+                    run.recorder.cursor[0] = rows if until is None else arrays["rows"][r]
+                for name, value in job.trace.items():
+                    if name != "step":
+                        value[:, :rows] = arrays[f"trace/{name}"]
+            return _finish(job, shape, whole_rule, _status_of(job), throw, said, seed)
+        keeper = Keeper(path, *_described(whole_rule, record, shape, until, seed), world, fresh=False)
+        status = _drive(job, keeper, callback, progress, type(whole_rule).__name__)
+        return _finish(job, shape, whole_rule, status, throw, said, seed)

@@ -8,11 +8,12 @@ from .._check.storage import (
     as_damaged,
     beside,
     kind_of,
+    left_by,
     pack,
     refound,
     unpack,
     write_atomically,
 )
 
-__all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "kind_of", "pack", "refound", "unpack",
-           "write_atomically"]
+__all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "kind_of", "left_by", "pack", "refound",
+           "unpack", "write_atomically"]

@@ -8,12 +8,10 @@ import importlib
 import itertools
 import os
 import pickle
-import signal
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
-from multiprocessing import get_context
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,18 +23,20 @@ from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from ._sweep_folder import described_sweep, open_folder, state_of
 from ._sweep_task import Failure, SweepWork, failed, file_of, found, gave_up, packed, run_task
+from ._workers import end, pool_of
 from .drive import _check_inputs
 from .learn import learn
 from .progress import Progress
 from .record import Record
 from .result import Interrupted, Result, vars_of
+from .signals import Signals
 from .until import Below, Unchanged, condition
 
 ALONE, DEATHS = 2, 5  # workers that may die at a task before it is made alone, and before it is given up
 
 
 class SweepInterrupted(Interrupted):
-    """Ctrl-C during a sweep; ``.result`` is the :class:`Sweep` so far."""
+    """Ctrl-C or SIGTERM during a sweep; ``.result`` is the :class:`Sweep` so far."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -180,7 +180,7 @@ def sweep(game: Game, rule: Any, steps: int, grid: Mapping[str, Any] | None = No
         If an argument does not fit, the folder holds something else, or a game or rule cannot be sent to another
         process: before anything runs.
     SweepInterrupted
-        At Ctrl-C; ``.result`` has what is finished.
+        At Ctrl-C or SIGTERM; ``.result`` has what is finished.
 
     Examples
     --------
@@ -285,7 +285,7 @@ def _all(work: SweepWork, game: Game, tasks: list[Any], results: Any, executor: 
             warnings.warn(f"{len(damaged)} of {len(tasks)} tasks in {work.folder} are damaged and made again",
                           UserWarning, stacklevel=4)
     made = len(tasks) - len(waiting)
-    with Progress(len(tasks), _label(work.rule).partition("(")[0], progress, " tasks") as bar:
+    with Progress(len(tasks), _label(work.rule).partition("(")[0], progress, " tasks") as bar, Signals() as signals:
         try:
             if waiting and executor is not None:
                 _compile(work, game, waiting[0])
@@ -295,6 +295,7 @@ def _all(work: SweepWork, game: Game, tasks: list[Any], results: Any, executor: 
                 results.ravel()[task] = outcome
                 bar.advance(1)
                 made += 1
+                signals.ask()
         except KeyboardInterrupt:
             return f"{made} of {len(tasks)} tasks were made"
         except BrokenExecutor as error:
@@ -307,11 +308,9 @@ def _all(work: SweepWork, game: Game, tasks: list[Any], results: Any, executor: 
 def _compile(work: SweepWork, game: Game, task: Any) -> None:
     """Fill the cache that workers share, once, before they all compile the same."""
     record = work.record.replace(steps=[0])
-    learn(game, work.rule._replace(**task[2]), 1, policy=work.policy, rng=work.seed, record=record, throw=False)
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked says what happens
+    rule = work.rule._replace(**task[2])
+    if learn(game, rule, 1, policy=work.policy, rng=work.seed, record=record, throw=False).status == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _outcomes(work: SweepWork, game: Game, tasks: list[Any], executor: Any) -> Iterator[tuple[int, Any]]:
@@ -353,7 +352,7 @@ def _in_processes(work: SweepWork, tasks: list[Any], count: int) -> Iterator[tup
     while waiting:
         # those that two deaths have stopped come last and alone, so that a death is their own
         chosen = [task for each, task in waiting.items() if deaths[each] < ALONE] or [next(iter(waiting.values()))]
-        pool = ProcessPoolExecutor(min(count, len(chosen)), get_context("spawn"), _ignore_interrupts)
+        pool = pool_of(min(count, len(chosen)))
         try:
             # no more than they work at, so that it is seen whose tasks a death has stopped
             for task, outcome in _submitted(work, chosen, pool, count):
@@ -366,8 +365,7 @@ def _in_processes(work: SweepWork, tasks: list[Any], count: int) -> Iterator[tup
                     del waiting[task]
                     yield task, gave_up(work, task, f"a process that worked at it died {DEATHS} times")
         except BaseException:
-            for process in list((getattr(pool, "_processes", None) or {}).values()):
-                process.terminate()
+            end(pool)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -170,17 +169,11 @@ def _held(folder: Path, fresh: bool) -> Any:
     names = {MANIFEST, *(map(_name, found["named"]) if found else ())}
     for name in there if fresh else ():
         plain = stat.S_ISREG(os.lstat(folder / name).st_mode)
-        if _base(name) not in names or not plain:
+        if (storage.left_by(name) or name) not in names or not plain:
             told = "is no plain file" if not plain else "its manifest does not name" if found else "is of no trajectory"
             raise ValueError(f"a trajectory needs a folder of its own, and {os.fspath(folder)} holds {name!r}, which "
                              f"{told}: nothing was touched; name another folder, or move that file away")
     return found
-
-
-def _base(name: str) -> str:
-    """The file for which this one is a temporary, of :func:`storage.write_atomically`, left by a death; else itself."""
-    match = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", name)
-    return match[1] if match else name
 
 
 class Writer:
@@ -231,7 +224,7 @@ class Writer:
         self._write_manifest(named, open=True)
         kept = {MANIFEST, *map(_name, mine)}
         for name in os.listdir(folder):
-            if name not in kept and _base(name) in {MANIFEST, *map(_name, named)}:
+            if name not in kept and (storage.left_by(name) or name) in {MANIFEST, *map(_name, named)}:
                 (folder / name).unlink()
         if named != mine:
             self._write_manifest(mine, open=True)
