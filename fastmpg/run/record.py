@@ -191,7 +191,7 @@ class Record:
                 frame = each.recorded(at, trace[each.name][run], temperature, game)
                 units += [lay_row.bind(Copied(trace[each.of][run], at.policy)), evaluate_desk.bind(at),
                           *(unit.bind(frame) for unit in (each.early, each.write) if unit is not None)]
-        return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
+        return Recorder(trace["step"], np.zeros(1, np.int64), np.zeros(1, np.int64), fault, Bounds(units))
 
     @staticmethod
     def _desk(game: Game, state: Any, desk: Held | None, visits: bool, threads: int | None, units: list[Bound]) -> Held:

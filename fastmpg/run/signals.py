@@ -35,9 +35,17 @@ class Signals:
         if not self.whole:
             raise KeyboardInterrupt
 
+    @property
+    def _cancelled(self) -> bool:
+        return self.task is not None and bool(self.task.cancelling() or self.task.cancelled())
+
+    def wanted(self) -> bool:
+        """Whether the run is to stop."""
+        return self.heard or self._cancelled
+
     def ask(self) -> None:
         """Raise KeyboardInterrupt if asyncio has heard Ctrl-C."""
-        if self.task is not None and (self.task.cancelling() or self.task.cancelled()):
+        if self._cancelled:
             raise KeyboardInterrupt
 
     def __enter__(self) -> Signals:
