@@ -1,0 +1,107 @@
+"""Memory: what is predicted before anything is allocated is what is then taken, and calls leave nothing behind."""
+
+import gc
+import os
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import fastmpg as fm
+from fastmpg import machine
+
+GRADIENT, LEARNING = fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)
+ENDS = fm.Record(every=10**9)  # first and last step
+PLAIN = fm.Record(every=10**9, metrics=("policy",))
+
+
+def dense(states, **options):
+    rewards = np.random.default_rng(0).random((2, states, 4, 4))
+    moves = np.full((states, 4, 4, states), 1.0 / states)
+    return lambda: fm.MarkovGame(rewards, moves, 0.9, **options)
+
+
+def sparse(states, **options):
+    rows = np.arange(states * 16)
+    columns = np.sort(((rows // 16)[:, None] + np.arange(8)) % states, axis=1).astype(np.int32)
+    moves = sp.csr_array((np.full(columns.size, 0.125), columns.ravel(),
+                          np.arange(0, columns.size + 1, 8, dtype=np.int32)), shape=(states * 16, states))
+    rewards = np.random.default_rng(0).random((2, states, 4, 4))
+    return lambda: fm.MarkovGame(rewards, moves, 0.9, **options)
+
+
+def stage(players):
+    payoffs = np.random.default_rng(0).random((players, *(5,) * players))
+    return lambda: fm.NormalFormGame(payoffs)
+
+
+def crowd(players):
+    return lambda: fm.games.routing(players, form="count")
+
+
+def polymatrix(players):
+    payoffs = {(i, k): np.random.default_rng(i).random((24, 24))
+               for i in range(players) for k in range(players) if i != k}
+    return lambda: fm.PolymatrixGame(payoffs, (24,) * players)
+
+
+def evaluated(game):
+    return fm.memory(game), lambda: fm.evaluate(game, fm.uniform_policy(game))
+
+
+def solved(game):
+    return fm.memory(game), lambda: fm.solvers.round_robin(game, maxiter=3)
+
+
+def learnt(rule, steps, record):
+    return lambda game: (fm.memory(game, rule, steps, record=record),
+                         lambda: fm.learn(game, rule, steps, rng=0, record=record))
+
+
+def together(rule, steps, runs, record):
+    return lambda game: (fm.memory(game, rule, steps, runs, record=record, threads=2),
+                         lambda: fm.ensemble(game, rule, steps, runs, rng=0, record=record, threads=2))
+
+
+TRACED = fm.Record(metrics=("policy", "ne_gap"))
+WALKED = fm.Record(every=10**9, metrics=("policy",), trajectory=True)
+# a game, its sizes for compilation and for the measurement, and what is done with it
+SHAPES = {
+    "dense": (dense, 20, 200, evaluated),
+    "float32": (lambda states: dense(states, dtype="float32"), 20, 250, learnt(GRADIENT, 2, ENDS)),
+    "sparse": (sparse, 100, 4000, evaluated),
+    "sparse float32": (lambda states: sparse(states, dtype="float32"), 100, 4000, learnt(GRADIENT, 1, ENDS)),
+    "stage": (stage, 3, 7, learnt(GRADIENT, 2, ENDS)),
+    "counts": (crowd, 5, 4000, learnt(GRADIENT, 1, ENDS)),
+    "polymatrix": (polymatrix, 3, 25, learnt(GRADIENT, 2, ENDS)),
+    "ensemble": (dense, 20, 60, together(GRADIENT, 1, 200, ENDS)),
+    "trace": (dense, 20, 25, learnt(GRADIENT, 3000, TRACED)),
+    "trajectory": (dense, 20, 25, learnt(LEARNING, 300_000, WALKED)),
+    "sampled": (dense, 20, 150, learnt(LEARNING, 10, PLAIN)),
+    "sampled, sparse": (sparse, 100, 4000, learnt(LEARNING, 10, PLAIN)),
+    "sampled, exact gaps": (dense, 20, 150, learnt(fm.rules.IndependentQLearning(0.1), 10, ENDS)),
+    "sampled ensemble": (dense, 20, 60, together(LEARNING, 10, 100, PLAIN)),
+    "rollouts": (dense, 20, 150, learnt(fm.rules.MonteCarloGradientAscent(0.1), 2, PLAIN)),
+    "solver": (dense, 20, 200, solved),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_peak_is_what_was_predicted(shape, keep_threads):
+    """From the call that builds the game on; kernels allocate nothing, so that Python sees all of it."""
+    make, small, large, ask = SHAPES[shape]
+    fm.set_threads(1)
+    ask(make(small)())[1]()  # compiles
+    build = make(large)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        game = build()
+        said, call = ask(game)
+        kept = call()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert kept is not None and said.total > 2**20
+    assert peak / 1.2 <= said.total <= 1.2 * peak, f"{peak / 2**20:.2f} MiB, predicted {said}"
