@@ -1,7 +1,6 @@
 """Memory: what is predicted before anything is allocated is what is then taken, and calls leave nothing behind."""
 
 import gc
-import os
 import tracemalloc
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 import scipy.sparse as sp
 
 import fastmpg as fm
-from fastmpg import machine
 
 GRADIENT, LEARNING = fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)
 ENDS = fm.Record(every=10**9)  # first and last step

@@ -193,6 +193,35 @@ def test_a_game_that_fails_later():
         fm.ne_gap(both, [[[0.1, 0.9]] * 2, [[0.1, 0.9]] * 2])
 
 
+SHARE = 0.25
+
+
+def shared(tables, policy, out):
+    for c in range(out.shape[1]):
+        out[:, c] = SHARE * (c % 2)
+
+
+def leads(state, actions):
+    return np.int64(SHARE > 0.5)
+
+
+def test_what_a_function_names_is_as_it_stands(monkeypatch):
+    """A second game of the same function sees what has changed; where nothing has, nothing is compiled again."""
+    def games():
+        return (fm.CustomGame(shared, Nothing(), (2, 2)),
+                fm.MarkovGame.from_moves(2, (2, 2), leads, np.zeros((2, 2, 2, 2)), 0.5))
+
+    def said(one, other):
+        return fm.evaluate(one, fm.uniform_policy(one)).q_bar[0, 1], other.transitions.toarray()[0, 1]
+
+    assert said(*games()) == (0.25, 0.0)
+    held, again = games()[0], games()[0]
+    assert type(held.model) is type(again.model)
+    monkeypatch.setitem(globals(), "SHARE", 0.75)
+    assert said(*games()) == (0.75, 1.0)
+    assert said(held, games()[1]) == (0.25, 1.0)
+
+
 @fm.kernel
 def worth_of_columns(out):
     for c in range(out.shape[1]):

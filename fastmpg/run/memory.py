@@ -16,7 +16,6 @@ from .drive import _check_inputs
 from .record import Record
 from .run import leaves
 
-
 OBJECTS = 8 * 2**10  # bytes of a run's small arrays and of Python's objects
 
 

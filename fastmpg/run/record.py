@@ -151,7 +151,8 @@ class Record:
             If it would not fit, before anything is allocated.
         """
         shapes, count = self._shapes(game, steps, runs)
-        _check.budget(self._bytes(game, steps, runs), f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
+        what = f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}"
+        _check.budget(self._bytes(game, steps, runs), what,
                       "record fewer steps (Record(every=...) or Record(steps=Record.log_spaced(...))) or fewer metrics")
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
