@@ -1,11 +1,17 @@
 """Memory: what is predicted before anything is allocated is what is then taken, and calls leave nothing behind."""
 
+import contextlib
+import ctypes
 import gc
+import os
+import sys
+import time
 import tracemalloc
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from test_public_entries import CALLABLES, valid
 
 import fastmpg as fm
 
@@ -103,3 +109,42 @@ def test_peak_is_what_was_predicted(shape, keep_threads):
         tracemalloc.stop()
     assert kept is not None and said.total > 2**20
     assert peak / 1.2 <= said.total <= 1.2 * peak, f"{peak / 2**20:.2f} MiB, predicted {said}"
+
+
+# ---------------------------------------------------------------------------------------------------------- many calls
+CALLS = int(os.environ.get("FASTMPG_FUZZ", 200))
+SECONDS = max(0.05, CALLS / 10_000)  # of one callable; slower ones are called fewer times
+OFTEN = ("learn", "ensemble", "evaluate", "ne_gap", "MarkovGame", "solvers.round_robin")
+
+
+def resident():
+    """Bytes in memory, without what could be given back."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    with open("/proc/self/statm") as told:
+        return int(told.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("label", [pytest.param(each, marks=() if each in OFTEN else pytest.mark.slow)
+                                   for each in CALLABLES])
+def test_calls_leave_nothing_behind(label, tmp_path, monkeypatch, keep_threads):
+    """After a quarter of the calls nothing grows any more."""
+    monkeypatch.chdir(tmp_path)
+    call, given = CALLABLES[label][0], valid(label, tmp_path)
+
+    def times(count, until):
+        made = 0
+        while made < count and (made < 3 or time.monotonic() < until):
+            with contextlib.suppress(ValueError, ImportError, OSError):  # some find nothing there, or nobody
+                call(**given)
+            made += 1
+        return made
+
+    times(3, 0.0)
+    warm = times(CALLS // 4, time.monotonic() + SECONDS / 4)
+    before = resident()
+    made = times(CALLS, time.monotonic() + SECONDS)
+    grown = resident() - before
+    assert grown < 2**20, f"{grown} bytes more after {made} calls, {warm} calls having been made before"
