@@ -205,6 +205,7 @@ def leads(state, actions):
     return np.int64(SHARE > 0.5)
 
 
+@pytest.mark.slow  # compiles seven functions
 def test_what_a_function_names_is_as_it_stands(monkeypatch):
     """A second game of the same function sees what has changed; where nothing has, nothing is compiled again."""
     def games():
