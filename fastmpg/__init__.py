@@ -42,6 +42,7 @@ from .run.drive import Snapshot
 from .run.ensemble import ensemble
 from .run.learn import learn
 from .run.linear_policy import linear_policy
+from .run.memory import Memory, memory
 from .run.record import Record
 from .run.result import Diverged, Interrupted, Result
 from .run.resume import resume
@@ -67,6 +68,7 @@ __all__ = [
     "Interval",
     "JointTransition",
     "MarkovGame",
+    "Memory",
     "Names",
     "NormalFormGame",
     "OccupancyGame",
@@ -98,6 +100,7 @@ __all__ = [
     "kernel",
     "learn",
     "linear_policy",
+    "memory",
     "metrics",
     "nash_regret",
     "ne_gap",

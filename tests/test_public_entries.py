@@ -192,7 +192,7 @@ NAMEABLE = {"NormalFormGame": GAME, "MarkovGame": fm.games.random_markov(2, (2, 
             "SimulatorGame": fm.games.routing(3, form="simulator"),
             "CustomGame": fm.CustomGame(worth, Slopes(np.ones(2)), (2, 2))}
 # Made by the package itself, of what it has checked or computed.
-OUTCOMES = {"Evaluation", "Interval", "Names", "Sweep", "SweepInterrupted",
+OUTCOMES = {"Evaluation", "Memory", "Interval", "Names", "Sweep", "SweepInterrupted",
             "Snapshot", "Result", "Trajectory", "Diverged", "Interrupted", "Oracle", "Critic",
             "Rollouts", "Samples", "Transition", "JointTransition", "SoftmaxState", "TableState",
             "solvers.RoundRobin", "solvers.RoundRobins", "Stability",
@@ -374,7 +374,8 @@ def test_they_are_found():
 @pytest.mark.parametrize("label", CALLABLES)
 def test_wrong_arguments(label, tmp_path, monkeypatch, keep_threads):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compiling, "user_kernel", lambda function: function)  # nothing is compiled again and again
+    for name in ("user_kernel", "compiled"):  # nothing is compiled again and again
+        monkeypatch.setattr(compiling, name, lambda function: function)
     call, _ = CALLABLES[label]
     given = valid(label, tmp_path)
     with contextlib.suppress(*((ValueError,) if label in ("Trajectory.load", "Sweep.load") else ()),  # there is none

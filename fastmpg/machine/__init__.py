@@ -12,10 +12,12 @@ from .decorators import inlined, kernel, precise, user_kernel
 from .frames import Bound, Bounds, Held
 from .generics import attach, method
 from .options import UNCOMPILED, versions
-from .threads import fanned, lapack, parallel_region, set_threads, threads
+from .raised import Watch
+from .threads import fanned, forsake_region, lapack, parallel_region, set_threads, threads
 
 __all__ = [
-    "UNCOMPILED", "Bound", "Bounds", "Callback", "Held", "Unit", "array_at", "attach", "cache_folder", "cache_root",
-    "cached_files", "call", "call_address", "call_each", "check_callback", "clear_cache", "fanned", "inlined", "kernel",
-    "lapack", "method", "parallel_region", "precise", "set_threads", "threads", "unit", "user_kernel", "versions",
+    "UNCOMPILED", "Bound", "Bounds", "Callback", "Held", "Unit", "Watch", "array_at", "attach", "cache_folder",
+    "cache_root", "cached_files", "call", "call_address", "call_each", "check_callback", "clear_cache", "fanned",
+    "forsake_region", "inlined", "kernel", "lapack", "method", "parallel_region", "precise", "set_threads", "threads",
+    "unit", "user_kernel", "versions",
 ]

@@ -33,6 +33,7 @@ from .frames import (
     packed,
 )
 from .options import UNCOMPILED
+from .raised import RAISED, check_raised
 from .units import code_of, compiling
 
 RETURNED = 8  # words behind those of an entry's arguments, for what it returns
@@ -88,6 +89,8 @@ class Entry:
             with compiling(self.kernel.__name__, modules is not None):
                 made = self._made[key] = self._compile(kind, modules)
         made[1](int(words.__array_interface__["data"][0]), *ZEROS[0])
+        if RAISED:
+            check_raised()
         found = [_RESULTS[name](words[words.size - RETURNED + n:]) for n, name in enumerate(made[2])]
         return tuple(found) if len(found) != 1 else found[0] if found else None
 

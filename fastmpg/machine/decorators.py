@@ -10,6 +10,7 @@ from numba import njit, types
 from numba.core.registry import CPUDispatcher
 
 from .._check.scalars import shown
+from . import cache
 from .calls import Entry
 from .options import OPTIONS, UNCOMPILED
 from .units import InnerCompiler
@@ -64,7 +65,8 @@ def user_kernel(function: F) -> F:
     """Compile the ``update`` of a rule of your own (or any kernel) on its first call.
 
     It takes arrays, scalars and NamedTuples of them, may allocate, and runs inside the same compiled loop as the rules
-    of the package. It is compiled in every process: what a user's function calls cannot be stamped.
+    of the package. It is compiled in every process: what a user's function calls cannot be stamped. Indices are
+    checked: one outside of its array raises IndexError (``NUMBA_BOUNDSCHECK=0`` in the environment leaves that out).
 
     Examples
     --------
@@ -77,4 +79,5 @@ def user_kernel(function: F) -> F:
     """
     if not inspect.isfunction(getattr(function, "py_func", function)):
         raise TypeError(f"function must be a function of yours, written in Python, found {shown(function)}")
-    return njit(**{**OPTIONS, "_nrt": True})(function)  # type: ignore[no-any-return]
+    checked = not cache.own(getattr(function, "__module__", ""))
+    return njit(**{**OPTIONS, "_nrt": True, "boundscheck": checked})(function)  # type: ignore[no-any-return]

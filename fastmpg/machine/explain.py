@@ -8,6 +8,7 @@ import linecache
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -43,6 +44,27 @@ def explained(error: Exception, functions: Sequence[Callable[..., Any]], what: s
     file, line = _place(text, sentence, plain)
     source = linecache.getline(file, line).strip()
     return TypeError(f"{file}:{line}: in {what}: " + (f"`{source}`: " if source else "") + sentence)
+
+
+def told(error: Exception, what: str, when: str) -> Exception:
+    """What compiled functions of the user's have raised, with when that was; raise it ``from`` theirs.
+
+    Returns
+    -------
+    ValueError or MemoryError
+        "<file>:<line>: in <function or what> <when>: `<source line>`: <kind>: <what it says>"; code that ran out of
+        memory does not say where.
+    """
+    found = [each for each in traceback.extract_tb(error.__traceback__)
+             if not any(os.path.abspath(each.filename).startswith(root) for root in THEIRS)]
+    kind = MemoryError if isinstance(error, MemoryError) else ValueError
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if not found:
+        return kind(f"in {what} {when}: {said}; NUMBA_DISABLE_JIT=1 in the environment runs it as Python, which says "
+                    "where")
+    last = found[-1]
+    source = f"`{last.line}`: " if last.line else ""
+    return kind(f"{last.filename}:{last.lineno}: in `{last.name}` {when}: {source}{said}")
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from numba.np.numpy_support import from_dtype
 
 from . import cache
 from .options import UNCOMPILED
+from .raised import RAISED, check_raised
 
 WORD = ir.IntType(64)
 
@@ -311,6 +312,8 @@ class Bound:
             self.kernel(self.frame, *given[:self.kernel.__code__.co_argcount - 1])
         else:
             self._run(self.where, *numbers, *ZEROS[len(numbers)])
+            if RAISED:
+                check_raised()
 
     def __repr__(self) -> str:
         return f"<{self.kernel.__qualname__} bound to a {type(self.frame).__name__}>"

@@ -26,8 +26,7 @@ _forked = np.zeros(1, np.int64)
 
 
 def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread of the parent may have held it
+    forsake_region()  # another thread of the parent may have held it
     if getattr(parallel, "_is_initialized", True):
         _forked[0] = 1
 
@@ -56,6 +55,12 @@ def parallel_region(active: bool) -> Iterator[None]:
         return
     with _lock:
         yield
+
+
+def forsake_region() -> None:
+    """Let others have parallel kernels, though a thread that never comes back may be holding them."""
+    global _lock
+    _lock = threading.RLock()
 
 
 class Fan(NamedTuple):

@@ -35,6 +35,7 @@ from numba.core.runtime import rtsys
 
 from . import cache
 from .options import OPTIONS
+from .raised import raising
 
 
 class _NoEnvironment:
@@ -147,6 +148,13 @@ class OuterCompiler(InnerCompiler):
     """The same for units."""
 
     library = _Outer
+
+
+class UserCompiler(OuterCompiler):
+    """The same for units with code of the user's, which may raise."""
+
+    def __init__(self, typingctx: Any, targetctx: Any, *args: Any) -> None:
+        super().__init__(typingctx, raising(targetctx), *args)
 
 
 # ------------------------------------------------------------------------------------------------- while it compiles
@@ -278,8 +286,8 @@ def code_of(function: Callable[..., Any], named: Callable[..., Any], kinds: tupl
         began = time.thread_time()
         chosen = OPTIONS | {k: v for k, v in options.items() if k != "entry"}
         with _no_collection():
-            made = _CFuncCompiler(function, cpu_target, chosen, {},
-                                  pipeline_class=OuterCompiler).compile(kinds, types.void)
+            made = _CFuncCompiler(function, cpu_target, chosen, {}, pipeline_class=UserCompiler if modules is None else
+                                  OuterCompiler).compile(kinds, types.void)
         known = {"symbol": made.fndesc.llvm_cfunc_wrapper_name} | facts()
         address = int(made.library.get_pointer_to_function(known["symbol"]))
         if name:

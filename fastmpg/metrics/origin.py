@@ -37,14 +37,18 @@ def _moved(game: Game) -> tuple[Any, Float, Float]:
     model: Any = game.model
     if isinstance(model, PolymatrixModel):
         shift, moved = np.zeros(game.num_players), np.zeros(game.num_players)
-        flat, solo = model.payoffs.copy(), model.solo.copy()
-        size = game.num_states * model.n_actions
-        tables = [(i, flat[model.start[e]:model.start[e] + size[i] * model.n_actions[model.other[e]]])
-                  for i in range(game.num_players) for e in range(model.edges[i], model.edges[i + 1])]
-        tables += [(i, solo[:, model.offset[i]:model.offset[i + 1]]) for i in range(game.num_players)]
-        for i, table in tables:
+        size, flat, solo = game.num_states * model.n_actions, model.payoffs, model.solo
+        tables: list[tuple[int, Any]] = [
+            (i, slice(model.start[e], model.start[e] + size[i] * model.n_actions[model.other[e]]))
+            for i in range(game.num_players) for e in range(model.edges[i], model.edges[i + 1])]
+        tables += [(i, (slice(None), slice(model.offset[i], model.offset[i + 1]))) for i in range(game.num_players)]
+        for i, where in tables:
+            table = (solo if isinstance(where, tuple) else flat)[where]
             middle = float(_middle(table.min(), table.max()))
-            table -= middle
+            if middle != 0.0:
+                if flat is model.payoffs:  # a copy of what is moved, and of nothing where nothing is
+                    flat, solo = flat.copy(), solo.copy()
+                (solo if isinstance(where, tuple) else flat)[where] -= middle
             shift[i] += middle
             moved[i] += abs(middle)
         return (model._replace(payoffs=flat, solo=solo) if moved.any() else None), shift, moved
@@ -57,6 +61,11 @@ def _moved(game: Game) -> tuple[Any, Float, Float]:
     planes = model.rewards
     by_plane = shift[:planes.shape[0]].reshape(-1, *(1,) * (planes.ndim - 1))
     return model._replace(rewards=planes - by_plane), shift, np.abs(shift)
+
+
+def far(game: Game) -> bool:
+    """Whether :func:`centred` makes a twin, by the range of payoffs alone."""
+    return bool(_middle(*game.payoff_range().T).any())
 
 
 def centred(game: Game) -> tuple[Game, Float]:

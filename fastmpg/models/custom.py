@@ -19,6 +19,7 @@ from .chain import CHAIN
 from .game import Game
 from .markov.game import MarkovGame, dense_bytes
 from .normal_form import STAGE
+from .outside import compiled
 from .simulator import ByName
 
 INSTEAD = "use fewer states or actions"
@@ -50,15 +51,8 @@ def _induce(model, work, policy):
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(function: Any) -> Any:
-    """A user's function, compiled when it is first called; one for all games that are made of it."""
-    return function if function is None or hasattr(function, "py_func") else user_kernel(function)
-
-
-@functools.lru_cache(maxsize=256)
-def _kind(plain_worth: Any, plain_moves: Any) -> Any:
-    """The class of models with these functions: one for each pair, so that a second game compiles nothing."""
-    worth, moves = _compiled(plain_worth), _compiled(plain_moves)
+def _kind(worth: Any, moves: Any) -> Any:
+    """The class of models with these kernels: one for each pair, so that a second game compiles nothing."""
     if moves is None:
 
         @user_kernel
@@ -215,14 +209,21 @@ class CustomGame(Game):
     def model(self) -> Any:
         """The NamedTuple that kernels take."""
         if self._made is None:
-            kind = _kind(*self._functions)
-            self._ask(*map(_compiled, self._functions))  # what cannot be compiled is told here, by its line
+            kind = _kind(*self._kernels())
+            self._ask(*self._kernels())  # what cannot be compiled is told here, by its line
             object.__setattr__(self, "_made", kind(self._tables, self.discount, self._law,
                                                    np.array(self.num_actions, np.int64), self.offset,
                                                    missing_of(self.available)))
         return self._made
 
     _made: Any = None
+    _compiled: Any = None
+
+    def _kernels(self) -> Any:
+        """The functions as they are when the game is first asked."""
+        if self._compiled is None:
+            object.__setattr__(self, "_compiled", tuple(each and compiled(each) for each in self._functions))
+        return self._compiled
 
     @property
     def _side(self) -> int:
@@ -259,7 +260,7 @@ class CustomGame(Game):
         n_states, actions = self.num_states, self.num_actions
         need = 2 * dense_bytes(n_states, actions, self.num_players)
         _check.budget(need, f"the dense form of {self!r}", "keep the form that it has")
-        worth, moves = map(_compiled, self._functions)
+        worth, moves = self._kernels()
         joint, columns = math.prod(actions), sum(actions)
         rewards, law = np.zeros((self.num_players, n_states, joint)), np.ones((n_states, joint, n_states))
         out, probabilities = np.zeros((n_states, columns)), np.zeros((n_states, columns, n_states))
@@ -286,7 +287,8 @@ class CustomGame(Game):
 
     def __getstate__(self) -> dict[str, Any]:
         kept = super().__getstate__()
-        kept.pop("_made", None)
+        for name in ("_made", "_compiled"):
+            kept.pop(name, None)
         named = tuple(each and ByName(each, what) for each, what in zip(self._functions, ("worth", "moves"),
                                                                        strict=True))
         return kept | {"_functions": named}

@@ -171,13 +171,13 @@ class NormalFormGame(Game):
         mask = mask_of(available, 1, given.shape[1:])
         if mask is not None:
             given = possible_rewards(given, what, possible(mask, given.shape[1:])[0])
-        table = _check.array(given, what, advice=_check.FORBIDDEN)
+        own = given.shape[0] == given.ndim - 1 > 1
+        table = _check.array(given, what, advice=_check.FORBIDDEN, copy=not own)
         self.num_players, self.num_states = table.ndim - 1, 1
         self.num_actions = tuple(map(int, table.shape[1:]))
         self.discount, self.initial = 0.0, np.ones(1)
         self.shares_reward, self.available = table.shape[0] == 1, mask
         self.name = _check.text(name, "name")
-        own = table.shape[0] == self.num_players > 1
         planes = own_action_first(table[:, None], self.num_actions) if own else table.reshape(table.shape[0], 1, -1)
         self._model = StageModel(planes, 0.0, self.initial,
                                  np.array(self.num_actions, np.int64), self.offset, cut_players(self.num_actions, 1),

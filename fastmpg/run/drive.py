@@ -25,6 +25,9 @@ from .record import Record
 from .result import Diverged, Interrupted, Result
 from .run import leaves
 
+LEFT = ("; {}: its loop was left behind and runs on until this process ends, and policy and state are as that step had "
+        "made them by then")
+
 
 @comparable
 class Snapshot(NamedTuple):
@@ -66,7 +69,8 @@ def _check_inputs(game: Any, rule: Any, steps: Any, record: Any) -> tuple[Any, i
 def _finish(job: Job, shape: tuple[int, ...] | None, rule: Any, status: str, throw: bool, said: str = "",
             seed: Any = None) -> Result:
     """What a job leaves behind; ``shape``: the run axes, None for a single run; ``rule`` with all its parameters."""
-    job.publish()
+    if not job.left:
+        job.publish()
     lead = shape or ()
     rows = job.rows
 
@@ -80,12 +84,14 @@ def _finish(job: Job, shape: tuple[int, ...] | None, rule: Any, status: str, thr
         state["place"] = np.array([run.feedback.place[0] for run in job.runs]).reshape(lead)
     trace = {name: value[:rows] if name == "step" else value[:, :rows].reshape(*lead, rows, *value.shape[2:])
              for name, value in job.trace.items()}
+    if job.left:  # whose thread still has these arrays
+        trace = {name: value.copy() for name, value in trace.items()}
     trajectory = None
     if job.writer is not None:
         trajectory = job.writer.close(job.made, [run.feedback.place[0] for run in job.runs])
         if job.writer.folder is None:
             trajectory.reshape(lead)
-    faults = job.faults()
+    faults = [] if job.left else job.faults()
     if faults:
         status = "diverged"
     elif job.signals.heard:  # while this was put together: the run is whole, and whoever goes on after it is told
@@ -95,7 +101,8 @@ def _finish(job: Job, shape: tuple[int, ...] | None, rule: Any, status: str, thr
     message = {"done": f"all {job.steps} steps{of} were made" + f" but for {early} that settled before" * (early > 0),
                "settled": _ended(job, of),
                "stopped": f"the callback ended the run after step {job.made}",
-               "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}",
+               "interrupted": f"interrupted after {job.made} of {job.steps} steps{of}" + LEFT.format(job.left)
+                              * bool(job.left),
                "diverged": _told(job, faults, shape is None)}[status]
     steps: Any = shaped(np.array(job.lengths)) if shape is not None and job.until is not None else job.lengths[0]
     result = Result(state["policy"], trace, status, f"{message} ({said})" if said else message, steps,
@@ -171,7 +178,7 @@ def _drive(job: Job, keeper: Keeper | None, callback: Callable[[Snapshot], Any] 
             except KeyboardInterrupt:
                 job.signals.hold()
                 status = "interrupted"
-            if keeper is not None:
+            if keeper is not None and not job.left:
                 keeper.save(job, status)
     return status
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from .. import _check, machine
 from .._check import Float
-from ..machine.explain import explained
+from ..machine.explain import explained, told
 from ..metrics.metric import known
 from ..models.game import Game
 from ..rules.rule import contract
@@ -20,6 +20,7 @@ from . import storage
 from .record import Record
 from .run import CHUNK_SECONDS, Pair, Run, leaves
 from .signals import Signals
+from .team import Team
 from .trajectory import Writer
 
 
@@ -28,6 +29,10 @@ def _put(target: Any, value: Any) -> None:
     if value.shape != target.shape or value.dtype.kind != target.dtype.kind:
         raise ValueError
     target[...] = value
+
+
+def _ours(function: Any) -> bool:
+    return (getattr(function, "__module__", "") or "").partition(".")[0] == __name__.partition(".")[0]
 
 
 class Job:
@@ -58,7 +63,8 @@ class Job:
         self.units: list[Run | Pair] = []
         self._going = 0
         self.signals = Signals()
-        self._pool: ThreadPoolExecutor | None = None
+        self._team: Team | None = None
+        self.left = ""  # what was left behind in the middle of a step, and at which
         self._asked: Any = (rules, starts, keys, kernel_threads)
 
     def prepare(self) -> None:
@@ -94,26 +100,32 @@ class Job:
                 self.units.append(one)
 
     def __enter__(self) -> Job:
-        if self.workers > 1:
-            self._pool = ThreadPoolExecutor(self.workers)
+        own = bool(self._own_functions()) and threading.current_thread() is threading.main_thread()
+        if self.workers > 1 or own:
+            self._team = Team(self.workers, self.signals.wanted if own else None)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        if self._team is not None:
+            self._team.close()
 
     def _share(self, worker: int, last: int, steps: int | None) -> None:
         for unit in self.units[worker::self.workers]:
-            unit.advance(self.k, last, steps)
+            with self._blaming(unit):
+                unit.advance(self.k, last, steps)
 
     def _advance(self, last: int, steps: int | None = None) -> None:
         """All runs, steps k..last-1, whole: a signal is heard afterwards."""
         with self.signals.undivided():
-            if self._pool is None:
+            if self._team is None:
                 self._share(0, last, steps)
             else:
-                for future in [self._pool.submit(self._share, w, last, steps) for w in range(self.workers)]:
-                    future.result()
+                try:
+                    self._team.do(lambda worker: self._share(worker, last, steps))
+                finally:
+                    if self._team.left:
+                        self.k = min(int(run.recorder.now[0]) for run in self.runs)
+                        self.left = f"{self._suspects()} did not come back from step {self.k}"
             if steps is None or last <= steps:
                 self.k = last
             if self.until is not None:
@@ -157,8 +169,33 @@ class Job:
         """The kernels of the rule and its state that are not the package's, by name."""
         rule, state = self.asked, self.asked.state
         found = {"update": rule.update, "update_pair": rule.update_pair, "act": state.act, "publish": state.publish}
-        return {name: each for name, each in found.items()
-                if each is not None and (each.__module__ or "").partition(".")[0] != __name__.partition(".")[0]}
+        return {name: each for name, each in found.items() if each is not None and not _ours(each)}
+
+    def _own_functions(self) -> dict[str, Any]:
+        """All that a run calls and that is not the package's: kernels, and functions of the rule and the game."""
+        game = {getattr(each, "__name__", ""): each for each in getattr(self.game, "_functions", ())}
+        given = game | self.rule._asdict()
+        return self._own_kernels() | {name: each for name, each in given.items() if callable(each) and not _ours(each)}
+
+    def _suspects(self) -> str:
+        own = self._own_functions()
+        of = type(self.rule).__name__ if self._own_kernels() else repr(self.game.name)
+        return f"{' or '.join(f'`{name}`' for name in own) or 'a function'} of {of}"
+
+    @contextlib.contextmanager
+    def _blaming(self, unit: Run | Pair) -> Iterator[None]:
+        """What code of the user's raises is told with its step, and with its line where the compiler knows it."""
+        run = unit if isinstance(unit, Run) else unit.one
+        with machine.Watch(run.recorder.now) as watch:
+            try:
+                yield
+            except Exception as error:
+                if watch.step < 0:  # not by compiled code
+                    raise
+                where = f"at step {watch.step}"
+                if self.count > 1:
+                    where += f" of run {next(r for r, each in enumerate(self.runs) if each is run)}"
+                raise told(error, self._suspects(), where) from error
 
     def chunks(self, total: int | None = None) -> Iterator[int]:
         """Run on; yield the number of the next step after every chunk of about CHUNK_SECONDS."""
@@ -207,7 +244,8 @@ class Job:
     def publish(self) -> None:
         """Bring the public tables of every state up to date."""
         for run in self.runs:
-            run.publish()
+            with self._blaming(run):
+                run.publish()
         self.check()
 
     def check(self) -> None:

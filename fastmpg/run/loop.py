@@ -50,6 +50,7 @@ def run_chunk(run, first, last, steps):
     """
     next_row = due(run.recorder)
     for k in range(first, last):
+        run.recorder.now[0] = k
         observe(run.feedback, run.state, run.key, k)
         if k == next_row:
             publish(run.state)
@@ -70,6 +71,7 @@ def run_pair(pair, first, last, steps):
     one, other = pair.one, pair.other
     next_row = due(one.recorder)
     for k in range(first, last):
+        one.recorder.now[0] = other.recorder.now[0] = k
         observe(one.feedback, one.state, one.key, k)
         observe(other.feedback, other.state, other.key, k)
         if k == next_row:

@@ -150,14 +150,23 @@ class Record:
         MemoryError
             If it would not fit, before anything is allocated.
         """
-        count = steps // self.every + 1 + (steps % self.every > 0) if self.steps is None else len(self.steps)
-        asked = (known()[name] for name in self.metrics)
-        shapes = {each.name: (runs, count, *each.shape(each.axes, game)) for each in asked}
-        need = sum(8 * math.prod(shape) for shape in shapes.values()) + 24 * count
-        _check.budget(need, f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}",
+        shapes, count = self._shapes(game, steps, runs)
+        what = f"a trace of {count} steps of {', '.join(self.metrics)} in {runs} run{'s' * (runs > 1)}"
+        _check.budget(self._bytes(game, steps, runs), what,
                       "record fewer steps (Record(every=...) or Record(steps=Record.log_spaced(...))) or fewer metrics")
         rows = self.at(steps)
         return {"step": rows} | {name: np.full((runs, rows.size, *shape[2:]), np.nan) for name, shape in shapes.items()}
+
+    def _shapes(self, game: Game, steps: int, runs: int) -> tuple[dict[str, tuple[int, ...]], int]:
+        """Of the trace's tables, and how many rows they have."""
+        count = steps // self.every + 1 + (steps % self.every > 0) if self.steps is None else len(self.steps)
+        asked = (known()[name] for name in self.metrics)
+        return {each.name: (runs, count, *each.shape(each.axes, game)) for each in asked}, count
+
+    def _bytes(self, game: Game, steps: int, runs: int) -> int:
+        """What :meth:`allocate` takes."""
+        shapes, count = self._shapes(game, steps, runs)
+        return sum(8 * math.prod(shape) for shape in shapes.values()) + 24 * count
 
     def recorder(self, game: Game, trace: dict[str, NDArray[Any]], run: int, state: Any, desk: Held | None, tau: float,
                  threads: int | None = None) -> Recorder:
@@ -191,7 +200,7 @@ class Record:
                 frame = each.recorded(at, trace[each.name][run], temperature, game)
                 units += [lay_row.bind(Copied(trace[each.of][run], at.policy)), evaluate_desk.bind(at),
                           *(unit.bind(frame) for unit in (each.early, each.write) if unit is not None)]
-        return Recorder(trace["step"], np.zeros(1, np.int64), fault, Bounds(units))
+        return Recorder(trace["step"], np.zeros(1, np.int64), np.zeros(1, np.int64), fault, Bounds(units))
 
     @staticmethod
     def _desk(game: Game, state: Any, desk: Held | None, visits: bool, threads: int | None, units: list[Bound]) -> Held:

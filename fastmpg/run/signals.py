@@ -45,9 +45,18 @@ class Signals:
             number, frame = self.waiting.popitem()
             self.previous[number](number, frame)
 
+    @property
+    def _cancelled(self) -> bool:
+        return self.task is not None and bool(self.task.cancelling() or self.task.cancelled())
+
+    def wanted(self) -> bool:
+        """Whether the run is to stop, asked while threads of its own run on: others are told meanwhile, and may raise."""
+        self._tell()
+        return self.heard or self._cancelled
+
     def ask(self) -> None:
         """Raise KeyboardInterrupt if asyncio has heard Ctrl-C, or if Python dropped one that fell into a destructor."""
-        if self.heard or (self.task is not None and (self.task.cancelling() or self.task.cancelled())):
+        if self.heard or self._cancelled:
             raise KeyboardInterrupt
 
     def __enter__(self) -> Signals:

@@ -48,11 +48,13 @@ def watch_policy(frame, row, k):
 class Recorder(NamedTuple):
     """A run's trace as compiled code sees it, whatever is recorded.
 
-    steps (K,) ascending   cursor (1,): the next row   fault (5,): of :func:`watch_policy`
+    steps (K,) ascending   cursor (1,): the next row   now (1,): the step that is being made, for whoever asks
+    why it does not end   fault (5,): of :func:`watch_policy`
     units: what to call with the row and the step, one after the other
     """
 
     steps: Any
     cursor: Any
+    now: Any
     fault: Any
     units: Any

@@ -363,7 +363,7 @@ class MarkovGame(Game):
             index = self._sampler_index()
             if index.size == m.pointer.size - 1 and (np.diff(m.pointer) == 1).all():
                 return SureSampler.create(self, index)
-            chances = alias(m.pointer, m.probability.astype(np.float64), repr(self))
+            chances = alias(m.pointer, m.probability.astype(np.float64, copy=False), repr(self))
             return SparseSampler(*joint_rewards(self), m.pointer, index, *chances, m.initial, m.n_actions)
         rows = np.arange(m.transitions.size // self.num_states + 1) * self.num_states
         chances = alias(rows, m.transitions.reshape(-1).astype(np.float64, copy=False), repr(self))

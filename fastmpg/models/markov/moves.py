@@ -18,6 +18,7 @@ from ...kernels.csr import merge
 from ...machine import user_kernel
 from ...machine.explain import explaining
 from ..available import Mask, mask_of, possible, possible_moves, possible_rows
+from ..outside import compiled
 from .build import Rows
 
 # numbers behind a row's room, so that a function that writes a little too far is found out and harms nothing
@@ -71,11 +72,6 @@ def arguments(function: Callable[..., Any], name: str, allowed: dict[int, str]) 
     if count not in allowed:
         raise TypeError(f"{name} must take {' or '.join(allowed.values())}, found {count} arguments")
     return count
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """A user's function as a kernel."""
-    return function if hasattr(function, "py_func") else user_kernel(function)
 
 
 @functools.lru_cache(maxsize=8)
@@ -218,13 +214,9 @@ def rewards_of(reward: Callable[..., Any], n_states: int, n_actions: tuple[int, 
     return table.reshape(planes, n_states, *n_actions)
 
 
-def mask_from(available: Callable[..., Any], n_states: int, num_actions: tuple[int, ...], limit: int | None) -> Mask:
-    """(S, A_total) from a user's function ``available(state, player, action)``, compiled."""
-    arguments(available, "available", {3: "(state, player, action)"})
-    ask, total = compiled(available), sum(num_actions)
-    _check.budget(n_states * total, f"the available actions of {n_states} states", "a game of fewer states would fit",
-                  limit)
-    out = np.zeros((n_states, total), np.bool_)
+@functools.lru_cache(maxsize=8)
+def _mask_driver(ask: Any) -> Any:
+    """The loop over states and actions around a compiled ``available``."""
 
     @user_kernel
     def drive(counts, out):
@@ -236,6 +228,16 @@ def mask_from(available: Callable[..., Any], n_states: int, num_actions: tuple[i
                     out[s, c] = bool(ask(s, i, a))
                     c += 1
 
+    return drive
+
+
+def mask_from(available: Callable[..., Any], n_states: int, num_actions: tuple[int, ...], limit: int | None) -> Mask:
+    """(S, A_total) from a user's function ``available(state, player, action)``, compiled."""
+    arguments(available, "available", {3: "(state, player, action)"})
+    ask, total = compiled(available), sum(num_actions)
+    _check.budget(n_states * total, f"the available actions of {n_states} states", "a game of fewer states would fit",
+                  limit)
+    out, drive = np.zeros((n_states, total), np.bool_), _mask_driver(ask)
     with explaining(available, "available"):
         drive(np.array(num_actions, np.int64), out)
     return out
