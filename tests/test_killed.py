@@ -18,6 +18,8 @@ import fastmpg as fm
 from fastmpg import cli
 from fastmpg.run import checkpoint, storage
 
+pytestmark = pytest.mark.compiled
+
 
 @pytest.fixture
 def path(tmp_path):
