@@ -16,9 +16,10 @@ from fastmpg.machine import UNCOMPILED
 from fastmpg.run.grid import expanded
 
 STEPS = 3  # that are made
-FEW = {"calvano2020": {"SESSIONS": 3, "FEW": 2}, "ding2022_linear": {"SEEDS": 1, "COURSES": (10, 20, 40)},
-       "potential_claims": {"SAMPLES": 5}}  # smaller samples, by module
-EXACT = {}
+LONG = {"calvano2020", "ding-linear", "ding-regret", "etesami-alpha", "etesami-irl", "etesami-pursuit",
+        "etesami-pursuit-2", "etesami-rabbit", "maheshwari-flow", "maheshwari-s1", "maheshwari-s3",
+        "potential-claims"}  # solved, or evaluated too often, for Python
+NEEDS = {"sun-random-3x4x5", "zhang-time"}  # runs that converge, a clock that sees them
 pytestmark = pytest.mark.skipif(not UNCOMPILED, reason="compiled, all runs are made in full")
 
 
@@ -42,15 +43,13 @@ def shortened(game, rule, steps, runs=None, *, policy=None, rng=0, record=None, 
                                steps=ends, dims=("grid",) * (len(shape) - 1) + ("run",) * bool(shape))
 
 
-@pytest.mark.parametrize("name", catalogue)
+@pytest.mark.parametrize("name", sorted(set(catalogue) - LONG - NEEDS))
 def test_rehearsal(name, monkeypatch):
     modules = [each for key, each in sys.modules.items() if key.startswith("fastmpg.experiments.")]
     for module in modules:
         for called in ("learn", "ensemble"):
             if hasattr(module, called):
                 monkeypatch.setattr(module, called, shortened)
-        for few, count in FEW.get(module.__name__.rpartition(".")[2], {}).items():
-            monkeypatch.setattr(module, few, count)
     kept = [value for module in modules for value in vars(module).values() if hasattr(value, "cache_clear")]
     for each in kept:
         each.cache_clear()
@@ -60,7 +59,7 @@ def test_rehearsal(name, monkeypatch):
         for each in kept:  # wrong numbers
             each.cache_clear()
     assert outcome.checks and len({check.name for check in outcome.checks}) == len(outcome.checks)
-    assert not all(check.ok for check in outcome.checks) or name in EXACT
+    assert all(check.verdict for check in outcome.checks)
     for figure in outcome.figures:
         sheet = figure.draw()
         assert sheet.axes, figure.name
