@@ -175,6 +175,7 @@ def test_trajectories_are_the_twins():
     assert_allclose(found.log_likelihood_by_player[-1], np.mean(likely, axis=0), atol=1e-12)
 
 
+@pytest.mark.compiled
 def test_trajectories_one_by_one():
     """Online: step k sees the mean of the first k + 1, to 1e-9; in the end the weights are those of all at once."""
     play = fm.play_horizon(line(), expert(), 40, rng=5)

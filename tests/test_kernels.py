@@ -356,6 +356,7 @@ CHAINS = [
 ]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)
@@ -363,6 +364,7 @@ def test_sparse_residual_is_truthful(rng, n, kind, gamma, transposed):
     solved(rng, n, kind, gamma, transposed)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)
