@@ -21,7 +21,10 @@ from fastmpg import machine
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests beside other packages run where .ci/run has installed them."""
+    """Tests beside other packages run where .ci/run has installed them; of compiled code, where there is any."""
+    if machine.UNCOMPILED:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("compiled")])
+        items[:] = [item for item in items if not item.get_closest_marker("compiled")]
     if not os.environ.get("FASTMPG_PEERS"):
         for item in items:
             if item.get_closest_marker("peers"):

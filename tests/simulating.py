@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastmpg as fm
 from fastmpg.kernels import rng as generator
-from fastmpg.machine import UNCOMPILED, kernel
+from fastmpg.machine import kernel
 from fastmpg.machine.vectors import LANES
 
 EPS = np.finfo(float).eps
 P_VALUE = 1e-6
 FROZEN = (1e-300,) * 3  # step sizes so small that the table never changes
 TABLES = ("q", "policy", "counts", "visits")
-compiled_only = pytest.mark.skipif(UNCOMPILED, reason="far too slow uncompiled, or about compiled code")
+compiled_only = pytest.mark.compiled
 
 
 @kernel

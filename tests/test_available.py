@@ -302,6 +302,7 @@ def test_pure_policies_and_distant_payoffs_on_ragged_masks(seed):
     assert (moved.payoff_range() > 2.0**39).all()
 
 
+@pytest.mark.compiled
 def test_sparse_games_solved_iteratively():
     """150 states: chains that are not factored densely, marginals read again or kept, and rows in single precision."""
     rng = np.random.default_rng(9)

@@ -354,6 +354,7 @@ def test_too_large_games_are_refused_before_anything_is_allocated(build):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown < 50_000
 
 
+@pytest.mark.compiled
 def test_a_trace_of_too_many_steps_is_refused_before_its_steps_are_listed():
     """In a process that may have 4 GiB: 10**12 steps are refused by name, not by numpy when their list fails to fit."""
     code = (

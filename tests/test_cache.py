@@ -49,6 +49,7 @@ def folder(tmp_path, monkeypatch):
 FACTS, CODE = {"symbol": "cfunc.f", "results": ["float64"]}, bytes(range(256)) * 40
 
 
+@pytest.mark.compiled
 def test_the_second_process_compiles_nothing(tmp_path):
     assert cheap(tmp_path) == COMPILED
     first = {p: p.read_bytes() for p in files(tmp_path)}
@@ -71,6 +72,7 @@ print(repr(float(out[0, 0])), len(COMPILED))
 """
 
 
+@pytest.mark.compiled
 def test_an_edited_helper_in_another_file_is_noticed(tmp_path):
     """feedback/desk.py calls kernels/simplex.py: numba's own cache would go on with the old. Edited back, the old code
     serves again; edited while a process runs, it keeps nothing, as the code may be of the old text."""
@@ -168,6 +170,7 @@ def test_a_kernel_s_sources_are_all_that_its_module_imports():
                 if each.split(".")[0] in ("rules", "run", "cli", "experiments", "plot", "metrics")]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("base, change", [
     pytest.param({}, {"NUMBA_CPU_NAME": "generic"}, id="processor"),
     pytest.param({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse4.2"}, {"NUMBA_CPU_FEATURES": ""},

@@ -46,6 +46,7 @@ def toys(monkeypatch):
 
 
 # --------------------------------------------------------------------------------------------------------- processes
+@pytest.mark.compiled
 def test_help_and_version_as_a_process():
     done = shell("--help")
     assert done.returncode == 0 and "reproduce" in done.stdout and done.stderr == ""
@@ -53,6 +54,7 @@ def test_help_and_version_as_a_process():
     assert done.returncode == 0 and done.stdout == f"fastmpg {fm.__version__}\n"
 
 
+@pytest.mark.compiled
 def test_a_run_as_a_process_shows_no_progress_on_a_pipe(tmp_path):
     done = shell(*RUN, "--json", "--out", "r.npz", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -61,12 +63,14 @@ def test_a_run_as_a_process_shows_no_progress_on_a_pipe(tmp_path):
     assert fm.Result.load(tmp_path / "r.npz").trace["ne_gap"][-1].max() == pytest.approx(said["max_ne_gap"])
 
 
+@pytest.mark.compiled
 def test_bad_input_as_a_process_is_one_line_and_status_2():
     done = shell("run", "zhang-3x2", "GradientPlay", "--eta", "-1", "--steps", "5")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("fastmpg: error: eta") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.compiled
 def test_a_reader_that_leaves_is_no_traceback():
     if os.name != "posix":
         pytest.skip("needs a shell")
@@ -233,6 +237,7 @@ def test_everything_is_listed(capsys):
         assert all(name in capsys.readouterr().out for name in list(said[kind])[:1])
 
 
+@pytest.mark.compiled
 def test_every_listed_thing_can_be_asked_for_help(capsys):
     for game in fm.games.__all__:
         for rule in fm.rules.__all__:
@@ -320,6 +325,7 @@ def test_fill_in_this_process(capsys, monkeypatch):
             == {"compiled": [], "seconds": 0, "rules": ["GradientPlay"]})
 
 
+@pytest.mark.compiled
 def test_fill_builds_every_game_in_every_form():
     assert set(fill.specimens(["routing", "random_markov"])) == {
         "routing (form=dense)", "routing (form=count)", "random_markov"}

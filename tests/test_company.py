@@ -41,6 +41,7 @@ fm.learn(fm.games.routing(4), fm.rules.TwoTimescaleQ(tau=1e-2), 2000, rng=0, rec
 """
 
 
+@pytest.mark.compiled
 def test_another_process_is_told_who_writes(path):
     with subprocess.Popen([sys.executable, "-c", WAITS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as other:
@@ -57,6 +58,7 @@ def test_another_process_is_told_who_writes(path):
     assert sorted(each.name for each in path.parent.iterdir()) == ["run.ckpt", "run.ckpt.previous"], "no lock is left"
 
 
+@pytest.mark.compiled
 def test_a_killed_process_leaves_no_lock(path):
     with subprocess.Popen([sys.executable, "-c", WAITS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as other:
@@ -65,6 +67,7 @@ def test_a_killed_process_leaves_no_lock(path):
     assert fm.resume(path).steps == 2000
 
 
+@pytest.mark.compiled
 def test_threads_on_one_name(path):
     """One of them runs, the others are told; with names of their own all do."""
     told, done, gate = [], [], threading.Barrier(4)

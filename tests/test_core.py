@@ -254,6 +254,7 @@ def test_ne_gap(which):
     check_gaps(case(which))
 
 
+@pytest.mark.compiled
 @every_case
 def test_qre_gap(which):
     game, policies = case(which).game, case(which).policies

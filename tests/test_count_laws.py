@@ -109,6 +109,7 @@ def test_many_players(actions, players, groups, rng):
         assert_allclose(found, np.diag(weight) * (others + 1), rtol=8 * players * EPS, atol=0)
 
 
+@pytest.mark.compiled
 def test_more_count_vectors_than_numbers(rng):
     """Payoffs by own count need no table over count vectors, of which there are 3e21 here."""
     game = fm.CountGame(np.broadcast_to(np.arange(1001.0), (2, 10, 1001)), np.full((2, 2), 0.5), 0.5)

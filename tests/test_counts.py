@@ -102,6 +102,7 @@ def test_qre_gap_and_best_response(payoffs, moves, sizes, rng):
     core.check_best_response(one)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", core.RULES)
 @pytest.mark.parametrize("payoffs", PAYOFFS)
 def test_one_step_of_every_rule(name, payoffs, rng):
@@ -366,6 +367,7 @@ def test_safe_distancing():
     assert fm.games.safe_distancing().num_actions == (4,) * 8 and fm.games.safe_distancing().discount == 0.99
 
 
+@pytest.mark.compiled
 def test_learning_with_a_thousand_players():
     """Natural play from the uniform policy keeps players alike; from random ones it comes close to equilibrium."""
     game = fm.games.routing(200, form="count")

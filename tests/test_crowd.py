@@ -10,10 +10,8 @@ import numba
 import pytest
 from processes import run
 
-from fastmpg import machine
-
 SECONDS = int(os.environ.get("FASTMPG_FUZZ", 20_000)) / 1000  # of a layer
-pytestmark = pytest.mark.skipif(machine.UNCOMPILED, reason="Python's own loops take turns")
+pytestmark = pytest.mark.compiled
 
 
 def crowd(layer, seconds, seed, *counts):

@@ -127,6 +127,7 @@ def differ(seed):
 LIMIT = 4  # the largest seen is .6
 
 
+@pytest.mark.compiled
 def test_every_form_agrees():
     off, where = max(map(differ, range(150)))
     assert off < LIMIT, where

@@ -36,6 +36,7 @@ def test_the_statements_are_met_and_the_figures_drawn(name):
         sheet.draw_without_rendering()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES)
 def test_short_runs_meet_few_statements_and_are_drawn(name, monkeypatch):
     """Checks are computed from the runs: where the policies have hardly moved, they say so."""
@@ -108,6 +109,7 @@ def test_values_of_pure_policies_and_their_squares():
         fm.games.safe_distancing(3, discount=0.0).to_dense())) < 1e-12
 
 
+@pytest.mark.compiled
 def test_short_runs_from_other_laws(monkeypatch):
     pytest.importorskip("matplotlib")
     for name, value in {"STARTS": 2, "STEPS": 20, "ROWS": 10}.items():

@@ -33,6 +33,7 @@ def test_every_file_that_tells_of_an_erratum_is_listed():
     assert {path for path in telling if path not in PAGE} == set()
 
 
+@pytest.mark.compiled
 def test_the_printed_sign_of_algorithm_4_walks_away():
     """From 0, in steps of .3: along +(Fhat - Fbar) counts come nearer to the expert's, along the minus they leave."""
     game, features = fm.games.imitation_line(), line_features()

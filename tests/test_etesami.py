@@ -33,6 +33,7 @@ def test_the_experiments_are_found():
     assert set(NAMES) <= set(catalogue)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_the_pursuits_are_drawn_and_say_where_numbers_come_from(name, monkeypatch):
     monkeypatch.setattr(etesami2020_pursuit, "NSCP_STEPS", 1000)
@@ -53,6 +54,7 @@ def test_damped_sweeps_meet_the_statements():
     drawn(outcome)
 
 
+@pytest.mark.compiled
 def test_few_sweeps_meet_few_statements(monkeypatch):
     """Checks are computed from the runs: where these end early, they say so."""
     monkeypatch.setattr(etesami2020_damping, "SWEEPS", 30)
@@ -64,6 +66,7 @@ def test_few_sweeps_meet_few_statements(monkeypatch):
     drawn(outcome)
 
 
+@pytest.mark.compiled
 def test_another_value_kind_misses_the_printed_table(monkeypatch):
     true = etesami2020_pursuit.mge_f
     monkeypatch.setattr(etesami2020_pursuit, "mge_f", lambda game, horizon, value: true(game, horizon, value="softmax"))
@@ -72,6 +75,7 @@ def test_another_value_kind_misses_the_printed_table(monkeypatch):
     assert len(printed) >= 11 and not any(check.ok for check in printed)
 
 
+@pytest.mark.compiled
 def test_a_state_of_a_stage_is_a_one_shot_game(pursued):
     game, solved = pursued
     for t, places in ((0, (0, 8, 4)), (1, (3, 4, 1)), (2, (2, 5, 8))):
@@ -85,6 +89,7 @@ def test_a_state_of_a_stage_is_a_one_shot_game(pursued):
     assert (one == two.transpose(1, 0, 2)).all() and (prey == prey.transpose(1, 0, 2)).all()
 
 
+@pytest.mark.compiled
 def test_hunts_are_counted_as_simulated_games_have_them():
     game = fm.games.pursuit_2()
     policy = fm.solvers.mge_f(game, 22).policy

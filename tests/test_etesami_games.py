@@ -36,6 +36,7 @@ def after(game, state, *actions):
     return {int(s): float(row[s]) for s in np.flatnonzero(row)}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES)
 def test_they_are_games_for_a_finite_horizon(name):
     game = getattr(fm.games, name)()
@@ -45,6 +46,7 @@ def test_they_are_games_for_a_finite_horizon(name):
         fm.evaluate(game, fm.uniform_policy(game))
 
 
+@pytest.mark.compiled
 def test_pursuit_3_by_hand():
     game = fm.games.pursuit_3()
     assert (game.num_players, game.num_states, game.num_actions) == (3, 729, (5, 5, 5))
@@ -63,6 +65,7 @@ def test_pursuit_3_by_hand():
     assert game.available.reshape(729, 3, 5)[:, :, STAY].all()
 
 
+@pytest.mark.compiled
 def test_pursuit_3_is_the_same_for_both_hunters():
     game = fm.games.pursuit_3()
     one, two, prey = np.indices((9, 9, 9)).reshape(3, -1)
@@ -82,6 +85,7 @@ FIGURE_4 = {
 PRINTED = [(0.366, 0.268, 0.366), 0.197, (0.466, 0.287, 0.247), (0.327, 0.346, 0.327)]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["max", "mean"])
 def test_pursuit_3_has_the_policies_of_figure_4(kind):
     _, _, policies, _, _ = solved("pursuit_3", kind)
@@ -94,6 +98,7 @@ def test_pursuit_3_has_the_policies_of_figure_4(kind):
         assert kind == "mean" or np.abs(ours - np.array(printed)).max() < slack
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["mean", "softmax", "max"])
 def test_pursuit_3_in_one_move_is_best_stood_out(kind):
     """Statement: from (1, 5, 2) and T = 1 the best action of every player is not to move."""
@@ -186,6 +191,7 @@ def distance_to_entrance():
     return near
 
 
+@pytest.mark.compiled
 def test_rabbit_hole_by_hand():
     game = fm.games.rabbit_hole()
     assert (game.num_states, game.num_actions) == (882, (5, 5))
@@ -202,6 +208,7 @@ def test_rabbit_hole_by_hand():
     assert len(near) == 21 and near[20] == 1 and max(near.values()) == 5
 
 
+@pytest.mark.compiled
 def test_rabbit_enters_where_the_fox_is_far():
     game, tables, policies, _, terminal = solved("rabbit_hole", "mean")
     found = fm.evaluate_horizon(game, joined(policies), play="greedy")

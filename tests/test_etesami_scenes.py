@@ -22,6 +22,7 @@ def run(name):
     return outcome
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["etesami-rabbit", "etesami-driving"])
 def test_the_statements_are_met_and_the_figures_drawn(name):
     run(name)
@@ -60,6 +61,7 @@ def test_a_rabbit_far_from_everything():
     assert scenes.away()[[17, 12, 4, 0]].tolist() == [0, 1, 5, 5]
 
 
+@pytest.mark.compiled
 def test_weights_are_those_of_both_players():
     found = etesami2020_irl.learn_weights("softmax")
     path = etesami2020_irl.path_of(found)

@@ -58,6 +58,7 @@ def test_a_printed_number_is_compared_to_half_its_last_digit(text, half):
     assert printed("x", text, float(text) + 1.1 * half, 2 * half).ok
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", QUICK)
 def test_the_published_numbers_are_met(name):
     outcome = catalogue[name].run()

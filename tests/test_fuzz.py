@@ -167,6 +167,7 @@ def quick(tmp_path, monkeypatch, keep_threads):
     return tmp_path
 
 
+@pytest.mark.compiled
 def test_mutated_calls(quick):
     assert not tried(1000, 0, quick)
 

@@ -66,6 +66,7 @@ def test_normal_forms_gain_what_they_pay():
         assert RESPONSE(game, policy, i).gain == pytest.approx(fm.best_response(game, policy, i)[1], rel=1e-15)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["random", "sure moves"])
 def test_against_a_linear_program(kind):
     for seed in range(25):

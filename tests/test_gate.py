@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from bench import gate, kernels, planted, rooms  # noqa: E402 - the folder is no installed package
 
+pytestmark = pytest.mark.compiled
+
 
 def test_every_file_of_kernels_has_a_benchmark():
     files = {path.stem for path in Path(fm.__file__).parent.joinpath("kernels").glob("[a-z]*.py")}

@@ -164,6 +164,7 @@ def test_by_hand():
     assert_allclose(value, [[4, 4], [4, 3], [0, 3]])  # state 1 at t = 0: back to 0 and here again, 0 + 1 + 3
 
 
+@pytest.mark.compiled
 def test_the_default_terminal_payoff():
     """Rewards that depend on the state alone are received for the last state, too; others are not."""
     game = fm.games.pursuit_3()
@@ -274,6 +275,7 @@ def test_play_repeats_itself_and_begins_where_it_is_told(rng):
     assert fm.play_horizon(game, policy, 0).scores.shape == (0, 2)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["dense", "sparse", "counts", "pairs"])
 def test_play_has_the_exact_means(kind, rng):
     game = KINDS[kind](rng, discount=0.9)

@@ -224,6 +224,7 @@ print(json.dumps(dict(compiled=compiled, signed=signed, heavy=heavy, alive=len(a
 """
 
 
+@pytest.mark.compiled
 def test_importing_is_light():
     """A fresh process compiles nothing and imports no plotting (its time, beside that of numba: bench/start.py)."""
     import json

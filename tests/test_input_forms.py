@@ -74,6 +74,7 @@ def test_dense_float32_transitions(moves32, rewards, wrap, copy):
     assert fm.MarkovGame(rewards, game.transitions, 0.9).largest_change == 0.0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("form", ["csr", "csc", "coo", "bsr", "lil"])
 @pytest.mark.parametrize("copy", [True, False])
 def test_sparse_float32_transitions(moves32, rewards, form, copy):

@@ -288,6 +288,7 @@ def wrong(which):
     return {case: lost for case in which if (lost := misses(*case)[0])}
 
 
+@pytest.mark.compiled
 def test_the_true_number_lies_in_every_interval():
     """A slice of the 500."""
     assert wrong(cases(500)[::21]) == {}
@@ -310,6 +311,7 @@ def test_the_true_number_lies_in_every_interval_500_of_500():
 
 
 # --------------------------------------------------------------------------------------------------------- the record
+@pytest.mark.compiled
 def test_intervals_say_how_wide_they_are_and_why():
     game = fm.games.routing(3)
     found = fm.ne_gap(game, fm.uniform_policy(game), certified=True)

@@ -53,6 +53,7 @@ def random_features(rng, game, kinds):
 
 
 # ---------------------------------------------------------------------------------------------- the line, known weights
+@pytest.mark.compiled
 @pytest.mark.parametrize(("kind", "steps", "likelihood"), [("softmax", 650, -6.11865), ("mean", 725, -5.97004)])
 def test_weights_of_the_line_are_found(kind, steps, likelihood):
     """From 0 with step .3 and exact data: theta to 1e-5, the gap 1e-7 within so many steps, the likelihood to 1e-5.
@@ -69,6 +70,7 @@ def test_weights_of_the_line_are_found(kind, steps, likelihood):
     assert [each.shape for each in found.path] == [(found.iterations + 1, 2)] * 2
 
 
+@pytest.mark.compiled
 def test_what_is_recorded_is_the_policys():
     """Likelihood, counts and policy of the result, by the twin and the public functions at its theta."""
     found, game = exact("mean"), naive_horizon.tables(line())
@@ -83,6 +85,7 @@ def test_what_is_recorded_is_the_policys():
         assert_allclose(found.counts[i], ours.features(FEATURES[i]), atol=1e-13)
 
 
+@pytest.mark.compiled
 def test_shared_feature_is_warned_of():
     """Features match at other weights than the truth (statement, recomputed by a separate NumPy program)."""
     with pytest.warns(UserWarning, match=r"features of players 0, 1 are linearly dependent.*1 of 4 directions"):
@@ -172,6 +175,7 @@ def test_trajectories_are_the_twins():
     assert_allclose(found.log_likelihood_by_player[-1], np.mean(likely, axis=0), atol=1e-12)
 
 
+@pytest.mark.compiled
 def test_trajectories_one_by_one():
     """Online: step k sees the mean of the first k + 1, to 1e-9; in the end the weights are those of all at once."""
     play = fm.play_horizon(line(), expert(), 40, rng=5)

@@ -210,6 +210,7 @@ def test_contract_one_state(rng, actions, cut):
     assert_allclose(chain, mean, rtol=0, atol=tolerance)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("shared", [False, True])
 def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
     """Whatever the number of shares and threads, every state is summed in the same order."""
@@ -233,6 +234,7 @@ def test_parallel_contraction_is_bit_identical(rng, keep_threads, shared):
                 assert_array_equal(mine, theirs, f"{threads} threads, {shares} shares")
 
 
+@pytest.mark.compiled
 def test_threads_do_not_change_a_run(keep_threads):
     """A game large enough for threads: the same bits from learn, evaluate and ne_gap at every thread count."""
     game = fm.games.random_markov(40, (6, 5, 5), rng=1)
@@ -288,6 +290,7 @@ def test_triangular_parts(n, rng):
 THRESHOLD = dense_solve.OWN if dense_solve.OWN < 10**6 else 160  # without compiled code there is no LAPACK
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("n", [*range(1, 71), *range(THRESHOLD - 5, THRESHOLD + 6), THRESHOLD + 40])
 def test_dense_systems(n):
     """Both orientations, both sides of the LAPACK threshold, several right-hand sides; cond <= 2 / (1 - gamma)."""
@@ -353,6 +356,7 @@ CHAINS = [
 ]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)
@@ -360,6 +364,7 @@ def test_sparse_residual_is_truthful(rng, n, kind, gamma, transposed):
     solved(rng, n, kind, gamma, transposed)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("n, kind", CHAINS)

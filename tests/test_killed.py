@@ -25,6 +25,7 @@ from fastmpg import cli
 from fastmpg.run import checkpoint, storage
 
 KILLS = int(os.environ.get("FASTMPG_FUZZ", 40))
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ def test_dir_shows_what_is_public(room):
     assert "__doc__" in dir(module)
 
 
+@pytest.mark.compiled
 def test_plot_is_loaded_when_it_is_asked_for():
     code = ("import sys, fastmpg as fm; assert 'plot' in dir(fm) and 'fastmpg.plot' not in sys.modules; "
             "fm.plot.trace; assert 'matplotlib' not in sys.modules; from fastmpg import plot; assert plot is fm.plot")

@@ -45,6 +45,7 @@ def test_steps_of_one_over_k_are_fictitious_play(rng):
     assert_allclose(found.policy[0], np.concatenate(beliefs), rtol=0, atol=1e-12)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("seed", range(6))
 def test_fictitious_play_converges_in_zero_sum_games(seed):
     """Robinson (1951)."""

@@ -55,6 +55,7 @@ def test_the_solution_is_that_of_plain_runge_kutta(given, rng):
         assert_allclose(policy, runge_kutta(slow, fm.split(game, start), tau, rates, end), rtol=0, atol=2e-9)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("game", [fm.games.routing(4), fm.games.routing(20, form="count"), fm.games.zhang_3x2(),
                                   fm.MarkovGame.identical_interest(np.random.default_rng(1).random((2, 2, 3)),
                                                                    np.full((2, 2, 3, 2), 0.5), 0.6,
@@ -84,6 +85,7 @@ def potential(game, policies, tau):
     return theory.perturbed_potential(game, policies, tau) @ game.initial
 
 
+@pytest.mark.compiled
 def test_the_potential_rises_where_nobody_moves_the_state():
     """Lemma 3.5, by how much: dPhi~/dt = sum of slopes times velocities, (43), by differences."""
     game, tau = fm.games.routing(3, reward="team", transitions="averaged"), 0.3

@@ -85,6 +85,7 @@ def test_run_axes_stay_in_front(rng):
     assert_allclose(distance_to_nash(game, policies, one)[0, 0], followed[:-1], **CLOSE)
 
 
+@pytest.mark.compiled
 def test_the_snapshots_of_a_run_are_what_it_takes():
     game = fm.games.routing(4)
     runs = fm.ensemble(game, fm.rules.TwoTimescaleQ(1e-3), 200, 3,
@@ -187,6 +188,7 @@ def test_the_smoothed_q_of_a_normal_form_game_is_payoff_and_entropy():
     assert_array_equal(start, fm.uniform_policy(game))
 
 
+@pytest.mark.compiled
 def test_a_learner_whose_policy_stands_still_finds_the_smoothed_q():
     """With steps of the policy near 0, q approaches Qtilde of the initial policy."""
     game, tau = fm.games.routing(2), 0.5
@@ -211,6 +213,7 @@ def test_the_experiments_are_found():
     assert set(NAMES) <= set(catalogue)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", [
     *NAMES[:2], *(pytest.param(name, marks=(pytest.mark.slow, pytest.mark.whole)) for name in NAMES[2:])])
 def test_the_statements_are_met_and_the_figures_drawn(name):

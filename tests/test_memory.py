@@ -15,6 +15,8 @@ from test_public_entries import CALLABLES, valid
 
 import fastmpg as fm
 
+pytestmark = pytest.mark.compiled
+
 GRADIENT, LEARNING = fm.rules.NaturalGradientPlay(0.1), fm.rules.TwoTimescaleQ(0.1)
 ENDS = fm.Record(every=10**9)  # first and last step
 PLAIN = fm.Record(every=10**9, metrics=("policy",))

@@ -169,6 +169,7 @@ def off(change, seed):
     return worst
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("change", CHANGES)
 def test_changes(change):
     worst, where = max(off(change, seed) for seed in range(25))

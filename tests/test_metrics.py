@@ -28,6 +28,7 @@ EXACT = ("ne_gap", "qre_gap", "c", "mismatch", "grad_norm", "value", "log_barrie
 
 
 # ------------------------------------------------------------------------------------------------------- one file each
+@pytest.mark.compiled
 def test_functions_stay_functions_when_everything_is_found():
     """A module of the same name, once loaded, becomes an attribute of its folder: the function has to stand there."""
     known()
@@ -106,6 +107,7 @@ assert "sharpest decision" in pyplot.gca().get_ylabel(), pyplot.gca().get_ylabel
 """
 
 
+@pytest.mark.compiled
 def test_a_new_metric_is_one_file(tmp_path):
     """Trace, command line, plot label and public function, without touching anything else."""
     pytest.importorskip("matplotlib")
@@ -150,6 +152,7 @@ QUESTIONS = {
      for name in fm.Evaluation._fields for tau in (0.0, 0.5)}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("form", GAMES)
 def test_a_stack_is_its_policies_one_by_one(form, monkeypatch):
     """Leading axes broadcast, with the same bits, whatever the number of threads."""

@@ -48,6 +48,7 @@ def joined(q):
 
 
 # ------------------------------------------------------------------------------------------------------- the twins
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("actions", "states", "options"), [
     ((2, 3), 3, {}), ((3, 2, 2), 2, {"sparse": True}), ((4,), 3, {}), ((2, 2), 4, {"masked": False, "shared": True}),
@@ -81,6 +82,7 @@ def test_sweeps_are_the_twins(rng, kind, alpha, sparse):
         assert_allclose(found.value[0], naive_mge.value(q, 0.9, kind), atol=1e-12)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("actions", [(2, 3), (2, 2, 2)], ids=["two", "three"])
 @pytest.mark.parametrize("alpha", [None, 0.4])
@@ -118,6 +120,7 @@ def test_one_shot_games_are_logit_equilibria():
                           1 / (1 + np.exp(-1))], atol=1e-14)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("actions", [(2, 2), (3, 3), (2, 2, 2)], ids=["2x2", "3x3", "2x2x2"])
 def test_branch_follows_small_steps_of_beta(rng, actions):
     """At a beta where several equilibria exist, the one found is where 500 small steps from uniform play arrive.
@@ -156,6 +159,7 @@ def rows(found):
     return one[:3], one[[10, 12, 13, 14]], two[:3], two[[13, 11, 12]]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["max", "mean"])
 def test_pursuit_first_moves(kind):
     """Figure 4: ours, recomputed independently, 5e-6; printed digits, 5e-4, but for h1 at I1 (off by 1.5e-3, open)."""
@@ -166,6 +170,7 @@ def test_pursuit_first_moves(kind):
             assert_allclose(got, np.broadcast_to(want, got.shape), atol=5e-4 + open_by)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", KINDS)
 def test_pursuit_is_solved_to_rounding_and_keeps_its_symmetry(kind):
     found = chase(kind)

@@ -130,6 +130,7 @@ def test_below_the_threshold_undamped_sweeps_settle(rng):
 
 
 # --------------------------------------------------------------------------------------------------------- damping
+@pytest.mark.compiled
 @pytest.mark.parametrize(("kind", "alpha"), [("max", [0.7243, 0.7533, 0.8666]), ("mean", [0.7332, 0.7686, 0.8666])],
                          ids=["max", "mean"])
 def test_damping_limit_of_the_pursuit(kind, alpha):
@@ -148,6 +149,7 @@ def settles(game, found, alpha, near, **more):
     return np.abs(again.policy[0] - found.policy[0]).max(axis=1) < 1e-7
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("actions", [(2, 2), (3, 3), (2, 2, 2), (2, 3, 2)], ids=["2x2", "3x3", "2x2x2", "2x3x2"])
 def test_alpha_at_which_sweeps_stop_settling(rng, actions):
     """Bisected on random one-shot games, it is the limit to 0.01."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiled
+
 FIRST = """
 import fastmpg as fm
 game = fm.games.zhang_3x2()

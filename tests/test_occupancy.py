@@ -44,6 +44,7 @@ def same(game, found, twin, tol=1e-10):
 
 
 # ------------------------------------------------------------------------------------------------- against the twin
+@pytest.mark.compiled
 @pytest.mark.parametrize("value", KINDS)
 @pytest.mark.parametrize("terminal", TERMINALS)
 @pytest.mark.parametrize("alpha", [1.0, 0.4])
@@ -144,6 +145,7 @@ def test_psi_that_is_no_number_is_refused():
 MARKS = {"mean": [7, 5, 8, 3]}
 
 
+@pytest.mark.compiled
 def test_driving_arrivals_are_those_of_the_statement():
     """Ours, recomputed independently (a reconstruction): pedestrian 3, car 2 at 5, car 1 at 7, car 3 at 8, no crash."""
     game = fm.games.driving()
@@ -169,6 +171,7 @@ def test_nobody_gives_way_where_meeting_costs_little():
     assert play.arrivals[3] == 3
 
 
+@pytest.mark.compiled
 def test_driving_is_the_twin_s():
     game = fm.games.driving()
     found = fm.solvers.mge_fb(game, 6, tol=1e-13)
@@ -191,6 +194,7 @@ def test_a_cycle_is_told_with_its_residual():
     same(game, damped, naive.mge_fb(game, 2, 4.0, alpha=0.05), 1e-8)
 
 
+@pytest.mark.compiled
 def test_slow_convergence_is_no_cycle():
     """The first alpha below the limit, where sweeps swing for long, and tiny weights, with which W hardly moves."""
     game = swap(30.0)
@@ -210,6 +214,7 @@ def test_solutions_pickle():
     assert_array_equal(copy.simulate(4, 1), found.simulate(4, 1))
 
 
+@pytest.mark.compiled
 def test_start_goes_on_from_a_solution():
     game = fm.games.driving()
     whole, half = fm.solvers.mge_fb(game, 12, maxiter=40), fm.solvers.mge_fb(game, 12, maxiter=20)

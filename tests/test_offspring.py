@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fastmpg import machine
-
 TASKS = max(6, int(os.environ.get("FASTMPG_FUZZ", 0)) // 1000)
 POOLS = {"fork": 2, "forkserver": 2, "spawn": 2}  # an executor and a pool
-pytestmark = pytest.mark.skipif(machine.UNCOMPILED, reason="nothing runs in threads")
+pytestmark = pytest.mark.compiled
 
 
 def children(kind, tasks):

@@ -58,6 +58,7 @@ def test_markov_games(eta, cooperative, optimistic, plain):
         near(gaps(game, fm.rules.QAscent(eta), at), plain, 4)
 
 
+@pytest.mark.compiled
 def test_the_average_of_plain_ascent_settles():
     """Recomputed independently: gap .0075 of the average of 2000 policies, eta .2; every step has to be recorded."""
     game = markov(False)
@@ -71,6 +72,7 @@ def test_the_average_of_plain_ascent_settles():
     assert_array_equal(fm.ne_gap(game, policies[run.trace["ne_gap"].max(axis=1).argmin()]).max(), best[-1])
 
 
+@pytest.mark.compiled
 def test_a_step_too_small_shows_nothing():
     """At eta = .1 (1 - gamma) it is still far away after 4 000 steps: .011 at gamma .5, recomputed independently."""
     assert abs(gaps(markov(False), fm.rules.OptimisticQAscent(0.05), (4000,))[0] - 0.011) <= 5e-4

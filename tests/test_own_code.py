@@ -16,7 +16,8 @@ from fastmpg import machine
 from fastmpg.run.checkpoint import load
 from fastmpg.run.team import GRACE
 
-compiled_only = pytest.mark.skipif(machine.UNCOMPILED, reason="Python tells by itself")
+pytestmark = pytest.mark.compiled
+
 GAME = fm.games.zhang_3x2()
 
 
@@ -97,7 +98,6 @@ WRONG = [(beyond, "IndexError: index is out of bounds"), (far, "IndexError"), (b
          (solves, "LinAlgError: Matrix is singular"), (holds_minus_one, "ValueError: negative dimensions")]
 
 
-@compiled_only
 @pytest.mark.parametrize("update, says", [pytest.param(*row, id=row[0].__name__, marks=() if row[0] in (beyond, raises)
                                                        else pytest.mark.slow) for row in WRONG])
 def test_what_an_update_raises(update, says):
@@ -107,13 +107,11 @@ def test_what_an_update_raises(update, says):
     assert fm.learn(GAME, fm.rules.NaturalGradientPlay(0.1), 2).status == "done"
 
 
-@compiled_only
 def test_no_memory():
     with pytest.raises(MemoryError, match="in `update` of Mine at step 3: MemoryError: Allocation failed"):
         fm.learn(GAME, rule(takes), 100)
 
 
-@compiled_only
 def test_the_cause_is_kept_and_no_file_is_torn(tmp_path):
     """The checkpoint stays that of a whole step, from which the run goes on once the rule is mended."""
     with pytest.raises(ValueError, match="at step 3") as caught:
@@ -123,7 +121,6 @@ def test_the_cause_is_kept_and_no_file_is_torn(tmp_path):
     assert whole(tmp_path / "run") == 0
 
 
-@compiled_only
 @pytest.mark.parametrize("threads", [1, 2])
 def test_in_an_ensemble_the_run_is_named(threads):
     def late(rule, state, feedback, k):
@@ -163,7 +160,6 @@ def moves(tables, policy, out):
         out[out.shape[0], 0, 0] = 1.0
 
 
-@compiled_only
 @pytest.mark.slow
 @pytest.mark.parametrize("made", [fm.rules.TwoTimescaleQ(0.1), fm.rules.MonteCarloGradientAscent(0.1),
                                   fm.rules.IndependentQLearning(0.1)], ids=lambda each: type(each).__name__)
@@ -173,7 +169,6 @@ def test_a_simulator_that_fails_later(made):
         fm.learn(game, made, 5000, rng=0, record=fm.Record(every=1000, metrics=("policy",)))
 
 
-@compiled_only
 @pytest.mark.slow
 def test_a_game_that_fails_later():
     """In a run the step is that at which it failed, though the loop around it knew nothing of it."""
@@ -304,7 +299,6 @@ if __name__ == "__main__":
 """
 
 
-@compiled_only
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 @pytest.mark.parametrize("number, says", [
     ("SIGINT", "interrupted after 3 of 100 steps; `update` of Waits did not come back from step 3: "),
@@ -322,7 +316,6 @@ def test_an_endless_loop_is_left_behind(tmp_path, number, says):
         assert whole(tmp_path / "run") <= 3
 
 
-@compiled_only
 def test_a_slow_update_is_waited_for():
     """A step that ends within the grace is whole."""
 

@@ -245,6 +245,7 @@ def test_weights_are_fitted_only_where_they_are_positive():
 
 
 # --------------------------------------------------------------------------------------- Lemma 3.1(c), Rbar, Lemma 3.4
+@pytest.mark.compiled
 @pytest.mark.parametrize("epsilon", [0.3, 0.01])
 def test_equilibria_below_the_temperature_are_near_equilibria(epsilon):
     """At the equilibrium of the perturbed game, from the worst state, at the sharper limit and at the printed one."""
@@ -270,6 +271,7 @@ def test_the_temperature_limit_by_its_formulas():
     assert worst < math.log(5) < 5 / math.e
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", GAMES)
 def test_estimates_stay_in_their_range(name):
     """Recorded at every stage, at a temperature where entropy matters."""

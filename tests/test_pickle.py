@@ -263,6 +263,7 @@ def test_results_of_a_users_rule(tmp_path):
 
 
 
+@pytest.mark.compiled
 def test_a_pool_of_spawned_processes():
     """What goes there and comes back: games, rules, records, results, and errors with theirs."""
     game, rule, record = fm.games.zhang_3x2(), fm.rules.NaturalGradientPlay(0.1), fm.Record(every=2)

@@ -121,6 +121,7 @@ def test_settings_stay_as_they_are_and_a_new_figure_is_pyplot_s(one):
     pyplot.close(ax.figure)
 
 
+@pytest.mark.compiled
 def test_every_figure_of_a_quick_experiment_is_drawn():
     from fastmpg.experiments import catalogue
 
@@ -134,6 +135,7 @@ def crossing():
     return fm.solvers.mge_fb(fm.games.driving(), 12)
 
 
+@pytest.mark.compiled
 def test_a_junction_is_drawn_until_everybody_has_arrived(crossing):
     sheet = plot.junction(crossing)
     frames = [ax for ax in sheet.axes if ax.images]
@@ -183,6 +185,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
         plot.figure()
 
 
+@pytest.mark.compiled
 def test_importing_the_package_imports_no_plotting():
     code = ("import sys, fastmpg, fastmpg.plot, fastmpg.cli, fastmpg.experiments; "
             "assert not {'matplotlib', 'tqdm'} & set(sys.modules)")

@@ -79,6 +79,7 @@ def test_agrees_with_dense_and_naive(actions, states, discount, rng):
     assert (low <= reached.min(axis=1) + 1e-12).all() and (high >= reached.max(axis=1) - 1e-12).all()
 
 
+@pytest.mark.compiled
 def test_simulates_its_own_rewards(rng):
     game, payoffs, solo = draw(rng, (2, 3, 2), 3, 0.6)
     record = fm.Record(steps=[2000], metrics=("q",), trajectory=True)

@@ -50,6 +50,7 @@ def test_all_deterministic_squares_by_loops(rng, num_states, actions):
     assert "all deterministic squares" in repr(found)
 
 
+@pytest.mark.compiled
 def test_what_an_independent_build_found_of_the_benchmarks():
     """Routing with own rewards and safe distancing are no Markov potential games: 8.7 of 37.8 and about 1090 of 10000
     were found there on other squares; ours are the worst of more.
@@ -65,6 +66,7 @@ def test_what_an_independent_build_found_of_the_benchmarks():
             assert found.relative < 1e-12 and found.defect <= found.error and found.alpha == 0.0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("discount", [0.0, 0.9, 1 - 1e-9])
 def test_what_rounding_makes_of_a_defect_is_bounded(rng, discount):
     """Payoffs far from 0 in games that have a potential: the defect lies within its error, so that nothing is claimed.
@@ -138,6 +140,7 @@ def test_differences_are_those_of_known_potentials(rng):
     assert_allclose(potential.difference(game, fm.random_policy(game, 1)).value, mixed[0] - mixed[1], rtol=1e-10)
 
 
+@pytest.mark.compiled
 def test_where_there_is_no_potential_there_is_no_difference(rng):
     game = fm.games.routing(3)
     with pytest.raises(ValueError, match="has no potential: <PotentialDefect"):
@@ -225,6 +228,7 @@ def missed(game, phi, rng, tries=40):
     return worst
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("seed", range(4))
 def test_alpha_lies_in_its_interval(seed):
     """What the returned function misses is below ``upper``; its optimiser is an upper-equilibrium."""

@@ -96,6 +96,7 @@ def test_larger_games_have_no_tables_and_the_largest_are_refused():
         fm.games.pricing(4, form="tables")
 
 
+@pytest.mark.compiled
 def test_stochastic_demand_is_drawn_unseen():
     game = fm.games.pricing(2, 3, outside=[-0.5, 0.5], chances=[0.25, 0.75])
     market = fm.theory.logit_market(2, 3, outside=[-0.5, 0.5], chances=[0.25, 0.75])
@@ -110,6 +111,7 @@ def test_stochastic_demand_is_drawn_unseen():
     assert fm.games.pricing(2, 3, form="tables", outside=[-0.5, 0.5]) != fm.games.pricing(2, 3, form="tables")
 
 
+@pytest.mark.compiled
 def test_a_run_on_the_simulator_is_resumed(tmp_path):
     game = fm.games.pricing(2, 3, form="simulator", cost=[1.0, 0.9])
     path, until = tmp_path / "run.ckpt", fm.Unchanged(stages=2000)
@@ -135,6 +137,7 @@ def test_exploration_by_its_schedule(given):
         assert_allclose(found.state.epsilon[0], SCHEDULES[given](k), rtol=1e-14)
 
 
+@pytest.mark.compiled
 def test_boltzmann_draws_by_its_law():
     """Of a game of one state whose values never move."""
     game = fm.NormalFormGame([[0.0, 0.0, 0.0], ])
@@ -209,6 +212,7 @@ def test_random_moves_have_no_cycle():
         fm.metrics.best_on_cycle(game, fm.uniform_policy(game), 0)
 
 
+@pytest.mark.compiled
 def test_sessions_settle_above_competition():
     found = fm.ensemble(GAME, RULE, 10**7, 6, record=END, until=fm.Unchanged(20_000))
     assert found.status == "settled"

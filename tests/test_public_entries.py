@@ -222,6 +222,8 @@ def members(label, kind):
         plain = getattr(found, "__func__", found)
         if name.startswith("_") or name in INNER or not inspect.isfunction(plain) or not ours(plain):
             continue
+        if isinstance(found, staticmethod) and "." not in plain.__qualname__:
+            continue  # attached to it: an uncompiled kernel is a plain function
         if label in ("SimulatorGame", "CustomGame") and name in ("save", "load"):
             continue  # refused, see test_game_files.py
         if label == "Result" and name in ("to_frame", "to_netcdf"):

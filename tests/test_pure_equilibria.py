@@ -48,6 +48,7 @@ def test_shared_payoffs_masks_and_other_models():
     assert np.array_equal(SOLVE(ring).actions, SOLVE(ring.to_dense()).actions)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("sizes", [(3, (2, 3)), (2, (2, 2, 2)), (4, (2, 2)), (3, (3,)), (2, (1, 4))])
 @pytest.mark.parametrize("discount", [0.3, 0.9, 0.999])
 def test_markov_games_equal_an_exhaustive_walk(sizes, discount):

@@ -118,6 +118,7 @@ def test_a_branch_is_the_same_where_blocks_are_not_eliminated(monkeypatch):
     assert np.abs(whole.policy - blocks.policy).max() <= 1e-6
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", GAMES)
 def test_chunks_do_not_show(name, monkeypatch):
     game = GAMES[name]()

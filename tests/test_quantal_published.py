@@ -94,6 +94,7 @@ def readme_game():
     return fm.MarkovGame(rewards, moves / moves.sum(axis=-1, keepdims=True), 0.95)
 
 
+@pytest.mark.compiled
 def test_game_of_sgamesolvers_readme():
     game = readme_game()
     found = TRACE(game)
@@ -108,6 +109,7 @@ def test_game_of_sgamesolvers_readme():
         assert np.abs(np.exp(logs) - figures).max() <= 2e-4  # by a cubic between points of the branch
 
 
+@pytest.mark.compiled
 def test_branches_are_those_of_plain_numpy():
     """The same ends and turning points, for games with folds and without."""
     games = [fm.games.random_normal_form(SIZES[k % 6], rng=k) for k in (0, 1, 3, 4, 5, 2, 34, 95, 99, 109)]
@@ -123,6 +125,7 @@ def test_branches_are_those_of_plain_numpy():
     assert turning == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 0, 0, 0, 2, 4, 4, 4, 4, 6]
 
 
+@pytest.mark.compiled
 def test_games_with_ties_and_symmetries_end_in_equilibria():
     """Payoffs of few values: branches cross, equilibria are degenerate; every point is as near as documented."""
     crossings = 0

@@ -41,6 +41,7 @@ def test_derivatives_are_those_of_the_equations(lam):
     assert np.abs(np.stack(slopes, axis=1) - system.at(y, likely)[1])[:, columns].max() <= 1e-8
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("sizes", "discount", "shared"), [
     ((1, (3, 4)), 0.5, False), ((3, (2, 2)), 0.9, False), ((3, (2, 2)), 0.9, True), ((2, (2, 3, 2)), 0.8, False),
     ((4, (2,)), 0.95, False)])
@@ -57,6 +58,7 @@ def test_every_point_is_a_quantal_response_equilibrium_and_the_end_is_nash(sizes
         assert (found.residual <= 1e-10 + 1e-13 * found.lam).all()
 
 
+@pytest.mark.compiled
 def test_a_hundred_normal_forms_end_in_equilibria():
     sizes = [(2, 2), (3, 4), (2, 3, 2), (5, 2)]
     for seed in range(100):

@@ -56,6 +56,7 @@ CASES = {
 }
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", CASES)
 def test_a_stopped_run_goes_on_as_if_it_had_not(name, path, monkeypatch):
     game, rule, record = CASES[name]
@@ -71,6 +72,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(name, path, monkeypatch):
     assert not list(path.parent.glob(".*tmp"))
 
 
+@pytest.mark.compiled
 def test_a_finished_run_is_returned_as_it_is(path, monkeypatch):
     first = fm.learn(GAME, RULE, K, rng=5, record=tables(), checkpoint=path)
     monkeypatch.setattr(job.Job, "_advance", None)

@@ -138,6 +138,7 @@ CASES = {
 }
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", CASES)
 def test_the_gradient_s_estimate_has_the_truncated_gradient_as_its_mean(rng, name):
     """4 000 batches of two rollouts at one policy: entry by entry within Z standard errors of the samples."""

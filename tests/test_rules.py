@@ -21,14 +21,13 @@ import fastmpg as fm
 from fastmpg import _discover
 from fastmpg.feedback.feedback import FeedbackContract
 from fastmpg.kernels.simplex import check_policy_rows
-from fastmpg.machine import UNCOMPILED
 from fastmpg.models.sampler import SamplerContract
 from fastmpg.rules.rule import CompiledContract, Contract, contract, examples
 from fastmpg.rules.state import StateContract
 from fastmpg.run.run import run_key
 
 PACKAGE = Path(fm.__file__).parent
-compiled_only = pytest.mark.skipif(UNCOMPILED, reason="about compiled code")
+compiled_only = pytest.mark.compiled
 
 
 def labelled(value):
@@ -211,6 +210,7 @@ def test_players_act_by_their_policy_unless_the_state_says_otherwise():
     assert (np.abs(found.state.counts - expected) <= 5 * np.sqrt(40_000 / 4)).all()
 
 
+@pytest.mark.compiled
 def test_nobody_probes_for_attributes():
     """getattr and hasattr with a name of a contract: only the contracts read these."""
     pages = (Contract, CompiledContract, StateContract, FeedbackContract, SamplerContract)

@@ -36,6 +36,7 @@ def minimax(payoff):
     return found.fun
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("num_states", "num_actions", "discount"),
                          [(1, (3, 4), 0.5), (3, (2, 3), 0.6), (4, (3, 3), 0.8)])
 def test_value_iteration_gets_there(num_states, num_actions, discount):
@@ -47,6 +48,7 @@ def test_value_iteration_gets_there(num_states, num_actions, discount):
         assert np.abs(found.value - slow).max() <= 1e-8
 
 
+@pytest.mark.compiled
 def test_a_hundred_games_have_values_to_ten_digits_and_equilibria():
     for seed in range(100):
         game = zero_sum(1 + seed % 4, (2 + seed % 2, 3), (0.0, 0.5, 0.9, 0.97)[seed // 25], seed)

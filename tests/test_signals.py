@@ -23,6 +23,8 @@ import fastmpg as fm
 from fastmpg import cli, machine
 from fastmpg.run import checkpoint
 
+pytestmark = pytest.mark.compiled
+
 SIGNALS = int(os.environ.get("FASTMPG_FUZZ", 2))
 NUMBERS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 COMMAND = ["-m", "fastmpg"]

@@ -121,6 +121,7 @@ def rows_and_floors(draw):
     return np.array(row) * spread, share / size
 
 
+@pytest.mark.compiled
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(rows_and_floors())
 def test_project_row(drawn):

@@ -367,6 +367,7 @@ def test_rules_that_cannot_be(change, error, message, monkeypatch):
             fm.ensemble(fm.games.routing(2), rule, 10, 2)
 
 
+@pytest.mark.compiled
 def test_one_run_uncompiled_or_not(rng):
     """Short enough to pass as plain Python too."""
     replay_tables(fm.games.random_markov(2, (2, 3), rng=rng), 20, rng, tau=0.2)

@@ -49,6 +49,7 @@ def by_python(state, count):
     return seen
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("step", [lcg, *(pytest.param(each, marks=pytest.mark.slow) for each in (fnv, shifted))])
 def test_integers_wrap_around(step):
     game = fm.SimulatorGame(reset, step, (2, 2), 8, 0.5, observe="hash")
@@ -102,6 +103,7 @@ def misspelt(state, actions, uniforms, rewards):
     return 0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("step, code, sentence", [
     (rare, "return actions.no_such_method()", "no_such_method"),
     (misspelt, "return acitons[0]", "acitons"),
@@ -126,6 +128,7 @@ def test_what_runs_uncompiled_keeps_its_own_traceback():
         fm.SimulatorGame(reset, wrong, (2, 2), 2, 0.5)
 
 
+@pytest.mark.compiled
 def test_moves_are_explained_too():
     def moves(state, actions):
         return actions.nothing

@@ -54,6 +54,7 @@ def built(dense, moves, shared, **more):
     return fm.MarkovGame(dense.rewards, moves, dense.discount, dense.initial, **more)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("size", SIZES, ids=str)

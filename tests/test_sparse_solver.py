@@ -70,6 +70,7 @@ HARD = {
 }
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("gamma", [0.9, 0.999, 0.9999])
 @pytest.mark.parametrize("kind", HARD)

@@ -39,6 +39,7 @@ def test_softmax_gradients_neither_come_nor_go_at_the_first_order():
     assert found.verdict == "undecided" and found.radius == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("seed", range(4))
 def test_runs_in_markov_games_come_back_at_that_rate(seed):
     game = fm.games.random_markov(2, (2, 3), rng=seed, identical_interest=True)
@@ -53,6 +54,7 @@ def test_runs_in_markov_games_come_back_at_that_rate(seed):
         assert off[last] / off[last - 1] == pytest.approx(found.radius, abs=1e-6)
 
 
+@pytest.mark.compiled
 def test_the_derivative_is_that_of_single_runs():
     game = fm.games.random_markov(2, (2, 2), rng=3, identical_interest=True)
     rule = fm.rules.EntropyNaturalGradientPlay(0.02, 2.0)

@@ -222,6 +222,7 @@ def test_the_experiments_meet_what_they_say(name, unmet):
     assert sum(check.source == NOT_REPRODUCED for check in outcome.checks) == unmet and outcome.figures
 
 
+@pytest.mark.compiled
 def test_without_regularisation_a_third_of_the_games_converges():
     """The run beside Figure 1: 10 of the experiment's 20 draws, a pure Nash equilibrium each; the drawn one cycles."""
     solved = []

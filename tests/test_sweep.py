@@ -43,6 +43,7 @@ def check(found, runs, steps):
     assert (one.state.q == other.state.q).all() and (one.coords["tau"] == GRID["tau"]).all()
 
 
+@pytest.mark.compiled
 def test_bits_of_ensembles_and_of_single_runs(folder):
     plain, kept = go(None, "serial", 3, 500), go(folder, "serial", 3, 500)
     check(plain, 3, 500), check(kept, 3, 500)
@@ -81,6 +82,7 @@ def test_only_what_is_missing_is_made(folder):
     assert {each.name for each in before if before[each] != after[each]} == {lost.name, torn.name, other.name}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("change", [
     {"steps": 201}, {"runs": 4}, {"rng": 4}, {"policy": "uniform"}, {"grid": {"tau": [0.1, 0.02]}},
     {"record": fm.Record(every=100, metrics=("q",))}, {"rule": RULE._replace(alpha=(0.7, 1))},
@@ -185,6 +187,7 @@ def test_the_command_line(folder, capsys):
         assert main([*words, *wrong]) == 2 and says in capsys.readouterr().err
 
 
+@pytest.mark.compiled
 def test_large_games_go_to_the_folder_once(folder, monkeypatch):
     monkeypatch.setattr(_sweep_task, "LARGE", 10)
     check(go(folder, "processes", 2, 100), 2, 100)

@@ -122,6 +122,7 @@ def test_what_is_no_folder_is_refused(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.compiled
 def test_a_link_to_a_folder_is_that_folder(tmp_path, whole):
     (tmp_path / "large disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "large disk")
@@ -129,6 +130,7 @@ def test_a_link_to_a_folder_is_that_folder(tmp_path, whole):
     assert (tmp_path / "large disk" / trajectory.MANIFEST).exists() and (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.compiled
 def test_a_file_beside_a_finished_trajectory_keeps_the_next_run_out(folder, whole):
     learn(folder, 600)
     (folder / "2024_results.npz").write_bytes(b"mine")
@@ -140,6 +142,7 @@ def test_a_file_beside_a_finished_trajectory_keeps_the_next_run_out(folder, whol
     check(learn(folder), whole)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("what", ["2024_results.npz", "000000000099999.npz", ".000000000099999.npz.77.tmp"])
 def test_resuming_leaves_a_users_files_alone(what, folder, whole, monkeypatch):
     path = folder.parent / "run.ckpt"
@@ -154,6 +157,7 @@ def test_resuming_leaves_a_users_files_alone(what, folder, whole, monkeypatch):
     assert content(folder)[what] == b"mine" and content(folder)["more/000000000000000.npz"] == b"mine"
 
 
+@pytest.mark.compiled
 def test_a_users_file_in_the_place_of_the_next_segment(folder, whole, monkeypatch):
     path = folder.parent / "run.ckpt"
     with monkeypatch.context() as patch:
@@ -176,6 +180,7 @@ def test_a_users_file_in_the_place_of_the_next_segment(folder, whole, monkeypatc
 
 
 # ------------------------------------------------------------------------------------------------------- other runs
+@pytest.mark.compiled
 def test_a_longer_run_before_leaves_nothing_behind(folder, whole):
     learn(folder, 2 * K, rng=8)
     check(learn(folder), whole)
@@ -193,6 +198,7 @@ def test_a_run_that_is_refused_leaves_the_one_before(folder, whole):
     assert fm.Trajectory.load(folder) == whole.trajectory
 
 
+@pytest.mark.compiled
 def test_a_checkpoint_does_not_go_on_with_the_trajectory_of_another_run(folder, whole):
     """Nor does it mix their segments, which bear the same names."""
     path = folder.parent / "run.ckpt"
@@ -249,6 +255,7 @@ def test_a_finished_run_writes_nothing_when_it_is_asked_for_again(folder, whole,
 
 
 # ----------------------------------------------------------------------------------------------------- interruptions
+@pytest.mark.compiled
 def test_an_interruption_at_any_write(tmp_path, whole, monkeypatch):
     """Ctrl-C may come when a file is there and nobody has noted it: the last checkpoint is written all the same."""
     count, seen = 0, [None]

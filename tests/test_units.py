@@ -104,6 +104,7 @@ print(len(COMPILED))
 """
 
 
+@pytest.mark.compiled
 def test_a_process_that_compiles_nothing_has_threads(tmp_path):
     """Code for threads needs numba's runtime, which only numba's compiler starts by itself."""
     session_cache(tmp_path)
@@ -135,6 +136,7 @@ print(times(7, 6), several(1), *sorted(compiled), len(COMPILED))
 """
 
 
+@pytest.mark.compiled
 def test_one_version_serves_every_caller(tmp_path):
     """Integers that a caller writes out do not make versions of their own, and neither does a call from Python."""
     lines = run(COUNTED, tmp_path).stdout.splitlines()
@@ -187,6 +189,7 @@ print(*map(repr, go().policy.ravel().tolist()))
 """
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 @pytest.mark.parametrize("moments, where", [((0.5, 0.5, 0.1), "main"),
                                             pytest.param((1.0,), "thread", marks=pytest.mark.slow)])

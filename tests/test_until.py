@@ -53,6 +53,7 @@ def test_a_run_ends_when_what_everybody_does_has_stood(name):
     assert early.status == "done"
 
 
+@pytest.mark.compiled
 def test_a_state_that_notes_changes_itself_is_watched_as_one_that_is_compared():
     """With actions that are missing, episodes, ties and three players."""
     mask = np.ones((4, 6), bool)
@@ -81,6 +82,7 @@ def test_below_ends_an_exact_run_at_its_last_row():
     assert fm.learn(game, rule, 100, until=fm.Below("ne_gap", 10.0)).steps == 0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("rule", [Q, RULES["TwoTimescaleQ"], RULES["NSCP"]], ids=["Q", "two-timescale", "NSCP"])
 def test_runs_of_an_ensemble_end_by_themselves(rule):
     """Each as if alone, whatever the threads; rows behind its end are NaN."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiled
+
 TRIES = int(os.environ.get("FASTMPG_FUZZ", 1200))
 
 

@@ -303,6 +303,7 @@ def test_the_numbers_of_three_players_by_plain_numpy():
     assert gaps[272] > 1e-6 > gaps[273:].max(), "below 1e-6 from t = 274 on"
 
 
+@pytest.mark.compiled
 def test_every_number_of_zhang_says_where_it_comes_from():
     """Figures alone are printed: the authors' data, ours, or statements; one "around iteration 70" is in the text."""
     sources = {name: {check.source for check in catalogue[name].run().checks} for name in catalogue
@@ -311,6 +312,7 @@ def test_every_number_of_zhang_says_where_it_comes_from():
                        "zhang-3player": {RECOMPUTED}, "zhang-8player": {DATA}, "zhang-bounds": {STATEMENT}}
 
 
+@pytest.mark.compiled
 def test_bounds_are_drawn_beside_runs_that_keep_them():
     outcome = catalogue["zhang-bounds"].run()
     assert [check.name for check in outcome.checks if not check.ok] == []
@@ -324,6 +326,7 @@ def test_bounds_are_drawn_beside_runs_that_keep_them():
     assert zhang2022_bounds.falls(np.array([0.0, 1.0, 0.5, 2.0, 2.0 - 1e-14])) == 1
 
 
+@pytest.mark.compiled
 def test_time_is_measured_and_never_checked():
     outcome = catalogue["zhang-time"].run()
     assert outcome.checks == () and "2.04 s" in outcome.notes[0]

@@ -50,7 +50,7 @@ class Signals:
         return self.task is not None and bool(self.task.cancelling() or self.task.cancelled())
 
     def wanted(self) -> bool:
-        """Whether the run is to stop, asked while threads of its own run on: others are told meanwhile, and may raise."""
+        """Whether the run is to stop, asked while threads of its own go on: others are told now, and may raise."""
         self._tell()
         return self.heard or self._cancelled
 
