@@ -59,11 +59,11 @@ def method(name: str, default: Callable[..., Any] | None = None) -> Callable[...
 
 
 def attach(**members: Any) -> Callable[[type[T]], type[T]]:
-    """Class decorator: give a NamedTuple its static kernels (and types), which :func:`method` finds by name."""
+    """Class decorator: give a NamedTuple its static kernels (types, names), which :func:`method` finds by name."""
 
     def decorate(cls: type[T]) -> type[T]:
         for name, member in members.items():
-            setattr(cls, name, member if isinstance(member, type | int) else staticmethod(member))
+            setattr(cls, name, member if isinstance(member, type | int | tuple) else staticmethod(member))
         return cls
 
     return decorate

@@ -91,7 +91,7 @@ def _moved(state):
     return state.moved[0]
 
 
-@attach(act=act_greedily, moved_at=_moved)
+@attach(act=act_greedily, moved_at=_moved, holds_actions=("greedy",))
 class PhasedState(NamedTuple):
     """policy (S, A_total), the baselines; q, counts (S, A_total), of the phase; visits (S,); greedy (S, N): the
     baselines' actions, -1 where they are still the policy that the run was started with; moved (1,): updates made when

@@ -199,7 +199,7 @@ class LearnerRows(NamedTuple):
     offset: Any
 
 
-@attach(act=_act, publish=_publish, decided=_decided, moved_at=_moved)
+@attach(act=_act, publish=_publish, decided=_decided, moved_at=_moved, holds_actions=("greedy", "first"))
 class LearnerState(NamedTuple):
     """What epsilon-greedy learners keep.
 

@@ -42,7 +42,7 @@ def _update(rule, state, feedback, k):
     state.epsilon[0] = number_at(rule.exploration, k + 1)
 
 
-@attach(act=act_greedily)
+@attach(act=act_greedily, holds_actions=("greedy",))
 class NSCPState(NamedTuple):
     """What the players keep.
 

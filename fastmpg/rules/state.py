@@ -64,6 +64,8 @@ class StateContract:
     moved_at : kernel (state) -> int
         Updates made when what ``decided`` says changed last in any row, of states that note it. By default
         :class:`fastmpg.Unchanged` compares.
+    holds_actions : tuple of str
+        Fields (S, N) that hold an action of every player, -1 where there is none: a file that holds others is refused.
     check : method ()
         Raises what compiled code could only note down; asked after every chunk of a run. By default nothing.
     fields : tuple of str
@@ -75,6 +77,7 @@ class StateContract:
     publish: Any = None
     decided: Any = None
     moved_at: Any = None
+    holds_actions: tuple[str, ...] = ()
     check: Callable[[Any], None] = _nothing
     fields: tuple[str, ...] = dataclasses.field(default=(), init=False)
 

@@ -31,8 +31,16 @@ def _put(target: Any, value: Any) -> None:
     target[...] = value
 
 
+def _within(value: Any, low: Any, high: Any) -> None:
+    if ((value < low) | (value > high)).any():
+        raise ValueError
+
+
 def _ours(function: Any) -> bool:
     return (getattr(function, "__module__", "") or "").partition(".")[0] == __name__.partition(".")[0]
+
+
+COUNTED = {"counts", "visits", "joint_counts"}
 
 
 class Job:
@@ -292,6 +300,19 @@ class Job:
                 run.recorder.cursor[0] = np.count_nonzero(held)
         self._part()
 
+    def _refuse_strange(self, run: Run, found: dict[str, Any]) -> None:
+        """Kernels look up tables by whole numbers that a state holds: a file's are those that a run can come to."""
+        state = self.asked.state
+        for name, value in found.items():
+            if value.dtype.kind not in "iu":
+                continue
+            if name in state.holds_actions:
+                _within(value, -1, np.array(self.game.num_actions) - 1)
+            elif "." not in name:  # counts, and notes of steps
+                _within(value, -1 if name not in COUNTED else 0, 2**53)
+            elif _ours(type(run.state)) and not np.array_equal(value, leaves(run.state)[name]):
+                raise ValueError  # how tables are laid out follows from the game
+
     def restore(self, arrays: dict[str, Any], k: int, segments: list[list[int]], owner: str | None = None) -> None:
         """Go on at step k from what :meth:`arrays` gave; ``owner``: whose the trajectory's folder has to be.
 
@@ -315,6 +336,9 @@ class Job:
                     _put(value[:, kept], arrays[f"trace/{name}"][:, :rows][:, picked])
                     value[:, kept] = arrays[f"trace/{name}"][:, :rows][:, picked]
             for r, run in enumerate(self.runs):
+                self._refuse_strange(run, {name: arrays[f"state/{name}"][r] for name in leaves(run.state)})
+                if self.asked.feedback.continues and self.game.exact:
+                    _within(arrays["place"][r], 0, self.game.num_states - 1)
                 _put(run.key, arrays["keys"][r])
                 if "fault" in arrays:
                     _put(run.recorder.fault, arrays["fault"][r])
