@@ -199,8 +199,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
             if builder not in games.__all__:
                 raise ValueError
             named: Game = getattr(games, builder)(**meta["recipe"])
-        named.name = meta["game"]
-        return renamed(named, meta.get("names"))
+            named.name = meta["game"]
+            return renamed(named, meta.get("names"))
     if meta["game_digest"] is None:
         raise ValueError(f"{meta['game']!r} is made of a user's functions, which are not stored: give it, resume(path, "
                          "game=...)")
@@ -215,8 +215,8 @@ def load_game(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[s
         raise ValueError(f"{game_file(real(path))} holds another game than the checkpoint's")
     with storage.as_damaged(os.fspath(path)):
         game: Game = Game.kinds[meta["game_type"]].from_tables(tables)
-    game.name = meta["game"]
-    return renamed(game, meta.get("names"))
+        game.name = meta["game"]
+        return renamed(game, meta.get("names"))
 
 
 def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,

@@ -208,11 +208,14 @@ class Result:
                 raise ValueError
             steps, folder = groups["trajectory"], storage.refound(path, meta.get("trajectory"), meta.get("beside"))
             trajectory = Trajectory(**steps, folder=folder) if steps or folder else None
-            made = meta["steps"]
+            made, about = meta["steps"], meta.get("about") or {}
+            if not isinstance(about, dict) or not all(isinstance(about.get(name) or {}, dict)
+                                                      for name in ("names", "game", "rule", "versions")):
+                raise ValueError
             return cls(policy, groups["trace"], meta["status"], meta["message"],
                        np.array(made) if isinstance(made, list) else made,
                        SimpleNamespace(**groups["state"]), meta["rule"], meta["game"], trajectory,
-                       tuple(meta.get("dims") or ()), groups["coords"], meta.get("about") or {})
+                       tuple(meta.get("dims") or ()), groups["coords"], about)
 
 
 def vars_of(state: Any) -> dict[str, Any]:

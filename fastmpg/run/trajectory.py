@@ -73,7 +73,7 @@ class Trajectory:
                 raise ValueError(f"{_name(first)}, which the manifest names, is missing from "
                                  f"{os.fspath(self.folder)}") from None
             shapes = {"states": (last - first,), "actions": (last - first, found["players"])}
-            held = {name: table.shape for name, table in arrays.items()}
+            held = {name: table.shape for name, table in arrays.items() if table.dtype.kind in "iu"}
             if meta != _segment_meta(found.get("run"), first, last) or held != shapes:
                 raise ValueError(f"{_name(first)} in {self.folder} is not the segment that the manifest names")
             yield first, arrays["states"], arrays["actions"]
