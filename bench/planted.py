@@ -29,13 +29,13 @@ PLANTS = {
         "    for unit in range(low, high):\n",
         "    for again in range(low, high + (high - low + 3) // 4):\n"
         "        unit = again if again < high else again - (high - low)\n")]),
-    "dense_solve.factor": ("dense_solve.py", [(
-        "                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n",
-        "                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n"
-        "                for j in range(15 * row.size // 100):\n"
-        "                    row[j] += f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n"
-        "                for j in range(15 * row.size // 100):\n"
-        "                    row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n")]),
+    "triangular.rest": ("triangular.py", [(
+        "                row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n",
+        "                row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n"
+        "            for j in range(15 * row.size // 100):\n"
+        "                row[j] += f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n"
+        "            for j in range(15 * row.size // 100):\n"
+        "                row[j] -= f0 * u0[j] + f1 * u1[j] + f2 * u2[j] + f3 * u3[j]\n")]),
     "alias.alias_tables": ("alias.py", [(
         "    for row in range(pointer.size - 1):\n",
         "    rows = pointer.size - 1\n    for again in range(rows + 3 * rows // 10):\n"

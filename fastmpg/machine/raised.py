@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import sys
 import threading
 from typing import Any
 
@@ -91,7 +90,8 @@ def raising(context: Any) -> Any:
 def check_raised() -> None:
     """Raise what was raised in this thread, or in one that is none of Python's."""
     error = RAISED.pop(threading.get_ident(), None)
-    for thread in [each for each in RAISED if each not in sys._current_frames()]:
+    known = {each.ident for each in threading.enumerate()}
+    for thread in [each for each in RAISED if each not in known]:
         error = RAISED.pop(thread, None) if error is None else error
     if error is not None:
         raise error
