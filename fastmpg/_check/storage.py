@@ -212,8 +212,7 @@ def unpack(source: str | os.PathLike[str] | bytes) -> tuple[dict[str, NDArray[An
         arrays = {}
         for entry in entries:
             try:
-                with archive.open(entry) as file:
-                    arrays[entry.filename.removesuffix(".npy")] = _array(file, entry.file_size)
+                arrays[entry.filename.removesuffix(".npy")] = array_in(archive, entry)
             except FORGED:
                 raise Damaged(f"{label} was not written by fastmpg: {entry.filename!r} in it is no plain "
                               "array") from None
@@ -233,6 +232,21 @@ def as_damaged(label: str) -> Iterator[None]:
     except FORGED as error:
         raise Damaged(f"{label} was not written by fastmpg, or by another version: what it holds cannot be read "
                       f"({type(error).__name__})") from None
+
+
+def array_in(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array of an archive, of no more items than there are bytes for; never a pickle.
+
+    Raises
+    ------
+    One of FORGED
+        If it is no such array.
+    """
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # numpy writes no other; of these Python expands all at once, however little is asked for
+        raise ValueError(f"{entry.filename} is compressed by a method that numpy does not use")
+    with archive.open(entry) as file:
+        return _array(file, entry.file_size)
 
 
 def _array(file: IO[bytes], size: int) -> NDArray[Any]:

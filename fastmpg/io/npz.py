@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _check
+from .._check import storage
 from ..models.game import Game, check_game
 from ..models.markov.game import MarkovGame
-from ..run.storage import write_atomically
 from ._stage import game_of, names_of, stage_of
 
 __all__ = ["read_npz", "write_npz"]
@@ -109,17 +109,10 @@ def _arrays(name: str) -> dict[str, NDArray[Any]]:
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
     """One array, of no more bytes than its entry has."""
-    with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = header(file)  # type: ignore[no-untyped-call]
-        if dtype.kind not in "fiubU":
-            raise ValueError(f"{entry.filename} holds {dtype}")
-        size = math.prod(shape) * dtype.itemsize
-        content = file.read()
-    if size != len(content):
-        raise ValueError(f"{entry.filename} says {shape}, but has {len(content)} bytes")
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
+    found = storage.array_in(archive, entry)
+    if found.dtype.kind not in "fiubU":
+        raise ValueError(f"{entry.filename} holds {found.dtype}")
+    return found
 
 
 def write_npz(game: Game, path: str | os.PathLike[str]) -> None:
@@ -162,4 +155,4 @@ def write_npz(game: Game, path: str | os.PathLike[str]) -> None:
         found |= {key: getattr(dense, key) for key in MARKOV[4:] if getattr(dense, key) is not None}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **found)
-    write_atomically(target, buffer.getvalue())
+    storage.write_atomically(target, buffer.getvalue())
