@@ -14,7 +14,7 @@ from fastmpg import machine
 from fastmpg.machine import cache
 from fastmpg.run import checkpoint, trajectory
 
-FLIPS = int(os.environ.get("FASTMPG_FUZZ", 2000))
+FLIPS = int(os.environ.get("FASTMPG_FUZZ", 700))
 GAME, RULE = fm.games.routing(2), fm.rules.TwoTimescaleQ(tau=0.1)
 
 

@@ -17,7 +17,7 @@ import fastmpg as fm
 from fastmpg import cli
 from fastmpg.cli import output
 
-TRIES = int(os.environ.get("FASTMPG_FUZZ", 1500))
+TRIES = int(os.environ.get("FASTMPG_FUZZ", 700))
 COMMANDS = [line.split() for line in """
 run zhang_3x2 NaturalGradientPlay --eta 5 --steps 10 --metrics ne_gap,value --every 2 --json
 run zhang-3x2 gradient-play --eta 0.1 --lam 0.01 --steps 3 --policy random --seed 3 --runs 2 --out out.npz

@@ -24,7 +24,7 @@ import fastmpg as fm
 from fastmpg import cli
 from fastmpg.run import checkpoint, storage
 
-KILLS = int(os.environ.get("FASTMPG_FUZZ", 40))
+KILLS = int(os.environ.get("FASTMPG_FUZZ", 24))
 pytestmark = pytest.mark.compiled
 
 

@@ -25,7 +25,7 @@ from fastmpg.run import checkpoint
 
 pytestmark = pytest.mark.compiled
 
-SIGNALS = int(os.environ.get("FASTMPG_FUZZ", 2))
+SIGNALS = int(os.environ.get("FASTMPG_FUZZ", 1))
 NUMBERS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 COMMAND = ["-m", "fastmpg"]
 ROUTING = ["routing", "TwoTimescaleQ", "--tau", "1e-3", "--metrics", "policy"]

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.compiled
 
-TRIES = int(os.environ.get("FASTMPG_FUZZ", 1200))
+TRIES = int(os.environ.get("FASTMPG_FUZZ", 700))
 
 
 def forged(tries, seed):
