@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +223,12 @@ heavy = [m for m in ("matplotlib", "tqdm", "pytest", "xarray", "dask", "pandas",
          if m in sys.modules]
 print(json.dumps(dict(compiled=compiled, signed=signed, heavy=heavy, alive=len(alive))))
 """
+
+
+def test_promises_name_files_that_are_there():
+    here = Path(__file__).parent
+    named = set(re.findall(r"test_\w+\.py", (here.parent / "fastmpg" / "docs" / "trust.md").read_text()))
+    assert len(named) > 20 and not {name for name in named if not (here / name).exists()}
 
 
 @pytest.mark.compiled
