@@ -109,6 +109,7 @@ def test_threads_write_one_file_whole(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.compiled
 def test_a_link_stays_one(tmp_path):
     real, link = tmp_path / "disk" / "real.ckpt", tmp_path / "run.ckpt"
     real.parent.mkdir()
@@ -124,6 +125,7 @@ def test_a_link_stays_one(tmp_path):
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["from elsewhere", "moved"])
+@pytest.mark.compiled
 def test_a_relative_trajectory_is_found(moved, tmp_path, monkeypatch):
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir(), elsewhere.mkdir()
@@ -163,6 +165,7 @@ except BaseException as error:
 
 
 @pytest.mark.parametrize("how", ["asyncio", "to_thread", "handler"])
+@pytest.mark.compiled
 def test_whoever_else_listens(how):
     """A run of days ends when Ctrl-C comes, in a task, in a thread that a task waits for, or with a user's handler."""
     done = subprocess.run([sys.executable, "-c", LISTENS, how], capture_output=True, text=True, check=True, timeout=120)

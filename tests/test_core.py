@@ -401,6 +401,7 @@ BOUNDARY = [n for n in range(RANDOM) if n % 5 == 2]
 
 
 @pytest.mark.parametrize("which", BOUNDARY)
+@pytest.mark.compiled
 def test_deterministic_policies(which):
     corner = with_policies(case(which), deterministic(case(which), which))
     check_evaluation(corner)
@@ -412,6 +413,7 @@ def test_deterministic_policies(which):
 
 @pytest.mark.parametrize("low", [1e-300, 1e-20])
 @pytest.mark.parametrize("which", BOUNDARY[::2])
+@pytest.mark.compiled
 def test_nearly_deterministic_policies(which, low):
     corner = with_policies(case(which), nearly(deterministic(case(which), which), low))
     check_evaluation(corner)

@@ -197,6 +197,7 @@ def test_trajectories_one_by_one():
     assert soon.iterations == 39  # not before all were seen
 
 
+@pytest.mark.compiled
 def test_counts_are_enough():
     """The same weights from Fhat alone; nobody then knows a likelihood."""
     seen = fm.evaluate_horizon(line(), expert())
@@ -207,6 +208,7 @@ def test_counts_are_enough():
 
 
 # ----------------------------------------------------------------------------------------------------- options and ends
+@pytest.mark.compiled
 def test_known_rewards_stay():
     """Player 2's reward is known, or none of its features: the other's weights are found, and each by itself."""
     for known in (0, 1):
@@ -230,6 +232,7 @@ def test_rewards_of_others_are_not_read(rng):
     assert mce_irl(game, features, policy=data, maxiter=5) == mce_irl(other, features, policy=data, maxiter=5)
 
 
+@pytest.mark.compiled
 def test_in_a_ball():
     """Weights end on the sphere where the truth is outside; a ball that holds it changes nothing."""
     found = mce_irl(line(), FEATURES, policy=expert(), radius=1.0)
@@ -243,6 +246,7 @@ def test_in_a_ball():
     assert_array_equal(np.stack(free.theta), np.stack(exact("softmax").theta))
 
 
+@pytest.mark.compiled
 def test_ends():
     few = mce_irl(line(), FEATURES, policy=expert(), maxiter=3)
     assert few.status == "limit" and few.iterations == 3 and len(few.gap) == 4
@@ -271,6 +275,7 @@ def coordination():
     return fm.MarkovGame(rewards, moves, 1.0, initial=[1 / 3, 0, 0, 1 / 3, 1 / 3])
 
 
+@pytest.mark.compiled
 def test_another_equilibrium_does_not_pass():
     """Weights are led along to where another equilibrium than that from uniform play would match: it is not taken."""
     game, features, truth = coordination(), [np.eye(5)[:, 1:3], None], np.array([3.5, 4.0])

@@ -189,6 +189,7 @@ def test_pursuit_of_one_step(kind):
 
 @pytest.mark.parametrize("alpha", [0.4, 0.6, pytest.param(0.2, marks=pytest.mark.slow),
                                    pytest.param(0.05, marks=pytest.mark.slow)])
+@pytest.mark.compiled
 def test_pursuit_damped(alpha):
     """Statement: the same policies at every alpha of figure 3: in the last stage everywhere, in the first at I1, I2."""
     # some states with the hunters together need tens of thousands of sweeps, or leave the symmetric solution (rounding)

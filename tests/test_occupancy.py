@@ -243,6 +243,7 @@ def crowd_game(players, side, seed=0, weight=1.0):
     return fm.OccupancyGame(grid(side), rewards, starts, mu=weight, goals=goals)
 
 
+@pytest.mark.compiled
 def test_bits_do_not_depend_on_threads(keep_threads):
     game, found = crowd_game(40, 12), {}
     for count in (1, 2):

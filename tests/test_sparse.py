@@ -80,6 +80,7 @@ def test_every_answer(rng, size, local, shared):
 
 @pytest.mark.parametrize("gamma", [0.999, 0.9999])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.compiled
 def test_far_sighted_best_responses(rng, seed, gamma):
     """Inexact rounds end where exact ones do: against policy iteration on the dense form."""
     actions = [(2, 2), (3, 2), (2, 2, 2), (4,)][seed]
