@@ -10,7 +10,7 @@ import numba
 import pytest
 from processes import run
 
-SECONDS = int(os.environ.get("FASTMPG_FUZZ", 7_000)) / 1000  # of a layer
+SECONDS = int(os.environ.get("FASTMPG_FUZZ", 3_500)) / 1000  # of a layer
 pytestmark = pytest.mark.compiled
 
 

@@ -76,6 +76,7 @@ def test_everything_is_reproduced(tmp_path):
     assert set(json.loads((tmp_path / "results.json").read_text())) == set(catalogue)
 
 
+@pytest.mark.compiled
 def test_checks_are_computed_from_the_run_not_typed(monkeypatch):
     """Another reward gives other numbers, and the report says so."""
     changed = fm.games.zhang_3x2().payoffs[0] + 0.001 * np.arange(6).reshape(3, 2)

@@ -301,6 +301,7 @@ def test_laws_are_those_of_evaluation(rng, sparse):
     assert_allclose(laws_of(game, policy, law), fm.evaluate_horizon(game, policy, initial=law).occupancy, atol=1e-14)
 
 
+@pytest.mark.compiled
 def test_two_hunters_and_a_known_prey():
     """The pursuit's own rewards are where everything matches, at 729 states shared out between threads."""
     game = fm.games.pursuit_3()

@@ -254,6 +254,7 @@ def test_bits_do_not_depend_on_threads(keep_threads):
         assert_array_equal(a, b)
 
 
+@pytest.mark.compiled
 def test_players_hold_what_they_can_reach():
     """1 000 players on a 100 x 100 grid: 8 bytes a reached state and step, told beforehand."""
     game = crowd_game(1000, 100)
@@ -306,6 +307,7 @@ def test_a_large_crowd_is_the_same_code_as_a_small_one():
 
 
 # ------------------------------------------------------------------------------------------------- play
+@pytest.mark.compiled
 def test_sampled_paths_are_distributed_as_the_occupancies():
     game = random_game(11, laws=True)
     found = fm.solvers.mge_fb(game, 4)

@@ -216,6 +216,7 @@ def test_what_is_no_run_of_a_static_game_is_refused(change, says):
 
 # -------------------------------------------------------------------------------------------------- the experiments
 @pytest.mark.parametrize("name, unmet", [("sun-proof", 0), ("sun-markov-printed", 1)])
+@pytest.mark.compiled
 def test_the_experiments_meet_what_they_say(name, unmet):
     outcome = catalogue[name].run()
     assert [check.name for check in outcome.checks if not check.ok] == []

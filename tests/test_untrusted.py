@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.compiled
 
-TRIES = int(os.environ.get("FASTMPG_FUZZ", 700))
+TRIES = int(os.environ.get("FASTMPG_FUZZ", 500))
 
 
 def forged(tries, seed):

@@ -325,7 +325,7 @@ class PolymatrixGame(Game):
             shape = (n_states, actions[i], actions[k])
             given[i, k] = tables["payoffs"][at:at + math.prod(shape)].reshape(shape)
             at += math.prod(shape)
-        solo = np.split(tables["solo"], np.cumsum(actions)[:-1], axis=1)
+        solo = np.split(np.asarray(tables["solo"]), np.cumsum(actions)[:-1], axis=1)
         return cls(given, actions, tables["transitions"], float(tables["discount"]), tables["initial"], solo=solo,
                    **masks_in(tables))
 
