@@ -16,6 +16,8 @@ from fastmpg.games.imitation_line import THETA, line_features
 from fastmpg.solvers import mce_irl, mge_f
 from fastmpg.solvers._demonstrations import laws_of
 
+pytestmark = pytest.mark.compiled  # minutes as Python
+
 FEATURES = line_features()
 SHARED = [FEATURES[0], np.stack([FEATURES[1][:, 0], FEATURES[0][:, 1]], axis=1)]  # [x1 = 3, x1 = x2], [x2 = 0, x1 = x2]
 
@@ -53,7 +55,6 @@ def random_features(rng, game, kinds):
 
 
 # ---------------------------------------------------------------------------------------------- the line, known weights
-@pytest.mark.compiled
 @pytest.mark.parametrize(("kind", "steps", "likelihood"), [("softmax", 650, -6.11865), ("mean", 725, -5.97004)])
 def test_weights_of_the_line_are_found(kind, steps, likelihood):
     """From 0 with step .3 and exact data: theta to 1e-5, the gap 1e-7 within so many steps, the likelihood to 1e-5.
@@ -70,7 +71,6 @@ def test_weights_of_the_line_are_found(kind, steps, likelihood):
     assert [each.shape for each in found.path] == [(found.iterations + 1, 2)] * 2
 
 
-@pytest.mark.compiled
 def test_what_is_recorded_is_the_policys():
     """Likelihood, counts and policy of the result, by the twin and the public functions at its theta."""
     found, game = exact("mean"), naive_horizon.tables(line())
@@ -85,7 +85,6 @@ def test_what_is_recorded_is_the_policys():
         assert_allclose(found.counts[i], ours.features(FEATURES[i]), atol=1e-13)
 
 
-@pytest.mark.compiled
 def test_shared_feature_is_warned_of():
     """Features match at other weights than the truth (statement, recomputed by a separate NumPy program)."""
     with pytest.warns(UserWarning, match=r"features of players 0, 1 are linearly dependent.*1 of 4 directions"):
@@ -175,7 +174,6 @@ def test_trajectories_are_the_twins():
     assert_allclose(found.log_likelihood_by_player[-1], np.mean(likely, axis=0), atol=1e-12)
 
 
-@pytest.mark.compiled
 def test_trajectories_one_by_one():
     """Online: step k sees the mean of the first k + 1, to 1e-9; in the end the weights are those of all at once."""
     play = fm.play_horizon(line(), expert(), 40, rng=5)
@@ -197,7 +195,6 @@ def test_trajectories_one_by_one():
     assert soon.iterations == 39  # not before all were seen
 
 
-@pytest.mark.compiled
 def test_counts_are_enough():
     """The same weights from Fhat alone; nobody then knows a likelihood."""
     seen = fm.evaluate_horizon(line(), expert())
@@ -208,7 +205,6 @@ def test_counts_are_enough():
 
 
 # ----------------------------------------------------------------------------------------------------- options and ends
-@pytest.mark.compiled
 def test_known_rewards_stay():
     """Player 2's reward is known, or none of its features: the other's weights are found, and each by itself."""
     for known in (0, 1):
@@ -232,7 +228,6 @@ def test_rewards_of_others_are_not_read(rng):
     assert mce_irl(game, features, policy=data, maxiter=5) == mce_irl(other, features, policy=data, maxiter=5)
 
 
-@pytest.mark.compiled
 def test_in_a_ball():
     """Weights end on the sphere where the truth is outside; a ball that holds it changes nothing."""
     found = mce_irl(line(), FEATURES, policy=expert(), radius=1.0)
@@ -246,7 +241,6 @@ def test_in_a_ball():
     assert_array_equal(np.stack(free.theta), np.stack(exact("softmax").theta))
 
 
-@pytest.mark.compiled
 def test_ends():
     few = mce_irl(line(), FEATURES, policy=expert(), maxiter=3)
     assert few.status == "limit" and few.iterations == 3 and len(few.gap) == 4
@@ -275,7 +269,6 @@ def coordination():
     return fm.MarkovGame(rewards, moves, 1.0, initial=[1 / 3, 0, 0, 1 / 3, 1 / 3])
 
 
-@pytest.mark.compiled
 def test_another_equilibrium_does_not_pass():
     """Weights are led along to where another equilibrium than that from uniform play would match: it is not taken."""
     game, features, truth = coordination(), [np.eye(5)[:, 1:3], None], np.array([3.5, 4.0])
@@ -301,7 +294,6 @@ def test_laws_are_those_of_evaluation(rng, sparse):
     assert_allclose(laws_of(game, policy, law), fm.evaluate_horizon(game, policy, initial=law).occupancy, atol=1e-14)
 
 
-@pytest.mark.compiled
 def test_two_hunters_and_a_known_prey():
     """The pursuit's own rewards are where everything matches, at 729 states shared out between threads."""
     game = fm.games.pursuit_3()

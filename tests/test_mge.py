@@ -198,6 +198,7 @@ def test_pursuit_damped(alpha):
     assert_allclose(found.policy[2], chase("max").policy[2], atol=1e-8)
 
 
+@pytest.mark.compiled
 def test_pursuit_undamped_goes_round_and_round():
     """alpha = 1: a cycle, with a residual above 2, and states that say so."""
     found = mge_f(pursuit(), 1, value="max", alpha=1.0)
@@ -206,6 +207,7 @@ def test_pursuit_undamped_goes_round_and_round():
 
 
 # ------------------------------------------------------------------------------------------- what else is promised
+@pytest.mark.compiled
 def test_terminal_rewards(rng):
     """By default R where it depends on the state alone, with masks at the actions that are there; else 0."""
     game = pursuit()

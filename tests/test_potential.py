@@ -334,6 +334,7 @@ def test_large_games_are_refused_with_what_to_do_instead():
         potential.alpha(fm.games.routing(20, form="count"))
 
 
+@pytest.mark.compiled
 def test_the_command_line_says_how_near_a_game_is(capsys):
     assert cli.main(["info", "routing", "--num-players", "2", "--potential"]) == 0
     said = capsys.readouterr().out

@@ -199,6 +199,7 @@ def test_a_step_is_the_estimate_projected(rng, kind):
         assert (result.policy[seen] >= np.repeat([xi / 2, xi / 4], (2, 4)) - 1e-15).all()
 
 
+@pytest.mark.compiled
 def test_both_kinds_learn():
     """Identical interests at one state: nearly all mass on the best joint action's row."""
     game = fm.games.zhang_3x2()

@@ -104,6 +104,7 @@ def test_pure_policies_of_deterministic_moves(rng):
 
 
 @pytest.mark.parametrize("form", ["marginal", "rows"])
+@pytest.mark.compiled
 def test_threads_do_not_change_a_bit(keep_threads, form):
     import numba
 
@@ -254,6 +255,7 @@ print(*play(20000))
 """
 
 
+@pytest.mark.compiled
 def test_peak_memory_is_what_was_predicted():
     import subprocess
     import sys
