@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 import fastmpg as fm
 
-DRAWS = int(os.environ.get("FASTMPG_FUZZ", 5000))
+DRAWS = int(os.environ.get("FASTMPG_FUZZ", 2000))
 RULES = [
     fm.rules.GradientPlay(0.1, 0.01), fm.rules.NaturalGradientPlay(0.1, 0.001), fm.rules.NaturalGradientPlay(0.1),
     fm.rules.EntropyNaturalGradientPlay(1e-3, 0.2), fm.rules.ProjectedGradientAscent(0.1), fm.rules.QAscent(0.05),

@@ -28,7 +28,7 @@ from fastmpg.kernels import simplex
 from fastmpg.metrics.respond import soft_maximum
 from fastmpg.rules.rule import contract
 
-DRAWS = int(os.environ.get("FASTMPG_FUZZ", 60))
+DRAWS = int(os.environ.get("FASTMPG_FUZZ", 30))
 DISCOUNTS = (0.0, 0.5, *(1.0 - 10.0**-k for k in (3, 6, 9, 12, 15)))
 ENDS = (1e-300, 1e-150, 1e-12, 1.0, 1.0, 1e12, 1e150, 1e300)
 HUGE = 1e300  # what values may reach

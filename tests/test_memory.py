@@ -114,7 +114,7 @@ def test_peak_is_what_was_predicted(shape, keep_threads):
 
 
 # ---------------------------------------------------------------------------------------------------------- many calls
-CALLS = int(os.environ.get("FASTMPG_FUZZ", 200))
+CALLS = int(os.environ.get("FASTMPG_FUZZ", 80))
 SECONDS = max(0.05, CALLS / 10_000)  # of one callable; slower ones are called fewer times
 OFTEN = ("learn", "ensemble", "evaluate", "ne_gap", "MarkovGame", "solvers.round_robin")
 

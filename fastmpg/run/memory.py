@@ -84,8 +84,8 @@ def memory(game: Game, rule: Any = None, steps: int = 0, runs: int = 1, *, recor
     --------
     >>> import fastmpg as fm
     >>> game = fm.games.random_markov(100, (4, 4))
-    >>> fm.memory(game)
-    <Memory: 2 MiB: ...>
+    >>> round(fm.memory(game).total / 2**20)
+    2
     >>> fm.memory(game, fm.rules.NaturalGradientPlay(0.1), 10**6, record=fm.Record(metrics=("policy",))).trace
     6400014400
     """
