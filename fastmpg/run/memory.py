@@ -87,7 +87,7 @@ def memory(game: Game, rule: Any = None, steps: int = 0, runs: int = 1, *, recor
     >>> round(fm.memory(game).total / 2**20)
     2
     >>> fm.memory(game, fm.rules.NaturalGradientPlay(0.1), 10**6, record=fm.Record(metrics=("policy",))).trace
-    6400014400
+    6424006424
     """
     check_game(game)
     runs = _check.integer(runs, "runs", low=1)
