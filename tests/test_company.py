@@ -225,6 +225,24 @@ def test_tables_that_are_forged(name, change, path):
         fm.resume(path, steps=200)
 
 
+@pytest.mark.parametrize("rule, name, number", [
+    (RULE, "place", 99), (RULE, "place", -1), (RULE, "state/tables.n_actions", 5), (RULE, "state/tables.last", 7),
+    (RULE, "state/visits", -1), (RULE, "state/counts", 2**60),
+    (fm.rules.IndependentQLearning(0.1, 0.1), "state/first", 4),
+    (fm.rules.IndependentQLearning(0.1, 0.1), "state/greedy", -2),
+    (fm.rules.DecentralisedQLearning(5), "state/greedy", 9)])
+def test_numbers_beyond_their_tables(rule, name, number, path):
+    """Kernels look tables up by them, and check nothing."""
+    fm.learn(GAME, rule, 100, rng=0, record=fm.Record(every=50, metrics=("policy",)), checkpoint=path)
+    checkpoint.previous(path).unlink(missing_ok=True)
+    arrays, meta = storage.unpack(path)
+    table = arrays[name].copy()
+    table.flat[0] = number
+    path.write_bytes(storage.pack(arrays | {name: table}, meta))
+    with pytest.raises(storage.Damaged, match="was not written by fastmpg"):
+        fm.resume(path, steps=200)
+
+
 def sealed(body):
     """With the seal that this library would give it."""
     return body + storage.SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode()

@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 import pytest
+import writing
 
 import fastmpg as fm
 from fastmpg import machine
@@ -17,42 +18,44 @@ from fastmpg.run import checkpoint, trajectory
 
 FLIPS = int(os.environ.get("FASTMPG_FUZZ", 700))
 CUTS = 1 if "FASTMPG_FUZZ" in os.environ else 5  # bytes from one cut to the next
-GAME, RULE = fm.games.routing(2), fm.rules.TwoTimescaleQ(tau=0.1)
-
-
 def result(path):
-    """A result, its file, and how it is read."""
-    found = fm.learn(GAME, RULE, 20, rng=0, record=fm.Record(every=10))
-    found.save(path)
-    return path, fm.Result.load, found
-
-
-def saved_checkpoint(path):
-    fm.learn(GAME, RULE, 20, rng=0, record=fm.Record(every=10), checkpoint=path)
-    checkpoint.previous(path).unlink(missing_ok=True)
-    return path, fm.resume, fm.resume(path)
-
-
-def segment(path):
-    found = fm.learn(GAME, RULE, 20, rng=0, record=fm.Record(every=10, trajectory=path)).trajectory
-    return path / trajectory._name(0), lambda _: fm.Trajectory.load(path).actions.tolist(), found.actions.tolist()
-
-
-def manifest(path):
-    found = fm.learn(GAME, RULE, 20, rng=0, record=fm.Record(every=10, trajectory=path)).trajectory
-    return path / trajectory.MANIFEST, lambda _: fm.Trajectory.load(path).actions.tolist(), found.actions.tolist()
+    """A file, how it is read, and what is read from it while it is whole."""
+    return written(writing.FILES["result"], path)
 
 
 def game(path):
-    found = fm.games.random_markov(2, (2, 2), rng=0)
-    found.save(path)
-    return path, fm.Game.load, found
+    return written(writing.FILES["game"], path)
+
+
+def saved_checkpoint(path):
+    found = written(writing.FOLDERS["checkpoint"], path)
+    checkpoint.previous(path).unlink(missing_ok=True)  # nothing to fall back on
+    return found
+
+
+def segment(path):
+    return within(path, trajectory._name(0))
+
+
+def manifest(path):
+    return within(path, trajectory.MANIFEST)
+
+
+def within(path, name):
+    """A file of a trajectory's folder."""
+    _, read, whole = written(writing.FOLDERS["trajectory"], path)
+    return path / name, lambda _: read(path), whole
+
+
+def written(writer, path):
+    writer.write(path, 0)
+    return path, writer.read, writer.read(path)
 
 
 def sweep(path):
     """A sweep that is asked for again makes what is damaged again, and says the same."""
     def read(_):
-        made = fm.sweep(GAME, RULE, 5, {"tau": [0.1]}, rng=0, folder=path, record=fm.Record(every=5))
+        made = fm.sweep(writing.GAME, writing.RULE, 5, {"tau": [0.1]}, rng=0, folder=path, record=fm.Record(every=5))
         return made.results[0, 0].policy.tobytes(), dict(made.failures)
 
     whole = read(path)
@@ -69,7 +72,7 @@ def sweep_manifest(path):
     return folder / "sweep.json", read, whole
 
 
-WRITERS = [result, saved_checkpoint, segment, manifest, game, task, sweep_manifest]
+WRITERS = [result, game, saved_checkpoint, segment, manifest, task, sweep_manifest]
 
 
 def wrong(file, read, whole, content):
@@ -106,7 +109,7 @@ def test_many_cuts_and_flips(write, tmp_path):
 
 
 def test_a_damaged_manifest_never_gives_other_moves(tmp_path):
-    """It is plain text without a seal: a flip may change what it counts, and segments say themselves whose they are."""
+    """Every bit of it: plain text with a seal, which tells also where a run was at its end."""
     file, read, whole = manifest(tmp_path / "file")
     content = file.read_bytes()
     for at in range(len(content)):

@@ -175,6 +175,11 @@ def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], *, compres
     return body + SEAL.to_bytes(2, "little") + hashlib.sha256(body).hexdigest().encode()
 
 
+def seal_of(told: Mapping[str, Any]) -> str:
+    """The SHA-256 of a description, as JSON has it: of files that are plain text."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def kind_of(path: Path) -> str | None:
     """What kind of archive a file says it is, from its description alone; None if it is none of ours."""
     try:

@@ -51,7 +51,7 @@ def described_sweep(game: Game, rule: Any, steps: int, grid: dict[str, Any], run
 def _digest(told: dict[str, Any]) -> str:
     """Of what a sweep is, which versions are no part of."""
     what = {name: value for name, value in told.items() if name not in ("id", "versions")}
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+    return storage.seal_of(what)
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:

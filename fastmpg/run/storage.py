@@ -11,9 +11,10 @@ from .._check.storage import (
     left_by,
     pack,
     refound,
+    seal_of,
     unpack,
     write_atomically,
 )
 
 __all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "kind_of", "left_by", "pack", "refound",
-           "unpack", "write_atomically"]
+           "seal_of", "unpack", "write_atomically"]

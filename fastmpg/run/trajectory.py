@@ -124,7 +124,7 @@ def _manifest(folder: str | os.PathLike[str]) -> Any:
     """
     try:
         found = json.loads((Path(folder) / MANIFEST).read_text())
-        if found.get("format") != FORMAT or found.get("kind") != "trajectory":
+        if found.pop("seal") != storage.seal_of(found) or (found["format"], found["kind"]) != (FORMAT, "trajectory"):
             raise ValueError
         found.setdefault("named", [first for first, _ in found["segments"]])
         steps = (*found["named"], *(k for pair in found["segments"] for k in pair))
@@ -209,6 +209,7 @@ class Writer:
                 "run": self.run} | more
         if named != [first for first, _ in self.segments]:
             meta["named"] = named
+        meta["seal"] = storage.seal_of(meta)
         storage.write_atomically(Path(str(self.folder)) / MANIFEST, json.dumps(meta).encode())
 
     def _open(self) -> None:
