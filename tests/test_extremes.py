@@ -18,173 +18,32 @@ from types import SimpleNamespace
 import digits
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from digits import INF, MP, exact, rows
-from test_available import policy_on, ragged
+from digits import MP, exact, rows
+from extremes import (
+    DISCOUNTS,
+    FORMS,
+    STEPS,
+    TINY,
+    UNIT,
+    Misses,
+    check,
+    inside,
+    largest,
+    on_simplex,
+    payoffs,
+    policy_for,
+    power,
+)
 from test_intervals import Mixture
 
 import fastmpg as fm
-from fastmpg.kernels import simplex
-from fastmpg.metrics.respond import soft_maximum
 from fastmpg.rules.rule import contract
 
 DRAWS = int(os.environ.get("FASTMPG_FUZZ", 30))
-DISCOUNTS = (0.0, 0.5, *(1.0 - 10.0**-k for k in (3, 6, 9, 12, 15)))
-ENDS = (1e-300, 1e-150, 1e-12, 1.0, 1.0, 1e12, 1e150, 1e300)
-HUGE = 1e300  # what values may reach
-UNIT, STEPS, TINY = MP.mpf(2)**-53, 64, MP.mpf(10)**-305
 RULES = [name for name in fm.rules.__all__ if not contract(getattr(fm.rules, name)).feedback.sampled]
 SOFT = {"GradientPlay", "NaturalGradientPlay", "EntropyNaturalGradientPlay", "OptimisticMultiplicativeWeights"}
 DRAWN = {"BetterResponse", "LogLinearLearning", "BinaryLogLinearLearning"}
 PROJECTED = {"ProjectedGradientAscent", "QAscent", "OptimisticQAscent"}
-
-
-def power(rng):
-    """1e-12 to 1e12."""
-    return float(10.0 ** rng.integers(-12, 13))
-
-
-# ------------------------------------------------------------------------------------------------------------ the games
-def payoffs(rng, gamma, *shape):
-    """(K, ...) of one size, of a size an entry or a player, small beside a level, or with ties."""
-    most, kind = HUGE * (1.0 - gamma), rng.integers(5)
-    size = rng.choice(ENDS)
-    if kind == 1:
-        size = rng.choice(ENDS, shape)
-    elif kind == 2:
-        size = rng.choice(ENDS, (shape[0], *(1,) * (len(shape) - 1)))
-    drawn = rng.uniform(-1, 1, shape)
-    if kind == 3:
-        drawn = np.rint(2 * drawn)
-    elif kind == 4:
-        drawn = 1.0 + drawn * 10.0 ** -float(rng.integers(1, 17))
-    return np.clip(drawn, -2.0, 2.0) * np.minimum(size, most / 4)
-
-
-def laws(rng, states, *shape):
-    """(..., S) rows that sum to 1 exactly or nearly: drawn, of multiples of 1/64, sure, staying, hardly moving."""
-    kind = rng.integers(5)
-    if kind == 0:
-        drawn = rng.dirichlet(np.ones(states), shape)
-        return drawn / drawn.sum(axis=-1, keepdims=True)
-    if kind == 1:
-        return rng.multinomial(64, np.full(states, 1.0 / states), shape) / 64
-    if kind == 2:
-        return np.eye(states)[rng.integers(states, size=shape)]
-    stay = np.broadcast_to(np.eye(states).reshape(states, *(1,) * (len(shape) - 1), states), (*shape, states))
-    if kind == 3 or shape[0] != states:
-        return stay.copy() if shape[0] == states else np.eye(states)[np.zeros(shape, int)]
-    away = 2.0 ** -rng.integers(10, 52, shape)[..., None]
-    return (1 - away) * stay + away * np.eye(states)[rng.integers(states, size=shape)]
-
-
-def shape_of(rng):
-    return [(2, 2), (3,), (2, 3), (2, 2, 2)][rng.integers(4)], int(rng.integers(1, 4))
-
-
-def markov(rng, gamma):
-    """Dense or sparse, with own or shared payoffs, doubled actions, missing ones, final and unreachable states."""
-    actions, states = shape_of(rng)
-    planes = 1 if rng.random() < 0.3 else len(actions)
-    rewards = payoffs(rng, gamma, planes, states, *actions)
-    moves = laws(rng, states, states, *actions)
-    if rng.random() < 0.3:  # player 0's first two actions are one
-        rewards[:, :, 1], moves[:, 1] = rewards[:, :, 0], moves[:, 0]
-    if states > 1 and rng.random() < 0.3:  # nothing leads to the last state
-        moves[..., 0] += moves[..., -1]
-        moves[..., -1] = 0.0
-    more = {}
-    if rng.random() < 0.3:
-        more["available"] = ragged(rng, states, actions)
-    if states > 1 and rng.random() < 0.2:
-        more["terminal"] = [0]
-    if rng.random() < 0.4:
-        moves = sp.csr_array(moves.reshape(-1, states))
-    initial = np.eye(states)[0] if rng.random() < 0.5 else np.full(states, 1.0 / states)
-    if planes == 1:
-        return fm.MarkovGame.identical_interest(rewards[0], moves, gamma, initial, **more)
-    return fm.MarkovGame(rewards, moves, gamma, initial, **more)
-
-
-def normal(rng, gamma):
-    actions, _ = shape_of(rng)
-    more = {"available": ragged(rng, 1, actions)} if rng.random() < 0.3 else {}
-    return fm.NormalFormGame(payoffs(rng, 0.0, len(actions), *actions), **more)
-
-
-def counts(rng, gamma):
-    players, states = int(rng.integers(2, 4)), int(rng.integers(1, 3))
-    if rng.random() < 0.5:  # every facility has a state of its own
-        moves = laws(rng, states, states, 2, players + 1) if states > 1 else [[1.0]]
-        return fm.CountGame(payoffs(rng, gamma, states**2, 2, players + 1), moves, gamma)
-    vectors = len(fm.count_vectors(players, 3))
-    return fm.CountGame.from_count_vectors(payoffs(rng, gamma, states, 3, vectors), laws(rng, states, states, vectors),
-                                           gamma, num_players=players)
-
-
-def pairs(rng, gamma):
-    actions, states = shape_of(rng)
-    count = len(actions)
-    tables = {(i, k): payoffs(rng, gamma, states, actions[i], actions[k]) / 4 for i in range(count)
-              for k in range(count) if i != k}
-    solo = [payoffs(rng, gamma, states, n) / 4 for n in actions]
-    return fm.PolymatrixGame(tables, actions, laws(rng, states, states), gamma, solo=solo)
-
-
-FORMS = (markov, markov, markov, normal, counts, pairs)
-
-
-def policy_for(rng, game):
-    """Inside, of multiples of 1/64, at corners, or as near to them as there are numbers."""
-    there = np.ones((game.num_states, int(game.offset[-1])), bool) if game.available is None else game.available
-    parts = np.split(there, game.offset[1:-1], axis=1)
-    drawn, kind = policy_on(rng, parts), rng.integers(4)
-    if kind == 1:
-        drawn = [np.array([rng.multinomial(64, row) for row in part]) / 64 for part in drawn]
-    elif kind == 2:
-        drawn = [np.eye(part.shape[1])[part.argmax(axis=1)] for part in drawn]
-    elif kind == 3:
-        drawn = [np.where(part == part.max(axis=1, keepdims=True), 1.0, part * 10.0 ** -float(rng.integers(20, 300)))
-                 for part in drawn]
-    return np.concatenate(drawn, axis=1)
-
-
-# ------------------------------------------------------------------------------------------------------------- checks
-class Misses(Exception):
-    """What is farther off than its bound."""
-
-
-def largest(table):
-    """Of finite entries."""
-    flat = [abs(x) for x in exact(table).reshape(-1) if MP.isfinite(x)]
-    return max(flat, default=MP.mpf(0))
-
-
-def check(name, found, true, bound):
-    """Entry by entry; -inf is met by itself alone, and NaN by nothing."""
-    found, true = np.asarray(exact(found), object), np.asarray(true, object)
-    assert found.shape == true.shape, (name, found.shape, true.shape)
-    bound = np.broadcast_to(np.asarray(bound, object), true.shape)
-    for x, y, most in zip(found.flat, true.flat, bound.flat, strict=True):
-        if not (x == y or abs(x - y) <= most):
-            raise Misses(f"{name}: {MP.nstr(x, 20)} for {MP.nstr(MP.mpf(y), 20)}, bound {MP.nstr(MP.mpf(most), 5)}")
-
-
-def inside(name, interval, true):
-    low, high, true = np.asarray(interval.low), np.asarray(interval.high), np.asarray(true, object)
-    assert low.shape == true.shape, (name, low.shape, true.shape)
-    for a, b, x in zip(low.flat, high.flat, true.flat, strict=True):
-        if not MP.mpf(float(a)) <= x <= MP.mpf(float(b)):
-            raise Misses(f"{name}: {MP.nstr(x, 20)} is not in [{a!r}, {b!r}]")
-
-
-def on_simplex(name, game, policy):
-    policy = np.asarray(policy)
-    there = np.ones(policy.shape, bool) if game.available is None else game.available
-    width = max(game.num_actions)
-    sums = np.add.reduceat(policy, game.offset[:-1], axis=-1)
-    if not (policy >= 0).all() or policy[~there].any() or not (np.abs(sums - 1) <= 4 * width * 2.0**-52).all():
-        raise Misses(f"{name}: off the simplex {policy!r}")
 
 
 class Case:
@@ -434,58 +293,6 @@ class Case:
             raise Misses(f"somebody else moves by sequential maximum improvement at {tau}")
 
 
-def numbers(rng, size):
-    """Of one size or many, with ties, small beside a level, and -inf where there is something else."""
-    kind, drawn = rng.integers(5), rng.uniform(-1, 1, size)
-    row = drawn * rng.choice(ENDS, size if kind == 0 else 1)
-    if kind == 1:
-        row = np.rint(2 * drawn) * rng.choice(ENDS)
-    elif kind == 2:
-        row = 1e8 + drawn * 10.0 ** -rng.integers(8)
-    elif kind == 3:
-        row = drawn * 10.0 ** rng.integers(0, 4)
-    return np.where((rng.random(size) < 0.1) & (np.arange(size) > 0), -np.inf, row)
-
-
-def kernels(seed):
-    """Rows of the simplex, one kernel after the other."""
-    rng, naive = np.random.default_rng([2029, seed]), digits.naive
-    row, tau = numbers(rng, int(rng.integers(1, 7))), power(rng)
-    n, true = row.size, exact(row)
-    size, near = largest(row), [abs(x - max(true)) for x in true]
-    theta, p = row[None].copy(), np.zeros((1, n))
-    simplex.softmax_rows(theta, np.array([0, n]), p)
-    # an exponent x is rounded by x roundings, below -708 it is 0 as a whole
-    law = naive.softmax(true)
-    check("softmax", p[0], law, [w * (2 * min(x, 750) + STEPS) * UNIT + TINY for w, x in zip(law, near, strict=True)])
-    out = np.zeros(n)
-    simplex.log_softmax_row(row, out)
-    shown = naive.log_softmax(true)
-    check("logarithms of a softmax", out, shown, STEPS * UNIT * (1 + size + largest(shown)))
-    value, heat = soft_maximum(row, tau, out), MP.mpf(tau)
-    scaled = true / heat
-    law = naive.softmax(scaled)
-    check("soft maximum", value, max(true) + heat * MP.log(sum(MP.exp(x - max(scaled)) for x in scaled)),
-          STEPS * UNIT * (abs(max(true)) + heat * (1 + MP.log(n))) + TINY)
-    check("its weights", out, law, [w * (3 * min(x / heat, 750) + STEPS) * UNIT + TINY
-                                    for w, x in zip(law, near, strict=True)])
-    there = int(np.isfinite(row).sum())
-    for floor in (0.0, 1e-300, 0.3 / there):
-        simplex.project_row(row, floor, out)
-        mass = 1 - there * MP.mpf(floor)
-        kept = naive.project_simplex(np.array([x / mass for x in true if MP.isfinite(x)], object))
-        expected = np.array([MP.mpf(0)] * n, object)
-        expected[np.isfinite(row)] = floor + mass * kept
-        check(f"projection above {floor}", out, expected, 8 * n * UNIT)
-    other = np.where(rng.random(n) < 0.2, 0.0, rng.random(n) ** rng.choice([1, 100, 700]))
-    law = exact(p[0])
-    logs = [abs(MP.log(x)) for x in (*law, *exact(other)) if x > 0]
-    check("entropy", simplex.entropy(p[0]), naive.entropy(law), n * STEPS * UNIT * (1 + max(logs)) + TINY)
-    expected = INF if any(x > 0 and y == 0 for x, y in zip(law, other, strict=True)) else sum(
-        x * MP.log(x / MP.mpf(float(y))) for x, y in zip(law, other, strict=True) if x > 0)
-    check("divergence", simplex.divergence(p[0], other), expected, n * STEPS * UNIT * (1 + 2 * max(logs)) + TINY)
-
-
 CHECKS = ("evaluation", "gaps", "correlated", "potential", "horizon", "metrics", "rule")
 
 
@@ -499,16 +306,6 @@ def misses(seeds, seen=None):
                 seen[told] += 1
         except Exception as error:
             lost[seed, name] = f"{type(error).__name__}: {error}"
-    return lost
-
-
-def lost_by_kernels(seeds):
-    lost = {}
-    for seed in seeds:
-        try:
-            kernels(seed)
-        except Exception as error:
-            lost[seed] = f"{type(error).__name__}: {error}"
     return lost
 
 
@@ -554,17 +351,8 @@ def test_alpha_where_rows_may_outweigh_the_discount():
     assert 1e14 < found.lower <= found.upper
 
 
-def test_divergences_of_numbers_far_apart():
-    assert abs(simplex.divergence(np.array([1.0, 0.0]), np.array([1e-310, 1.0])) - 713.8013788281542) < 1e-12
-
-
-def test_rows_of_the_simplex():
-    assert lost_by_kernels(range(30)) == {}
-
-
 @pytest.mark.slow
 def test_bounds_hold_at_the_ends_of_the_number_line_many_times():
     seen = collections.Counter()
     assert misses(range(1000, 1000 + DRAWS), seen) == {}
-    assert lost_by_kernels(range(1000, 1000 + 5 * DRAWS)) == {}
     print(seen)
