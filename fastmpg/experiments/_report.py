@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .. import machine
 from ..run import storage
-from ..run._workers import end, pool_of
+from ..run._workers import pool_of
 from .experiment import NOT_REPRODUCED, SOURCES, Check, Experiment, Outcome
 
 NO_PICTURES = 'No figures: they need matplotlib, which is not installed (pip install "fastmpg[report]").'
@@ -218,16 +218,11 @@ def _finishing(experiments: Sequence[Experiment], folder: Path, jobs: int,
         return
     share = max(1, machine.threads() // jobs)
     with pool_of(jobs) as pool:
-        try:
-            waiting = {pool.submit(_elsewhere, one.name, os.fspath(folder), share): one for one in experiments}
-            for future in as_completed(waiting):
-                checks, notes, seconds, pictures = future.result()
-                started(waiting[future])
-                yield Finished(waiting[future], Outcome(checks, (), notes), seconds, pictures)
-        except BaseException:
-            end(pool)
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        waiting = {pool.submit(_elsewhere, one.name, os.fspath(folder), share): one for one in experiments}
+        for future in as_completed(waiting):
+            checks, notes, seconds, pictures = future.result()
+            started(waiting[future])
+            yield Finished(waiting[future], Outcome(checks, (), notes), seconds, pictures)
 
 
 def reproduce(experiments: Sequence[Experiment], folder: str | os.PathLike[str], *, jobs: int = 1,

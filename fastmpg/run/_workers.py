@@ -5,14 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any
 
 
-def pool_of(count: int) -> ProcessPoolExecutor:
-    """So many new processes."""
-    return ProcessPoolExecutor(count, get_context("spawn"), _begin)
+@contextmanager
+def pool_of(count: int) -> Iterator[ProcessPoolExecutor]:
+    """So many new processes, gone when the block is left; by an exception at once, whatever they do: what they write
+    is whole or not there, and SIGTERM would wait for the end of a chunk."""
+    pool = ProcessPoolExecutor(count, get_context("spawn"), _begin)
+    try:
+        yield pool
+    except BaseException:
+        manager = getattr(pool, "_executor_manager_thread", None)
+        for process in list((getattr(pool, "_processes", None) or {}).values()):
+            process.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        if manager is not None:
+            manager.join(1)  # one that is still closing its pipes when Python ends prints a traceback; but may hang
+        raise
+    pool.shutdown()
 
 
 def _begin() -> None:
@@ -24,9 +39,3 @@ def _follow(parent: Any) -> None:
     """Without it a worker would wait for ever for a process that was killed."""
     parent.join()
     os._exit(1)
-
-
-def end(pool: ProcessPoolExecutor) -> None:
-    """At once, whatever they do: what they write is whole or not there. SIGTERM would wait for the end of a chunk."""
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.kill()

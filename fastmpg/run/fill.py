@@ -27,7 +27,7 @@ from ..models.game import Game
 from ..policy import uniform_policy
 from ..rules.rule import contract
 from ..solvers import pure_equilibria, round_robin
-from ._workers import end, pool_of
+from ._workers import pool_of
 from .ensemble import ensemble
 from .learn import learn
 from .record import Record
@@ -154,8 +154,7 @@ def _tasks(labels: Sequence[str], rules: Sequence[str]) -> list[tuple[Sequence[s
 
 
 def _in_processes(tasks: list[tuple[Sequence[str], str | None]], jobs: int) -> Iterator[list[Filled]]:
-    pool = pool_of(jobs)
-    try:
+    with pool_of(jobs) as pool:
         waiting = list(tasks)
         running: dict[Any, tuple[Sequence[str], str | None]] = {}
         while waiting or running:
@@ -167,11 +166,6 @@ def _in_processes(tasks: list[tuple[Sequence[str], str | None]], jobs: int) -> I
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 del running[future]
                 yield future.result()
-    except BaseException:
-        end(pool)
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fill(games: Sequence[str] = (), rules: Sequence[str] = (), jobs: int | None = None,

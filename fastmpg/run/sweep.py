@@ -23,7 +23,7 @@ from ..models.game import Game
 from ..rules.rule import _label, contract_of
 from ._sweep_folder import described_sweep, open_folder, state_of
 from ._sweep_task import Failure, SweepWork, failed, file_of, found, gave_up, packed, run_task
-from ._workers import end, pool_of
+from ._workers import pool_of
 from .drive import _check_inputs
 from .learn import learn
 from .progress import Progress
@@ -352,20 +352,15 @@ def _in_processes(work: SweepWork, tasks: list[Any], count: int) -> Iterator[tup
     while waiting:
         # those that two deaths have stopped come last and alone, so that a death is their own
         chosen = [task for each, task in waiting.items() if deaths[each] < ALONE] or [next(iter(waiting.values()))]
-        pool = pool_of(min(count, len(chosen)))
         try:
-            # no more than they work at, so that it is seen whose tasks a death has stopped
-            for task, outcome in _submitted(work, chosen, pool, count):
-                del waiting[task]
-                yield task, outcome
+            with pool_of(min(count, len(chosen))) as pool:
+                # no more than they work at, so that it is seen whose tasks a death has stopped
+                for task, outcome in _submitted(work, chosen, pool, count):
+                    del waiting[task]
+                    yield task, outcome
         except BrokenExecutor as error:
             for task in [each for each in waiting if each in error.left]:  # type: ignore[attr-defined]
                 deaths[task] += 1
                 if deaths[task] >= DEATHS:
                     del waiting[task]
                     yield task, gave_up(work, task, f"a process that worked at it died {DEATHS} times")
-        except BaseException:
-            end(pool)
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
