@@ -106,6 +106,8 @@ def responses() -> Responses:
         paths.append(np.stack([market.prices[i][rows[:, i]] for i in range(2)], axis=1))
         lost.append(found.gain[0] < 0.0)
         back.append((found.actions[AFTER] == usual).all())
+    if not paths:
+        return Responses(np.full((AFTER + 2, 2), np.nan), np.nan, np.nan)
     return Responses(np.mean(paths, axis=0), float(np.mean(lost)), float(np.mean(back)))
 
 
