@@ -14,23 +14,12 @@ from .. import _check
 from ..models.game import Game
 from . import storage
 from ._sweep_task import failed, failure_of, file_of, found
-from .about import seed_of, versions
+from .about import plain, rule_of, seed_of, versions
 from .checkpoint import digest
 from .until import described
 
 FORMAT = 1
 MANIFEST = "sweep.json"
-
-
-def _plain(value: Any) -> Any:
-    """A parameter as JSON has it, whole."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value
-    return getattr(value, "__qualname__", str(value))
 
 
 def described_sweep(game: Game, rule: Any, steps: int, grid: dict[str, Any], runs: int, policy: Any, seed: Any,
@@ -41,8 +30,8 @@ def described_sweep(game: Game, rule: Any, steps: int, grid: dict[str, Any], run
         np.ascontiguousarray(policy, float).tobytes()).hexdigest()
     told = {"format": FORMAT, "kind": "sweep", "game": {"name": game.name, "class": type(game).__name__,
                                                        "digest": digest(tables) if tables else None},
-            "rule": {"name": type(rule).__name__, "parameters": {k: _plain(v) for k, v in rule._asdict().items()}},
-            "steps": steps, "grid": {name: _plain(values) for name, values in grid.items()}, "runs": runs,
+            "rule": rule_of(rule),
+            "steps": steps, "grid": {name: plain(values) for name, values in grid.items()}, "runs": runs,
             "policy": start, "rng": seed_of(seed),
             "record": record.options(), "until": described(until)}
     return told | {"id": _digest(told), "versions": versions()}

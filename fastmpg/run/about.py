@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import _check, machine
 from ..models.game import Game
+
+SHOWN = 1000  # numbers of a parameter that a result tells
 
 
 def entropy_of(seed: np.random.SeedSequence) -> Any:
@@ -40,19 +43,24 @@ def versions() -> dict[str, str]:
     return {"fastmpg": __version__, **machine.versions()}
 
 
-def _told(value: Any) -> Any:
-    """A parameter as JSON has it."""
+def plain(value: Any, most: float = math.inf) -> Any:
+    """A parameter as JSON has it; of an array of more than so many numbers its shape."""
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist() if value.dtype.kind in "biufU" and value.size <= 1000 else f"<{value.shape}>"
+        return value.tolist() if value.dtype.kind in "biufU" and value.size <= most else f"<{value.shape}>"
     if isinstance(value, list | tuple):
-        return [_told(each) for each in value]
+        return [plain(each, most) for each in value]
     return getattr(value, "__qualname__", str(value))
+
+
+def rule_of(rule: Any, most: float = math.inf) -> dict[str, Any]:
+    """A rule's name and parameters."""
+    return {"name": type(rule).__name__, "parameters": {k: plain(v, most) for k, v in rule._asdict().items()}}
 
 
 def about(game: Game, rule: Any, seed: Any) -> dict[str, Any]:
     """What :class:`.result.Result` keeps of its making; ``seed``: of :func:`seed_of`."""
-    return {"rule": {"name": type(rule).__name__, "parameters": {k: _told(v) for k, v in rule._asdict().items()}},
+    return {"rule": rule_of(rule, SHOWN),
             "game": {"kind": type(game).__name__, "num_actions": list(game.num_actions), "discount": game.discount},
             "names": None if game.names is None else game.names.lists(), "rng": seed, "versions": dict(versions())}
