@@ -268,6 +268,18 @@ def test_killed_and_continued_by_another_engine(folder):
     assert all(files(folder)[each] == mark for each, mark in before.items())
 
 
+def test_what_deaths_left_half_written_goes_in_time(folder):
+    """But not what another engine may be writing, nor what is somebody else's."""
+    go(folder, "serial", 2, 5)
+    old, new, other = (Path(folder, name) for name in (".000001.npz.99000000.tmp", ".000002.npz.99000000.tmp", ".mine"))
+    for each in (old, new, other):
+        each.write_bytes(b"half")
+    for each in (old, other):
+        os.utime(each, (1e9, 1e9))
+    go(folder, "serial", 2, 5)
+    assert not old.exists() and new.exists() and other.exists()
+
+
 @pytest.mark.slow
 def test_workers_end_with_the_process_that_asked(folder):
     """kill -9 of it alone."""

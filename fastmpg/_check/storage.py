@@ -10,10 +10,11 @@ import json
 import math
 import os
 import re
+import time
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,6 +75,18 @@ def left_by(name: str) -> str | None:
     """The file for which this one is a temporary of :func:`write_atomically`, left by a death; None if it is none."""
     match = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", name)
     return match[1] if match else None
+
+
+def clear_left(folder: Path, mine: Callable[[str], bool], older: float = 0.0) -> None:
+    """Delete what deaths left half written of files that ``mine`` knows; where others may be writing, only what nobody
+    has written to for so many seconds."""
+    with contextlib.suppress(OSError):  # a folder that cannot be listed
+        for name in os.listdir(folder):
+            target = left_by(name)
+            if target is not None and mine(target):
+                with contextlib.suppress(OSError):  # somebody else was faster
+                    if older <= 0.0 or time.time() - os.lstat(folder / name).st_mtime > older:
+                        os.unlink(folder / name)
 
 
 def _rename_a_copy(target: Path, second: Path, keep: Path) -> None:

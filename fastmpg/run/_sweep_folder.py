@@ -20,6 +20,7 @@ from .until import described
 
 FORMAT = 1
 MANIFEST = "sweep.json"
+OLD = 3600.0  # seconds after which a half-written file is of a process that died: another may write here meanwhile
 
 
 def described_sweep(game: Game, rule: Any, steps: int, grid: dict[str, Any], runs: int, policy: Any, seed: Any,
@@ -83,6 +84,7 @@ def open_folder(folder: str, told: dict[str, Any]) -> None:
                      if known.get(name) != told[name]]
             raise ValueError(f"folder {folder} holds another sweep, of {known['rule']['name']} (what differs: "
                              f"{', '.join(other)}): nothing was touched; name another folder")
+        storage.clear_left(path, lambda name: True, OLD)
         return
     strange = [name for name in there if not name.endswith(".tmp")]
     if strange:

@@ -7,7 +7,6 @@ A checkpoint is written to a temporary file, flushed to the disk and renamed, af
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 import os
@@ -75,10 +74,8 @@ class Keeper:
 
     def clear(self) -> None:
         """Delete what deaths left half written; only while the lock is held, as nobody else writes then."""
-        with contextlib.suppress(OSError):  # of a folder that cannot be listed
-            for name in os.listdir(self.path.parent) if self.lock.held >= 0 else ():
-                if storage.left_by(name) in (self.path.name, game_file(self.path).name):
-                    self.path.with_name(name).unlink(missing_ok=True)
+        if self.lock.held >= 0:
+            storage.clear_left(self.path.parent, (self.path.name, game_file(self.path).name).__contains__)
 
     def save(self, job: Any, status: str) -> None:
         """Write a checkpoint now."""

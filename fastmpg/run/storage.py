@@ -7,6 +7,7 @@ from .._check.storage import (
     Lock,
     as_damaged,
     beside,
+    clear_left,
     kind_of,
     left_by,
     pack,
@@ -16,5 +17,5 @@ from .._check.storage import (
     write_atomically,
 )
 
-__all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "kind_of", "left_by", "pack", "refound",
-           "seal_of", "unpack", "write_atomically"]
+__all__ = ["META", "SEAL", "Damaged", "Lock", "as_damaged", "beside", "clear_left", "kind_of", "left_by", "pack",
+           "refound", "seal_of", "unpack", "write_atomically"]
