@@ -7,6 +7,7 @@ deviations and, where it is known, alpha.
 
 import functools
 import itertools
+import os
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -20,6 +21,7 @@ from fastmpg.metrics._interval import NOTHING, around
 
 DISCOUNTS = (0.0, 0.5, 0.9, 0.99, 1.0 - 1e-4, 1.0 - 1e-6, 1.0 - 1e-9, 1.0 - 1e-12)
 SHAPES = ((2, 2), (2, 3), (2, 2, 2))
+MANY = min(500, int(os.environ.get("FASTMPG_FUZZ", 160)))
 
 
 # ------------------------------------------------------------------------------------------------------------ the games
@@ -295,10 +297,12 @@ def test_the_true_number_lies_in_every_interval():
 
 
 @pytest.mark.slow
-def test_the_true_number_lies_in_every_interval_500_of_500():
-    """Medians of widths, of the largest payoff over 1 - gamma, are printed by certificate and 1 - discount."""
+def test_the_true_number_lies_in_every_interval_of_many():
+    """All 500 with FASTMPG_FUZZ=500. Medians of widths, of the largest payoff over 1 - gamma, are printed by
+    certificate and 1 - discount.
+    """
     widths, lost = {}, {}
-    for case in cases(500):
+    for case in cases(500)[::500 // MANY]:
         gone, seen, gamma = misses(*case)
         if gone:
             lost[case] = gone
