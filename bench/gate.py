@@ -71,7 +71,7 @@ def unpack(what, folder):
     if commit is None:
         raise NothingRan(f"{what} is neither a commit nor a folder that holds fastmpg")
     with tarfile.open(fileobj=io.BytesIO(git("archive", commit, "fastmpg"))) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # from 3.11.4 on
 
 
 def seed(folder):
