@@ -373,7 +373,7 @@ def test_they_are_found():
     assert not OUTCOMES - {prefix + name for prefix, room in rooms for name in vars(room)}
 
 
-@pytest.mark.patience(60)
+@pytest.mark.patience(60)  # hundreds of calls, each with a clock of its own
 @pytest.mark.parametrize("label", CALLABLES)
 def test_wrong_arguments(label, tmp_path, monkeypatch, keep_threads):
     monkeypatch.chdir(tmp_path)

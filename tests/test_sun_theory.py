@@ -139,11 +139,11 @@ def test_another_advantage_is_refused(wrong):
 
 def test_a_run_that_was_saved_without_an_advantage_goes_on(tmp_path):
     """Checkpoints name the parameters; without this one they mean the default."""
-    from fastmpg.run.checkpoint import _rule_of
+    from fastmpg.run.checkpoint import load_rule
 
     told = {"module": "fastmpg.rules.entropy_natural_gradient_play", "name": "EntropyNaturalGradientPlay",
             "fields": {"eta": 0.1, "tau": 0.5}}
-    assert _rule_of({}, {"rule": told}, None) == ENTROPY(0.1, 0.5, "regularised")
+    assert load_rule({}, {"rule": told}, None) == ENTROPY(0.1, 0.5, "regularised")
     fm.learn(MARKOV, ENTROPY(0.1, 0.5, "printed"), 5, checkpoint=tmp_path / "run")
     whole = fm.learn(MARKOV, ENTROPY(0.1, 0.5, "printed"), 10)
     assert_array_equal(fm.resume(tmp_path / "run", 10).policy, whole.policy)

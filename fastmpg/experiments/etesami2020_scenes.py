@@ -173,7 +173,7 @@ def grids() -> Outcome:
         ("Reconstructions: the size of grid (II), the horizon T = 5, nothing for the state after the last decision.",
          "The paper prints 1, 2 for Q-learning and uCE-Q in (II): which of the two players is delayed is chance. "
          "Linear programs take time: other learners than Q-learning have one seed here, but for uCE-Q in (II). The "
-         "tests run eight or four of each, and all of them end so.",
+         "tests run eight of each in (I) and four in (II), and all of them end so.",
          "The paper's table calls its row MMCE-F; its numbers agree with the value \"mean\" (1.3728), not with "
          "\"softmax\" (.8237)."))
 

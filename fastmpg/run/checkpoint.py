@@ -231,7 +231,14 @@ def _described(rule: Any, record: Record, shape: tuple[int, ...] | None,
             "shape": None if shape is None else list(shape), "until": described(until), "rng": seed}, arrays
 
 
-def _rule_of(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
+def load_rule(arrays: dict[str, Any], meta: dict[str, Any], given: Any) -> Any:
+    """The rule of a checkpoint: its own, or the given one if it is the same.
+
+    Raises
+    ------
+    ValueError
+        If it is none of this library's, or the given one is another, or one is needed and none is given.
+    """
     told = meta["rule"]
     if not told["module"].startswith("fastmpg.rules."):
         if given is None:

@@ -12,7 +12,7 @@ from ..policy import uniform_policy
 from ..rules.rule import _checked_rule
 from . import checkpoint as _checkpoint
 from . import storage
-from .checkpoint import Keeper, _described, _rule_of
+from .checkpoint import Keeper, _described, load_rule
 from .drive import Snapshot, _check_manner, _drive, _finish, _status_of
 from .grid import expanded
 from .job import Job
@@ -74,7 +74,7 @@ def resume(path: str | os.PathLike[str], steps: int | None = None, *, game: Game
     world = _checkpoint.load_game(path, arrays, meta, game)
     if rule is not None and (isinstance(rule, type) or not hasattr(rule, "_asdict")):
         _checked_rule(rule)
-    whole_rule = _rule_of(arrays, meta, rule)
+    whole_rule = load_rule(arrays, meta, rule)
     shape = None if meta["shape"] is None else tuple(meta["shape"])
     one_by_one = [whole_rule] if shape is None else expanded(whole_rule, shape)[0]
     rules = [_checked_rule(one) for one in one_by_one]
