@@ -149,8 +149,11 @@ def test_calls_leave_nothing_behind(label, tmp_path, monkeypatch, keep_threads):
 
     times(3, 0.0)
     warm = times(CALLS // 4, time.monotonic() + SECONDS / 4)
-    before = resident()
-    made = times(CALLS, time.monotonic() + SECONDS)
-    grown = resident() - before
-    most = 2**20 + LSODA.get(label, 0) * made
+    for _ in range(2):  # what calls leave behind they leave again; what others in this process took before, once
+        before = resident()
+        made = times(CALLS, time.monotonic() + SECONDS)
+        grown = resident() - before
+        most = 2**20 + LSODA.get(label, 0) * made
+        if grown < most:
+            break
     assert grown < most, f"{grown} bytes more after {made} calls, {warm} calls having been made before"
